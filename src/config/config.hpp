@@ -1,0 +1,154 @@
+// The configuration as plain values, after parsing, substitution, environment and checks.
+// options.cpp declares every option once; from that come parsing, errors, defaults and
+// docs/config-reference.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/secret.hpp"
+
+namespace sluice::config {
+
+struct Tls {
+  bool enabled = false;
+  std::string cert;  // PEM file with the chain
+  std::string key;   // PEM file
+};
+
+struct Cors {
+  bool enabled = false;
+  std::vector<std::string> allowed_origins;  // "*" allows any
+};
+
+struct Server {
+  std::string host = "0.0.0.0";
+  uint16_t port = 8080;  // 0: the kernel chooses one
+  int threads = 0;       // 0: one event loop per core
+  uint64_t max_body = 32 << 20;
+  Duration drain_min = std::chrono::seconds(2);
+  Duration drain_max = std::chrono::seconds(120);
+  std::vector<std::string> trusted_proxies;  // CIDRs
+  Tls tls;
+  Cors cors;
+  bool gzip = false;
+};
+
+struct Auth {
+  bool enabled = true;
+  Secret admin_token;
+};
+
+enum class ProviderType : uint8_t { kOpenAi, kAnthropic, kGemini, kZai, kOpenAiCompatible };
+
+struct Timeouts {
+  Duration connect = std::chrono::seconds(2);
+  Duration first_token = std::chrono::seconds(60);
+  Duration between_tokens = std::chrono::seconds(30);
+  Duration total = std::chrono::seconds(600);
+};
+
+struct Pool {
+  int max_idle = 100;
+  int max_idle_per_host = 10;
+  Duration idle_timeout = std::chrono::seconds(90);
+};
+
+struct Provider {
+  std::string name;
+  ProviderType type = ProviderType::kOpenAi;
+  std::string base_url;
+  std::vector<Secret> api_keys;  // empty ones removed
+  bool is_default = false;
+  bool enabled = true;
+  std::vector<std::string> models;                           // empty: any
+  std::vector<std::pair<std::string, std::string>> headers;  // added to every request
+  std::string ca_file;
+  std::string proxy;
+  Timeouts timeouts;
+  Pool pool;
+};
+
+struct Target {
+  std::string name;   // a provider
+  std::string model;  // to send upstream; empty: as requested
+};
+
+struct Rule {
+  bool prefix = false;  // false: exact
+  std::string pattern;  // without the trailing '*'
+  Target target;
+  int priority = 0;
+};
+
+struct Fallback {
+  std::string from;  // a provider
+  std::vector<Target> to;
+};
+
+struct Retry {
+  int attempts = 2;     // tries per target
+  double budget = 0.2;  // share of requests that may be tried again
+  Duration backoff = std::chrono::milliseconds(100);
+  Duration max_wait = std::chrono::seconds(3);
+};
+
+enum class OnDisconnect : uint8_t { kCancel, kDrain };
+
+struct Routing {
+  std::vector<Rule> rules;  // in the order in which they are tried
+  std::vector<Fallback> fallbacks;
+  Retry retry;
+};
+
+struct Key {
+  Secret key;
+  std::string name;
+  std::vector<std::string> models;     // empty: any; a trailing '*' makes a prefix
+  std::vector<std::string> allow_ips;  // addresses or CIDRs; empty: any
+  std::optional<int64_t> expires_at;   // Unix seconds
+};
+
+struct Model {
+  std::string name;
+};
+
+struct Metrics {
+  bool enabled = true;
+  uint16_t port = 0;  // 0: on the main port
+  std::string path = "/metrics";
+};
+
+enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError };
+enum class LogFormat : uint8_t { kText, kJson };
+
+struct Logging {
+  LogLevel level = LogLevel::kInfo;
+  LogFormat format = LogFormat::kText;
+  bool content = false;
+};
+
+struct Config {
+  Server server;
+  Auth auth;
+  std::string data_dir = "./data";
+  std::vector<Provider> providers;
+  Routing routing;
+  std::vector<Key> keys;
+  std::vector<Model> models;
+  Metrics metrics;
+  Logging logging;
+
+  /// What the operator should know and that is no error: options of the contract that this
+  /// version accepts and does not act on yet, a wide-open gateway, and the like.
+  std::vector<std::string> warnings;
+};
+
+using ConfigPtr = std::shared_ptr<const Config>;
+
+}  // namespace sluice::config
