@@ -1,0 +1,34 @@
+// Model names: which kind of provider a name tells, and the list that clients are shown.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "config/config.hpp"
+#include "dialect/dialect.hpp"
+
+namespace sluice::dialect {
+
+/// The provider type that a model's name tells (gpt-4o: OpenAI; claude-sonnet-4-6: Anthropic);
+/// nullopt for a name of no known family.
+std::optional<config::ProviderType> detect_provider(std::string_view model);
+
+/// The dialect an upstream of that type is spoken to in; nullopt for one not supported yet.
+std::optional<Dialect> dialect_of(config::ProviderType type);
+
+struct ModelEntry {
+  std::string id;
+  std::string owned_by;      // the provider's name
+  std::string display_name;  // empty: the id
+  int64_t created = 0;       // Unix seconds
+};
+
+/// A list and one entry of it in the union of OpenAI's and Anthropic's shapes, which the official
+/// SDKs of both accept.
+std::string render_model_list(std::span<const ModelEntry> models);
+std::string render_model(const ModelEntry& model);
+
+}  // namespace sluice::dialect

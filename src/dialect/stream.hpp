@@ -1,0 +1,77 @@
+// Watches a streamed answer pass by, event by event, without changing it: what is content, where
+// it ends, what it reports. Holds no more than it has to: there is one for every live stream.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "dialect/dialect.hpp"
+#include "dialect/request.hpp"
+#include "dialect/usage.hpp"
+#include "http/sse.hpp"
+
+namespace sluice::dialect {
+
+/// What one event is. With none set it is preamble, a ping, a comment or bookkeeping, and passes
+/// through like any other.
+struct EventVerdict {
+  bool malformed = false;    // its data is not valid JSON: to be dropped and counted
+  bool has_content = false;  // the user sees something of it, or the answer's end is in it
+  bool terminal = false;     // [DONE] or message_stop: nothing comes after it
+  bool finish = false;       // carries a finish reason
+  bool error = false;        // the upstream reports a failure: see StreamInspector::error()
+  bool added_usage = false;  // exists only because the gateway asked for usage: to be removed
+  uint32_t text_bytes = 0;   // of output text, reasoning, refusals, tool arguments; as escaped
+  uint32_t pieces = 0;       // strings that text came in
+};
+
+/// One per stream; feed it every event in order. No allocation per event in steady state.
+class StreamInspector {
+ public:
+  explicit StreamInspector(const InferenceRequest& request)
+      : StreamInspector(request.endpoint, request.adds_usage(), request.n) {}
+  StreamInspector(Endpoint endpoint, bool adds_usage, int64_t choices = 1);
+
+  EventVerdict inspect(const http::SseEvent& event);
+
+  /// Latest report; counts are cumulative in both dialects.
+  const Usage& usage() const { return usage_; }
+  FinishReason finish_reason() const { return finish_reason_; }
+  /// The upstream's name of the model; empty until it is told.
+  const std::string& model() const { return model_; }
+  uint64_t text_bytes() const { return text_bytes_; }
+  uint64_t pieces() const { return pieces_; }
+
+  /// Every choice has its finish reason: the answer is whole even if its terminal event is lost.
+  bool finished() const;
+  bool terminated() const { return terminated_; }
+  /// The failure that an `error` verdict told of: its code as for an answer of that kind
+  /// (kUpstreamRateLimited, kUpstreamError, ...), its message the upstream's.
+  const Error& error() const { return error_; }
+
+  /// The bytes to append when an upstream ends its stream after the finish reason but without
+  /// the terminal event; empty when nothing is missing, or when the answer is not whole.
+  std::string_view synthesize_terminal() const;
+
+ private:
+  struct OpenAi;
+  struct Anthropic;
+
+  Endpoint endpoint_;
+  bool adds_usage_;
+  bool terminated_ = false;
+  FinishReason finish_reason_ = FinishReason::kNone;
+  uint32_t choices_;
+  std::bitset<128> seen_;      // choices by index
+  std::bitset<128> finished_;  // of these, those with a finish reason
+  uint64_t text_bytes_ = 0;
+  uint64_t pieces_ = 0;
+  Usage usage_;
+  std::string model_;
+  Error error_;
+};
+
+}  // namespace sluice::dialect

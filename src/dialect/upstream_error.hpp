@@ -1,0 +1,50 @@
+// What an upstream means by an error answer, told from its status and body, and what the client
+// is told of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "dialect/dialect.hpp"
+#include "dialect/errors.hpp"
+
+namespace sluice::dialect {
+
+/// What decides whether and where to try again (the public contract, section 4).
+enum class FailureKind : uint8_t {
+  kRateLimited,     // too fast; later it works
+  kQuotaExhausted,  // the account behind the credential is out of money or quota: no use soon
+  kAuth,            // the gateway's own credential is refused
+  kOverloaded,      // 503, 529
+  kServerError,     // other 5xx
+  kContextLength,   // the prompt is too long for this model
+  kContentPolicy,   // refused for what it says
+  kModelNotFound,   // this upstream does not have the model
+  kRequest,         // any other 4xx: the request itself is at fault
+};
+
+/// "rate_limited", ...: for metrics and logs.
+std::string_view to_string(FailureKind kind);
+
+struct UpstreamFailure {
+  FailureKind kind = FailureKind::kServerError;
+  /// Code as in dialect/errors.hpp; the message is the upstream's own where it gave one in JSON,
+  /// bounded to 1 KiB.
+  Error error;
+  /// The body is a proper error of the dialect, to be passed on byte by byte.
+  bool well_formed = false;
+};
+
+/// Reads an upstream's answer with a status of 400 or more. `body` may be anything: HTML, plain
+/// text, another dialect's shape, empty, cut.
+UpstreamFailure classify_upstream_error(Dialect upstream, int status, std::string_view body);
+
+/// What the client gets for it when nothing is tried any more. The request's faults (400, 404,
+/// 413, 422 and other 4xx) keep their status, and their body when it is well formed; 401 and 403
+/// become upstream_auth, 402 and 429 upstream_rate_limited, 5xx upstream_error.
+ErrorAnswer map_upstream_error(Dialect client, int status, std::string_view body,
+                               const UpstreamFailure& failure, std::string_view request_id);
+
+}  // namespace sluice::dialect
