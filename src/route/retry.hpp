@@ -1,0 +1,85 @@
+// What is tried again after an attempt has failed before the client saw content.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "base/clock.hpp"
+#include "config/config.hpp"
+#include "observe/metrics.hpp"
+
+namespace sluice::route {
+
+/// How an attempt failed.
+enum class Failure : uint8_t {
+  kStatus,         // an answer with `status`
+  kContextLength,  // 400: the prompt does not fit the model
+  kContentPolicy,  // 400: refused by the upstream's policy
+  kUnreachable,    // name, connection or TLS handshake
+  kReset,          // closed, reset or broken HTTP before the head
+  kCut,            // the body ended or broke after the head, before content
+  kSilent,         // nothing up to timeouts.first_token
+  kStalled,        // began, then fell silent before content
+};
+
+struct Attempt {
+  Failure failure = Failure::kStatus;
+  int status = 0;                        // for kStatus
+  std::optional<Duration> retry_after;   // as the upstream asked
+  int tries = 1;                         // on this target, this one included
+  bool other_targets = false;            // a target that was not asked yet is left
+  bool other_keys = false;               // a key of this target is free and was not used yet
+  Duration time_left = Duration::max();  // until the request's own deadline
+};
+
+struct Decision {
+  enum class Kind : uint8_t { kAgain, kNext, kGiveUp };
+  Kind kind = Kind::kGiveUp;
+  Duration wait{0};        // before kAgain
+  bool other_key = false;  // kAgain with a key that was not used yet
+
+  bool operator==(const Decision&) const = default;
+};
+
+/// The table "What is tried again" of the public contract. Pure: `random` is any 64 random bits
+/// and makes the jitter. Not to be asked once the client has content or has gone. Whoever acts
+/// on kAgain or kNext first takes it from the RetryBudget.
+Decision decide(const Attempt& attempt, const config::Retry& retry, uint64_t random);
+
+/// The label under which a retry after this failure is counted.
+observe::RetryReason retry_reason(const Attempt& attempt);
+
+/// Holds retries to a share of the requests of the last ten seconds, so that they do not turn an
+/// upstream's bad moment into an outage. Shared by all loops without a lock; threads that race
+/// at the border may pass it by one each.
+class RetryBudget {
+ public:
+  /// Retries in ten seconds that are always granted, or a quiet gateway could never retry.
+  static constexpr uint64_t kFloor = 10;
+
+  /// `share` of 0.2 allows one retry to five requests.
+  explicit RetryBudget(double share) : share_(share) {}
+
+  /// Counts a client's request.
+  void on_request(TimePoint now);
+
+  /// Takes one retry; false when there is none left.
+  bool take(TimePoint now);
+
+ private:
+  static constexpr uint64_t kWindow = 10;
+  static constexpr size_t kSlots = 16;  // more than the window, so that an old slot is cleared
+  // The second in the upper half, the count below it.
+  using Slots = std::array<std::atomic<uint64_t>, kSlots>;
+
+  static void add(Slots& slots, uint64_t second);
+  static uint64_t sum(const Slots& slots, uint64_t second);
+
+  const double share_;
+  alignas(64) Slots requests_{};
+  alignas(64) Slots retries_{};
+};
+
+}  // namespace sluice::route

@@ -1,0 +1,106 @@
+// Which provider answers a model: the configured rules as an immutable table.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/error.hpp"
+#include "config/config.hpp"
+
+namespace sluice::route {
+
+/// A set of provider types.
+class ProviderTypes {
+ public:
+  constexpr ProviderTypes(std::initializer_list<config::ProviderType> types) {
+    for (const config::ProviderType type : types) bits_ |= bit(type);
+  }
+  constexpr bool contains(config::ProviderType type) const { return (bits_ & bit(type)) != 0; }
+
+ private:
+  static constexpr unsigned bit(config::ProviderType type) {
+    return 1U << static_cast<unsigned>(type);
+  }
+  unsigned bits_ = 0;
+};
+
+/// Those that understand an OpenAI request, and an Anthropic one, as it is.
+inline constexpr ProviderTypes kOpenAiSpeakers{config::ProviderType::kOpenAi,
+                                               config::ProviderType::kOpenAiCompatible,
+                                               config::ProviderType::kZai};
+inline constexpr ProviderTypes kAnthropicSpeakers{config::ProviderType::kAnthropic};
+
+/// Where an attempt goes.
+struct Target {
+  const config::Provider* provider = nullptr;  // lives as long as the table
+  size_t provider_index = 0;                   // in Config::providers
+  std::string model;                           // the name to send upstream
+};
+
+/// Where a request may go, in order: its target, then the fallbacks. Never empty.
+struct Plan {
+  std::vector<Target> targets;
+  std::string rule;  // what decided, for people: "exact gpt-4o", "model list of a", "default"
+};
+
+/// Immutable; every thread may read it. Replaced as a whole on a reload.
+class RoutingTable {
+ public:
+  explicit RoutingTable(config::ConfigPtr config);
+
+  /// The first that applies: a matching rule; a provider that lists the model; a provider of
+  /// the type that the model's name tells (`detected`); a default provider. Where several would
+  /// do, one out of `native`, the types that speak the client's dialect, comes first. Providers
+  /// that are disabled, or have a list without the model, are no candidates.
+  ///
+  /// Only targets of `native` types are planned. kModelNotFound when there is none; the message
+  /// says why and is fit for the client.
+  Result<Plan> plan(std::string_view model, ProviderTypes native,
+                    std::optional<config::ProviderType> detected) const;
+
+  /// The model's name if the configuration has it, else "other": for the label of a metric.
+  /// The view is the table's own.
+  std::string_view model_label(std::string_view model) const;
+
+  /// Every model name that the configuration gives for an enabled provider of these types, each
+  /// once, sorted: the provider's list and exact rules.
+  struct Listed {
+    std::string_view model;
+    std::string_view provider;
+  };
+  std::vector<Listed> listed_models(ProviderTypes types) const;
+
+  const config::Config& config() const { return *config_; }
+
+ private:
+  struct Found {
+    size_t provider;
+    std::string_view upstream_model;  // empty: as requested
+  };
+
+  bool serves(size_t provider, std::string_view model) const;
+  std::optional<Found> by_rule(std::string_view model, ProviderTypes native,
+                               std::string& why) const;
+  std::optional<Found> by_list(std::string_view model, ProviderTypes native,
+                               std::string& why) const;
+  std::optional<Found> by_type(std::string_view model, config::ProviderType type,
+                               std::string& why) const;
+  std::optional<Found> by_default(std::string_view model, ProviderTypes native,
+                                  std::string& why) const;
+  void add_fallbacks(std::string_view model, ProviderTypes native, const Found& first,
+                     Plan& plan) const;
+
+  config::ConfigPtr config_;
+  std::vector<config::Rule> rules_;  // in the order in which they are tried
+  std::unordered_map<std::string_view, size_t> by_name_;
+  std::vector<std::unordered_set<std::string_view>> served_;  // per provider; empty: any
+  std::unordered_set<std::string_view> known_models_;
+};
+
+}  // namespace sluice::route
