@@ -28,6 +28,8 @@ target_compile_options(sluice_options INTERFACE
   -fno-omit-frame-pointer -g1
   # A precompiled header without a time stamp in it can be cached.
   "SHELL:-Xclang -fno-pch-timestamp")
+# In debug and sanitizer builds the standard library checks indices and iterators.
+target_compile_options(sluice_options INTERFACE $<$<CONFIG:Debug>:-D_GLIBCXX_ASSERTIONS>)
 target_link_options(sluice_options INTERFACE -fuse-ld=mold)
 if(SLUICE_LTO)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION OFF)

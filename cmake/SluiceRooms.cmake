@@ -6,6 +6,12 @@ add_library(sluice_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(sluice_pch PRIVATE sluice_options)
 target_precompile_headers(sluice_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
 
+# Only the fuzz targets, for builds in which the rest would be instrumented for nothing.
+add_custom_target(fuzzers)
+
+# Every header is also compiled alone, by the target all_verify_interface_header_sets.
+set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
+
 function(sluice_room name)
   cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
@@ -20,12 +26,14 @@ function(sluice_room name)
   if(NOT sources)
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE sluice_options ${ARG_LIBS})
-    set(scope INTERFACE)
   else()
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC sluice_options ${ARG_LIBS})
     target_precompile_headers(${name} REUSE_FROM sluice_pch)
   endif()
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${dir}/*.hpp)
+  target_sources(${name} INTERFACE
+    FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR}/src FILES ${headers})
 
   if(tests)
     add_executable(${name}_test ${tests})
@@ -46,6 +54,7 @@ function(sluice_room name)
     add_executable(${target} ${fuzzer})
     target_link_libraries(${target} PRIVATE ${name})
     target_precompile_headers(${target} REUSE_FROM sluice_pch)
+    add_dependencies(fuzzers ${target})
     if(SLUICE_FUZZ)
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
     else()
