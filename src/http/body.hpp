@@ -51,7 +51,8 @@ class BodyDecoder {
     kDataCr,
     kDataLf,
     kTrailerStart,
-    kTrailer,
+    kTrailerName,
+    kTrailerValue,
     kTrailerLf,
     kFinalLf,
     kUntilClose,
@@ -59,9 +60,11 @@ class BodyDecoder {
     kFailed,
   };
   Step bad(std::string_view reason);
+  // One byte of the framing around chunks. Empty, or why it is refused.
+  std::string_view take(char c);
 
   State state_;
-  bool size_has_digits_ = false;
+  uint8_t size_digits_ = 0;
   uint32_t overhead_ = 0;   // bytes of extensions and trailers so far
   uint64_t remaining_ = 0;  // of the sized body or of the current chunk
 };

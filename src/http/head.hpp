@@ -54,11 +54,13 @@ struct HeadLimits {
 
 struct RequestHead {
   std::string_view method;
-  std::string_view target;  // origin form or "*"; never empty, no control characters or spaces
-  int minor_version = 1;    // HTTP/1.minor: 0 or 1
+  // Begins with '/' (origin form), or is "*" when the method is OPTIONS; printable ASCII. Absolute
+  // form is refused: it names a second host, and only forward proxies need it.
+  std::string_view target;
+  int minor_version = 1;  // HTTP/1.minor: 0 or 1
   Fields fields;
   Framing framing = Framing::kNone;
-  uint64_t content_length = 0;  // when framing is kSized
+  uint64_t content_length = 0;  // when framing is kSized; below 2^63
   bool keep_alive = true;
   bool expect_continue = false;
 
