@@ -18,4 +18,7 @@ if [ ! -f "$dir/build.ninja" ] || [ CMakePresets.json -nt "$dir/build.ninja" ]; 
   }
   touch "$dir/build.ninja"
 fi
-exec ninja -C "$dir" --quiet "$@"
+# Progress is for somebody who watches; a log gets only what the compiler says.
+quiet=(--quiet)
+[ ! -t 1 ] || quiet=()
+exec ninja -C "$dir" "${quiet[@]}" "$@"
