@@ -1,0 +1,107 @@
+// One HTTP request on a server connection, and its response.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "http/body.hpp"
+#include "http/head.hpp"
+#include "net/stream.hpp"
+#include "net/task.hpp"
+
+namespace sluice::net {
+
+/// Response header fields, owned. Names and values must be valid: they are not checked again.
+using HeaderList = std::vector<std::pair<std::string_view, std::string>>;
+
+/// Lives as long as the handler runs. The client is watched all that time: its departure cancels
+/// scope(), which ends whatever the handler awaits.
+class HttpCall final : private DescriptorWatch {
+ public:
+  HttpCall(ByteStream& stream, Scope& scope, std::string& received, std::string_view peer,
+           bool may_keep_alive);
+  ~HttpCall() override;
+  HttpCall(const HttpCall&) = delete;
+  HttpCall& operator=(const HttpCall&) = delete;
+
+  const http::RequestHead& head() const { return head_; }
+  /// The client's address without port.
+  std::string_view peer() const { return peer_; }
+  Scope& scope() { return scope_; }
+  Loop& loop() { return scope_.loop(); }
+  TimePoint started() const { return started_; }
+
+  /// The whole body, at most `limit` bytes (kRequestTooLarge beyond). Sends 100 Continue where
+  /// the client waits for it. kRequestTimeout for a body that dawdles, kInvalidRequest for broken
+  /// framing, kClientGone.
+  Task<Result<std::string>> read_body(uint64_t limit);
+
+  /// Gives back the memory of the request's head, whose views are invalid from then on.
+  void release_head();
+
+  /// Sends a whole response. Fails only when the client is gone.
+  Task<Status> respond(int status, const HeaderList& headers, std::string_view body);
+
+  /// Starts a streamed response (chunked, or to the end of the connection for HTTP/1.0). Nothing
+  /// is sent yet: the head leaves together with the first push().
+  void begin_stream(int status, const HeaderList& headers);
+  bool begun() const { return begun_; }
+
+  /// Sends `payload` without waiting, as one chunk. False: the client reads too slowly, or is
+  /// gone; await flush() before the next push. `last` also ends the body, in the same write.
+  bool push(std::string_view payload, bool last = false);
+
+  /// Awaits that everything pushed is handed to the kernel. The scope's deadline applies.
+  Task<Status> flush();
+
+  /// The response was sent to its end.
+  bool finished() const { return finished_; }
+  int status() const { return status_; }
+  uint64_t bytes_sent() const { return bytes_sent_; }
+  /// The connection can serve another request.
+  bool reusable() const;
+  void forbid_reuse() { keep_alive_ = false; }
+
+ private:
+  friend class HttpConnection;
+  void on_hangup() override { scope_.cancel(CancelReason::kClientGone); }
+  void start_watching() { stream_.descriptor().watch(this); }
+  void append_head(std::string& out, int status, const HeaderList& headers) const;
+  bool send_parts(std::span<iovec> parts);
+
+  ByteStream& stream_;
+  Scope& scope_;
+  std::string& received_;  // bytes from the client that were not consumed yet
+  std::string_view peer_;
+  std::string head_bytes_;
+  http::RequestHead head_;
+  http::BodyDecoder body_;
+  TimePoint started_;
+  std::string pending_;  // response bytes that the kernel would not take yet
+  uint64_t bytes_sent_ = 0;
+  int status_ = 0;
+  bool may_keep_alive_;
+  bool keep_alive_ = true;
+  bool head_request_ = false;
+  bool http_1_0_ = false;
+  bool awaits_continue_ = false;
+  bool chunked_ = false;
+  bool begun_ = false;
+  bool finished_ = false;
+  bool broken_ = false;
+};
+
+/// A handler of requests: one object serves all connections of a loop.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  virtual Task<void> handle(HttpCall& call) = 0;
+  /// Body of the answer to a request whose head was refused.
+  virtual std::string render_refusal(int status, std::string_view reason) = 0;
+};
+
+}  // namespace sluice::net

@@ -1,0 +1,36 @@
+// Host names to addresses without blocking a loop: getaddrinfo on the blocking pool, answers kept
+// for a while per loop.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "net/blocking_pool.hpp"
+#include "net/socket.hpp"
+
+namespace sluice::net {
+
+using Addresses = std::shared_ptr<const std::vector<Address>>;
+
+/// One per loop; outlives the coroutines that use it.
+class Resolver {
+ public:
+  Resolver(Loop& loop, BlockingPool& pool) : loop_(loop), pool_(pool) {}
+
+  /// Numeric addresses come back at once; names are cached for 30 s. kResolve when the name has
+  /// no address, kTimeout past the scope's deadline.
+  Task<Result<Addresses>> resolve(std::string host, uint16_t port, Scope& scope);
+
+ private:
+  struct Cached {
+    Addresses addresses;
+    TimePoint until;
+  };
+  Loop& loop_;
+  BlockingPool& pool_;
+  std::unordered_map<std::string, Cached> cache_;
+};
+
+}  // namespace sluice::net

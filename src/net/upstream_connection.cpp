@@ -1,0 +1,136 @@
+#include "net/upstream_connection.hpp"
+
+#include <fmt/format.h>
+
+namespace sluice::net {
+
+UpstreamConnection::~UpstreamConnection() {
+  if (stream_ && !ended_) stream_->descriptor().reset_on_close();
+}
+
+Task<Status> UpstreamConnection::send(std::string_view head, std::string_view body, Scope& scope) {
+  const iovec parts[2] = {
+      {.iov_base = const_cast<char*>(head.data()), .iov_len = head.size()},
+      {.iov_base = const_cast<char*>(body.data()), .iov_len = body.size()},
+  };
+  Io io = stream_->try_write({parts, body.empty() ? size_t{1} : size_t{2}});
+  const size_t sent = io.ok() ? io.bytes : 0;
+  if (io.ok() || io.kind == Io::kAgain) {
+    if (sent < head.size()) {
+      io = co_await stream_->write(scope, head.substr(sent));
+      if (io.ok() && !body.empty()) io = co_await stream_->write(scope, body);
+    } else if (sent < head.size() + body.size()) {
+      io = co_await stream_->write(scope, body.substr(sent - head.size()));
+    }
+  }
+  if (io.kind == Io::kTimeout) co_return fail(ErrorCode::kTimeout, "sending timed out");
+  if (io.kind == Io::kCancelled) co_return fail(ErrorCode::kClientGone, "cancelled");
+  co_return Status{};
+}
+
+Task<Status> UpstreamConnection::read_head(std::string_view request_method, Scope& scope) {
+  Loop& loop = scope.loop();
+  const http::HeadLimits limits;
+  std::string received;
+  size_t scanned = 0;
+  for (;;) {
+    if (!received.empty()) {
+      const auto result =
+          http::parse_response_head(received, scanned, limits, request_method, head_);
+      if (result.state == http::HeadState::kBad) {
+        co_return fail(ErrorCode::kProtocol,
+                       fmt::format("malformed response head: {}", result.error.reason));
+      }
+      if (result.state == http::HeadState::kDone) {
+        if (head_.status >= 200) {
+          head_bytes_ = std::move(received);
+          scanned = 0;
+          head_ = {};
+          // Short strings move with their object: views are taken where the bytes stay.
+          http::parse_response_head(head_bytes_, scanned, limits, request_method, head_);
+          unread_ = std::string_view(head_bytes_).substr(result.consumed);
+          break;
+        }
+        received.erase(0, result.consumed);
+        scanned = 0;
+        head_ = {};
+        continue;
+      }
+    }
+    const Io io = co_await stream_->read(scope, loop.input());
+    if (io.kind == Io::kTimeout) co_return fail(ErrorCode::kTimeout, "no response in time");
+    if (io.kind == Io::kCancelled) co_return fail(ErrorCode::kClientGone, "cancelled");
+    if (!io.ok()) {
+      if (received.empty()) {
+        co_return fail(ErrorCode::kConnectionClosed, "the connection closed before a response");
+      }
+      co_return fail(ErrorCode::kProtocol, "the connection closed inside the response head");
+    }
+    received.append(loop.input().data(), io.bytes);
+  }
+  body_ = http::BodyDecoder(head_.framing, head_.content_length);
+  keep_alive_ = head_.keep_alive;
+  co_return Status{};
+}
+
+void UpstreamConnection::release_head() {
+  head_ = {};
+  // What lies behind the head is needed until the first piece has been taken.
+  if (unread_.empty()) std::string().swap(head_bytes_);
+}
+
+BodyPiece UpstreamConnection::ready() {
+  const auto step = body_.next(unread_);
+  switch (step.kind) {
+    case http::BodyDecoder::kData:
+      return {.kind = BodyPiece::kData, .data = step.data};
+    case http::BodyDecoder::kEnd:
+      // Bytes behind the end were never asked for: such a connection is not used again.
+      ended_ = unread_.empty();
+      return {.kind = BodyPiece::kEnd};
+    case http::BodyDecoder::kBad:
+      return {.kind = BodyPiece::kBroken, .data = step.reason};
+    case http::BodyDecoder::kNeedMore:
+      break;
+  }
+  return {};
+}
+
+bool UpstreamConnection::reusable() const {
+  return stream_ && ended_ && keep_alive_ && !stream_->descriptor().hung_up();
+}
+
+bool UpstreamConnection::BodyAwaiter::attempt() {
+  for (;;) {
+    piece_ = connection_.ready();
+    if (piece_.kind != BodyPiece::kNone) return true;
+    if (connection_.head_.status == 0) std::string().swap(connection_.head_bytes_);
+    const auto buffer = scope_.loop().input();
+    const Io io = connection_.stream_->try_read(buffer);
+    if (io.kind == Io::kAgain) return false;
+    if (!io.ok()) {
+      const bool complete = io.kind == Io::kEnd && connection_.body_.finish_at_close();
+      piece_ = {.kind = complete ? BodyPiece::kEnd : BodyPiece::kBroken};
+      connection_.keep_alive_ = false;
+      connection_.ended_ = complete;
+      return true;
+    }
+    connection_.unread_ = {buffer.data(), io.bytes};
+  }
+}
+
+bool UpstreamConnection::BodyAwaiter::await_suspend(std::coroutine_handle<> handle) {
+  if (!begin(handle)) return false;
+  connection_.stream_->wait_for_read(this);
+  return true;
+}
+
+void UpstreamConnection::BodyAwaiter::unhook() { connection_.stream_->descriptor().forget(this); }
+
+BodyPiece UpstreamConnection::BodyAwaiter::await_resume() const {
+  if (outcome() == Outcome::kTimeout) return {.kind = BodyPiece::kTimeout};
+  if (outcome() == Outcome::kCancelled) return {.kind = BodyPiece::kCancelled};
+  return piece_;
+}
+
+}  // namespace sluice::net
