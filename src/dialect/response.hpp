@@ -4,17 +4,17 @@
 #include <string>
 #include <string_view>
 
-#include "base/error.hpp"
 #include "dialect/dialect.hpp"
+#include "dialect/upstream_error.hpp"
 #include "dialect/usage.hpp"
 
 namespace sluice::dialect {
 
 struct ResponseFacts {
   bool valid = false;  // the body is one JSON object; if not, the rest is empty
-  /// The body is an error although its status said success: see `error`.
+  /// The body is an error although its status said success.
   bool is_error = false;
-  Error error;
+  UpstreamFailure failure;  // when is_error
   Usage usage;
   FinishReason finish_reason = FinishReason::kNone;  // of the first choice
   std::string model;                                 // the upstream's name of it

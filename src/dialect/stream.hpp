@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/error.hpp"
 #include "dialect/dialect.hpp"
 #include "dialect/request.hpp"
+#include "dialect/upstream_error.hpp"
 #include "dialect/usage.hpp"
 #include "http/sse.hpp"
 
@@ -22,7 +22,7 @@ struct EventVerdict {
   bool has_content = false;  // the user sees something of it, or the answer's end is in it
   bool terminal = false;     // [DONE] or message_stop: nothing comes after it
   bool finish = false;       // carries a finish reason
-  bool error = false;        // the upstream reports a failure: see StreamInspector::error()
+  bool error = false;        // the upstream reports a failure: see StreamInspector::failure()
   bool added_usage = false;  // exists only because the gateway asked for usage: to be removed
   uint32_t text_bytes = 0;   // of output text, reasoning, refusals, tool arguments; as escaped
   uint32_t pieces = 0;       // strings that text came in
@@ -37,7 +37,8 @@ class StreamInspector {
 
   EventVerdict inspect(const http::SseEvent& event);
 
-  /// Latest report; counts are cumulative in both dialects.
+  /// Latest report; counts are cumulative in both dialects. Anthropic tells the input at the
+  /// start and the rest at the end; `reported` is set when the final counts are there.
   const Usage& usage() const { return usage_; }
   FinishReason finish_reason() const { return finish_reason_; }
   /// The upstream's name of the model; empty until it is told.
@@ -48,18 +49,14 @@ class StreamInspector {
   /// Every choice has its finish reason: the answer is whole even if its terminal event is lost.
   bool finished() const;
   bool terminated() const { return terminated_; }
-  /// The failure that an `error` verdict told of: its code as for an answer of that kind
-  /// (kUpstreamRateLimited, kUpstreamError, ...), its message the upstream's.
-  const Error& error() const { return error_; }
+  /// What the last `error` verdict told of.
+  const UpstreamFailure& failure() const { return failure_; }
 
   /// The bytes to append when an upstream ends its stream after the finish reason but without
   /// the terminal event; empty when nothing is missing, or when the answer is not whole.
   std::string_view synthesize_terminal() const;
 
  private:
-  struct OpenAi;
-  struct Anthropic;
-
   Endpoint endpoint_;
   bool adds_usage_;
   bool terminated_ = false;
@@ -71,7 +68,7 @@ class StreamInspector {
   uint64_t pieces_ = 0;
   Usage usage_;
   std::string model_;
-  Error error_;
+  UpstreamFailure failure_;
 };
 
 }  // namespace sluice::dialect

@@ -30,9 +30,12 @@ std::string_view to_string(FailureKind kind);
 
 struct UpstreamFailure {
   FailureKind kind = FailureKind::kServerError;
-  /// Code as in dialect/errors.hpp; the message is the upstream's own where it gave one in JSON,
-  /// bounded to 1 KiB.
+  /// What to tell the client, with a code as in dialect/errors.hpp. Its message is the upstream's
+  /// own only where the request is at fault; of anything else the upstream's words may name its
+  /// customer, and the message is empty, which makes render_error() use its default.
   Error error;
+  /// The upstream's words, for the log: at most 1 KiB, empty when there were none.
+  std::string detail;
   /// The body is a proper error of the dialect, to be passed on byte by byte.
   bool well_formed = false;
 };
@@ -41,9 +44,13 @@ struct UpstreamFailure {
 /// text, another dialect's shape, empty, cut.
 UpstreamFailure classify_upstream_error(Dialect upstream, int status, std::string_view body);
 
-/// What the client gets for it when nothing is tried any more. The request's faults (400, 404,
-/// 413, 422 and other 4xx) keep their status, and their body when it is well formed; 401 and 403
-/// become upstream_auth, 402 and 429 upstream_rate_limited, 5xx upstream_error.
+/// The same for an error inside a success: an event of a stream, a body sent with status 200.
+/// The status is told by the error's own code or type.
+UpstreamFailure classify_reported_error(Dialect upstream, std::string_view body);
+
+/// What the client gets for a failure when nothing is tried any more. The request's faults (400,
+/// 404, 413, 422 and other 4xx) keep their status, and their body when it is well formed; 401 and
+/// 403 become upstream_auth, 402 and 429 upstream_rate_limited, 5xx upstream_error.
 ErrorAnswer map_upstream_error(Dialect client, int status, std::string_view body,
                                const UpstreamFailure& failure, std::string_view request_id);
 

@@ -17,6 +17,6 @@ struct Edit {
 
 /// The text with all edits made. They must lie inside the text, ordered by offset, and not
 /// overlap.
-std::string apply(std::string_view text, std::span<const Edit> edits);
+std::string apply_edits(std::string_view text, std::span<const Edit> edits);
 
 }  // namespace sluice::json

@@ -73,21 +73,25 @@ class Reader {
   /// True when the text held exactly one value, valid to its end, and all of it was consumed.
   bool finish();
   bool failed() const { return at_ == nullptr; }
-  /// Bytes from the start of the text to what is read next; white space may come before it.
-  size_t offset() const { return static_cast<size_t>(at_ - begin_); }
+  /// Bytes from the start of the text to what is read next, which white space may precede; 0
+  /// once failed.
+  size_t offset() const { return failed() ? 0 : static_cast<size_t>(at_ - begin_); }
 
  private:
   void skip_space();
   void fail() { at_ = nullptr; }
+  bool begin(char bracket);
+  bool step(char bracket);
   bool read_string(String& out);
-  bool skip_string();
   bool skip_scalar();
+  bool skip_value();
 
   const char* begin_;
   const char* at_;  // nullptr once failed
   const char* end_;
   uint32_t depth_ = 0;
   bool first_ = false;  // of the container just entered: no comma is due
+  bool began_ = false;  // a value was consumed, or is being
 };
 
 /// True when the text is well-formed UTF-8 (no surrogates, nothing overlong).

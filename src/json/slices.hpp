@@ -60,12 +60,11 @@ class Members {
 
   bool next(Member& member);
   /// After next() returned false: the text was one valid object to its end.
-  bool complete() { return object_ && reader_.finish(); }
+  bool complete() { return reader_.finish(); }
 
  private:
   std::string_view text_;
   Reader reader_;
-  bool object_;
 };
 
 /// The elements of an array, in the same way.
@@ -75,11 +74,10 @@ class Elements {
   explicit Elements(Value array) : Elements(array.raw()) {}
 
   bool next(Value& element);
-  bool complete() { return array_ && reader_.finish(); }
+  bool complete() { return reader_.finish(); }
 
  private:
   Reader reader_;
-  bool array_;
 };
 
 }  // namespace sluice::json

@@ -1,0 +1,13 @@
+// Anthropic's stream events: message_start ... message_stop.
+#pragma once
+
+#include <string_view>
+
+#include "dialect/event_facts.hpp"
+
+namespace sluice::dialect::anthropic {
+
+/// Reads one event's data, which is known to be UTF-8. False when it is not one JSON object.
+bool read_event(std::string_view data, EventFacts& facts);
+
+}  // namespace sluice::dialect::anthropic

@@ -1,0 +1,44 @@
+// What the reader of a dialect finds in one event, before it counts for the stream: an event
+// that turns out to be malformed at its end must leave no trace.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+
+#include "dialect/usage.hpp"
+#include "json/slices.hpp"
+
+namespace sluice::dialect {
+
+inline constexpr size_t kMaxChoices = 128;
+
+struct EventFacts {
+  bool has_content = false;
+  bool terminal = false;
+  bool error = false;
+  bool has_choices = false;  // OpenAI: at least one
+  bool final_usage = false;  // `usage` holds the final counts
+  FinishReason finish_reason = FinishReason::kNone;
+  uint32_t text_bytes = 0;
+  uint32_t pieces = 0;
+  std::bitset<kMaxChoices> seen;
+  std::bitset<kMaxChoices> finished;
+  json::Value usage;
+  json::String model;
+
+  /// Output text that the user sees or pays for.
+  void add_text(json::String text) {
+    if (text.empty()) return;
+    has_content = true;
+    text_bytes += static_cast<uint32_t>(text.bytes.size());
+    ++pieces;
+  }
+};
+
+/// True when the value of an `error` member tells of one: not null, false or empty.
+inline bool tells_error(json::Value error) {
+  const json::Kind kind = error.kind();
+  return (kind == json::Kind::kObject || kind == json::Kind::kString) && !error.is_empty();
+}
+
+}  // namespace sluice::dialect

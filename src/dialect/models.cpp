@@ -1,0 +1,90 @@
+#include "dialect/models.hpp"
+
+#include <array>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "json/writer.hpp"
+
+namespace sluice::dialect {
+namespace {
+
+struct Family {
+  std::string_view prefix;
+  config::ProviderType type;
+  bool whole_word;  // the name ends here or goes on with '-'
+};
+
+constexpr std::array kFamilies = {
+    Family{"gpt-", config::ProviderType::kOpenAi, false},
+    Family{"chatgpt-", config::ProviderType::kOpenAi, false},
+    Family{"o1", config::ProviderType::kOpenAi, true},
+    Family{"o3", config::ProviderType::kOpenAi, true},
+    Family{"o4", config::ProviderType::kOpenAi, true},
+    Family{"text-embedding-", config::ProviderType::kOpenAi, false},
+    Family{"davinci", config::ProviderType::kOpenAi, true},
+    Family{"babbage", config::ProviderType::kOpenAi, true},
+    Family{"claude-", config::ProviderType::kAnthropic, false},
+    Family{"gemini-", config::ProviderType::kGemini, false},
+    Family{"glm-", config::ProviderType::kZai, false},
+};
+
+void write_model(json::Writer& json, const ModelEntry& model) {
+  json.begin_object().member("id", model.id).member("object", "model").member("type", "model");
+  json.member("created", model.created);
+  json.member("created_at", rfc3339(model.created * 1'000'000'000));
+  json.member("owned_by", model.owned_by);
+  json.member("display_name", model.display_name.empty() ? model.id : model.display_name);
+  json.end_object();
+}
+
+}  // namespace
+
+std::optional<config::ProviderType> detect_provider(std::string_view model) {
+  // A fine-tuned model is called after its base: ft:gpt-4o-mini:organisation::id.
+  if (model.starts_with("ft:")) model.remove_prefix(3);
+  for (const Family& family : kFamilies) {
+    if (!istarts_with(model, family.prefix)) continue;
+    const std::string_view rest = model.substr(family.prefix.size());
+    if (!family.whole_word || rest.empty() || rest.front() == '-') return family.type;
+  }
+  return std::nullopt;
+}
+
+std::optional<Dialect> dialect_of(config::ProviderType type) {
+  switch (type) {
+    case config::ProviderType::kOpenAi:
+    case config::ProviderType::kOpenAiCompatible:
+    case config::ProviderType::kZai:
+      return Dialect::kOpenAi;
+    case config::ProviderType::kAnthropic:
+      return Dialect::kAnthropic;
+    case config::ProviderType::kGemini:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::string render_model_list(std::span<const ModelEntry> models) {
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().member("object", "list").key("data").begin_array();
+  for (const ModelEntry& model : models) write_model(json, model);
+  json.end_array().member("has_more", false);
+  if (models.empty()) {
+    json.null_member("first_id").null_member("last_id");
+  } else {
+    json.member("first_id", models.front().id).member("last_id", models.back().id);
+  }
+  json.end_object();
+  return body;
+}
+
+std::string render_model(const ModelEntry& model) {
+  std::string body;
+  json::Writer json(body);
+  write_model(json, model);
+  return body;
+}
+
+}  // namespace sluice::dialect

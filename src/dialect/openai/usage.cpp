@@ -1,0 +1,47 @@
+#include "dialect/openai/usage.hpp"
+
+#include <algorithm>
+
+namespace sluice::dialect::openai {
+namespace {
+
+/// Counts from outside are bounded so that sums of them cannot overflow.
+int64_t count_of(json::Value value) {
+  return std::clamp<int64_t>(value.as_int().value_or(0), 0, int64_t{1} << 40);
+}
+
+}  // namespace
+
+void read_usage(json::Value object, Usage& usage) {
+  int64_t prompt = -1;
+  int64_t completion = -1;
+  Usage read;
+  json::Members members(object);
+  json::Member member;
+  while (members.next(member)) {
+    if (member.key == "prompt_tokens") {
+      if (member.value.as_int()) prompt = count_of(member.value);
+    } else if (member.key == "completion_tokens") {
+      if (member.value.as_int()) completion = count_of(member.value);
+    } else if (member.key == "prompt_tokens_details") {
+      read.cache_read = std::max(read.cache_read, count_of(member.value["cached_tokens"]));
+      read.cache_write = std::max(count_of(member.value["cache_write_tokens"]),
+                                  count_of(member.value["cache_creation_tokens"]));
+    } else if (member.key == "completion_tokens_details") {
+      read.reasoning = count_of(member.value["reasoning_tokens"]);
+    } else if (member.key == "prompt_cache_hit_tokens" || member.key == "cached_tokens") {
+      // DeepSeek's and Moonshot's names for the cached part.
+      read.cache_read = std::max(read.cache_read, count_of(member.value));
+    }
+  }
+  if (prompt < 0 && completion < 0) return;
+  prompt = std::max<int64_t>(prompt, 0);
+  read.cache_read = std::min(read.cache_read, prompt);
+  read.cache_write = std::min(read.cache_write, prompt - read.cache_read);
+  read.input = prompt - read.cache_read - read.cache_write;
+  read.output = std::max<int64_t>(completion, 0);
+  read.reported = true;
+  usage = read;
+}
+
+}  // namespace sluice::dialect::openai

@@ -1,0 +1,13 @@
+// How OpenAI-compatible upstreams report token counts.
+#pragma once
+
+#include "dialect/usage.hpp"
+#include "json/slices.hpp"
+
+namespace sluice::dialect::openai {
+
+/// Reads a `usage` object, taking the cached part out of the prompt. Leaves `usage` alone when
+/// the value holds no counts.
+void read_usage(json::Value object, Usage& usage);
+
+}  // namespace sluice::dialect::openai

@@ -1,0 +1,60 @@
+#include "dialect/request_fields.hpp"
+
+namespace sluice::dialect {
+namespace {
+
+constexpr std::array<std::string_view, kFieldCount> kNames = {
+    "model", "stream",   "stream_options", "max_tokens", "max_completion_tokens",
+    "n",     "messages", "input"};
+
+}  // namespace
+
+std::string_view to_string(Field field) { return kNames[static_cast<size_t>(field)]; }
+
+Result<RequestFields> RequestFields::read(std::string_view body) {
+  if (!json::valid_utf8(body)) {
+    return fail(ErrorCode::kInvalidRequest, "The request body is not valid UTF-8.");
+  }
+  RequestFields fields;
+  json::Members members(body);
+  json::Member member;
+  while (members.next(member)) {
+    for (size_t i = 0; i < kFieldCount; ++i) {
+      if (!(member.key == kNames[i])) continue;
+      if (fields.values_[i].value.exists()) return bad_field(kNames[i], "is given twice.");
+      fields.values_[i] = member;
+    }
+  }
+  if (members.complete()) return fields;
+  return fail(ErrorCode::kInvalidRequest, json::valid(body)
+                                              ? "The request body must be a JSON object."
+                                              : "The request body is not valid JSON.");
+}
+
+Result<bool> RequestFields::boolean(Field field, bool otherwise) const {
+  if (!given(field)) return otherwise;
+  const std::optional<bool> read = value(field).as_bool();
+  if (!read) return bad_field(to_string(field), "must be a boolean.");
+  return *read;
+}
+
+Result<std::optional<int64_t>> RequestFields::integer(Field field, int64_t least) const {
+  if (!given(field)) return std::nullopt;
+  const std::optional<int64_t> read = value(field).as_int();
+  if (!read || *read < least) {
+    return bad_field(to_string(field), least > 0 ? "must be a positive integer."
+                                                 : "must be an integer of at least 0.");
+  }
+  return read;
+}
+
+Status RequestFields::require_elements(Field field) const {
+  if (!value(field).exists()) return bad_field(to_string(field), "is required.");
+  if (value(field).kind() != json::Kind::kArray) {
+    return bad_field(to_string(field), "must be an array.");
+  }
+  if (value(field).is_empty()) return bad_field(to_string(field), "must not be empty.");
+  return {};
+}
+
+}  // namespace sluice::dialect

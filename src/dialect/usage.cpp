@@ -1,0 +1,54 @@
+#include "dialect/usage.hpp"
+
+#include <array>
+#include <utility>
+
+namespace sluice::dialect {
+
+std::string_view to_string(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kNone:
+      return "";
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kStopSequence:
+      return "stop_sequence";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kToolCalls:
+      return "tool_calls";
+    case FinishReason::kContentFilter:
+      return "content_filter";
+    case FinishReason::kPause:
+      return "pause";
+    case FinishReason::kOther:
+      return "other";
+  }
+  return "";
+}
+
+FinishReason parse_finish_reason(std::string_view text) {
+  using enum FinishReason;
+  using Row = std::pair<std::string_view, FinishReason>;
+  static constexpr std::array kReasons = {
+      Row{"stop", kStop},
+      Row{"end_turn", kStop},
+      Row{"stop_sequence", kStopSequence},
+      Row{"length", kLength},
+      Row{"max_tokens", kLength},
+      Row{"model_context_window_exceeded", kLength},
+      Row{"tool_calls", kToolCalls},
+      Row{"tool_use", kToolCalls},
+      Row{"function_call", kToolCalls},
+      Row{"content_filter", kContentFilter},
+      Row{"refusal", kContentFilter},
+      Row{"pause_turn", kPause},
+  };
+  if (text.empty()) return kNone;
+  for (const auto& [name, reason] : kReasons) {
+    if (name == text) return reason;
+  }
+  return kOther;
+}
+
+}  // namespace sluice::dialect
