@@ -79,7 +79,7 @@ tsan: ## every test with ThreadSanitizer
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (60) each; ONLY=name chooses one
 	@scripts/setup.sh build
-	@scripts/build.sh fuzz
+	@scripts/build.sh fuzz fuzzers
 	@scripts/fuzz.sh "$(FUZZ_SECONDS)" $(ONLY)
 
 soak: build ## the long runs of tests/soak, SOAK_SECONDS (600) each
