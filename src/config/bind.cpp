@@ -1,0 +1,328 @@
+#include "config/bind.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "config/fields.hpp"
+#include "http/url.hpp"
+
+namespace sluice::config {
+
+namespace {
+
+constexpr std::string_view kReservedTarget = "workers";
+
+struct TypeInfo {
+  std::string_view name;
+  ProviderType type;
+  std::string_view base_url;  // empty: must be given
+  std::string_view dialect;
+};
+
+constexpr auto kTypes = std::to_array<TypeInfo>({
+    {"openai", ProviderType::kOpenAi, "https://api.openai.com/v1", "openai"},
+    {"anthropic", ProviderType::kAnthropic, "https://api.anthropic.com", "anthropic"},
+    {"gemini", ProviderType::kGemini, "https://generativelanguage.googleapis.com", "gemini"},
+    {"zai", ProviderType::kZai, "https://api.z.ai/api/paas/v4", "openai"},
+    {"openai_compatible", ProviderType::kOpenAiCompatible, "", "openai"},
+});
+
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("._-").contains(c);
+}
+
+/// RFC 9110 5.6.2.
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return is_name_character(c) || std::string_view("!#$%&'*+^`|~").contains(c);
+  });
+}
+
+/// What can stand in a header field and be told apart from its surroundings.
+bool is_credential(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
+class Binder {
+ public:
+  Binder(const Node& root, const Surroundings& surroundings, Problems& problems)
+      : root_(root), surroundings_(surroundings), problems_(problems) {}
+
+  Config bind() {
+    Config config;
+    config.server = bind_server(at(root_, "server"));
+    config.auth.enabled = flag(root_, "auth.enabled");
+    config.auth.admin_token = secret(at(root_, "auth.admin_token"), "auth.admin_token");
+    config.data_dir = text(root_, "data_dir");
+    config.providers = bind_providers(at(root_, "providers"));
+    config.routing = bind_routing(root_, config.providers, problems_);
+    config.keys = bind_keys(at(root_, "keys"));
+    config.models = bind_models(at(root_, "models"));
+    config.metrics = bind_metrics(at(root_, "metrics"), config.server);
+    config.logging = bind_logging(at(root_, "logging"));
+    warn(config);
+    return config;
+  }
+
+ private:
+  void error(const Node& node, std::string what) {
+    if (!node.bad) problems_.error(node.place, std::move(what));
+  }
+
+  Secret secret(const Node& node, const std::string& path) {
+    const auto* value = std::get_if<std::string>(&node.value);
+    if (value == nullptr) return {};
+    if (!is_credential(*value)) {
+      error(node, path + " may hold only visible ASCII characters, without spaces");
+    }
+    return Secret(*value);
+  }
+
+  /// The file must be there at start: an error now is better than one at the first connection.
+  void check_readable(const Node& node, const std::string& path) {
+    const auto* file = std::get_if<std::string>(&node.value);
+    if (file == nullptr) return;
+    if (auto content = surroundings_.read_file(*file); !content) {
+      error(node, fmt::format("{}: cannot read \"{}\": {}", path, *file, content.error().message));
+    }
+  }
+
+  Server bind_server(const Node& node) {
+    Server server;
+    server.host = text(node, "host");
+    const bool host_fits = std::ranges::all_of(
+        server.host, [](char c) { return is_name_character(c) || c == ':' || c == '%'; });
+    if (server.host.empty() || !host_fits) {
+      error(at(node, "host"), "server.host must be an address such as 0.0.0.0 or ::");
+    }
+    server.port = static_cast<uint16_t>(integer(node, "port"));
+    server.threads = integer(node, "threads");
+    server.max_body = static_cast<uint64_t>(get<int64_t>(node, "max_body"));
+    server.drain_min = duration(node, "drain_min");
+    server.drain_max = duration(node, "drain_max");
+    if (server.drain_min > server.drain_max) {
+      const bool min_written = !at(node, "drain_min").standard;
+      error(at(node, min_written ? "drain_min" : "drain_max"),
+            "server.drain_min must not be longer than server.drain_max");
+    }
+    server.trusted_proxies = texts(node, "trusted_proxies");
+    server.tls.enabled = flag(node, "tls.enabled");
+    server.tls.cert = text(node, "tls.cert");
+    server.tls.key = text(node, "tls.key");
+    if (server.tls.enabled) {
+      check_readable(at(node, "tls.cert"), "server.tls.cert");
+      check_readable(at(node, "tls.key"), "server.tls.key");
+    }
+    server.cors.enabled = flag(node, "cors.enabled");
+    server.cors.allowed_origins = texts(node, "cors.allowed_origins");
+    for (const Node& origin : at(node, "cors.allowed_origins").items) check_origin(origin);
+    server.gzip = flag(node, "gzip");
+    return server;
+  }
+
+  void check_origin(const Node& node) {
+    const auto* origin = std::get_if<std::string>(&node.value);
+    if (origin == nullptr || *origin == "*") return;
+    const auto url = http::parse_url(*origin);
+    if (!url || !url->path.empty() || origin->ends_with('/')) {
+      error(node,
+            "an origin is * or scheme://host[:port] without a path, such as "
+            "https://app.example.com");
+    }
+  }
+
+  std::vector<Provider> bind_providers(const Node& list) {
+    std::vector<Provider> providers;
+    std::vector<std::pair<std::string_view, std::string>> defaults;  // dialect, provider
+    for (size_t i = 0; i < list.items.size(); ++i) {
+      const Node& node = list.items[i];
+      Provider provider = bind_provider(node, fmt::format("providers.{}", i));
+      const Node& name = at(node, "name");
+      if (std::ranges::find(providers, provider.name, &Provider::name) != providers.end()) {
+        error(name, fmt::format("there are two providers named \"{}\"", provider.name));
+      }
+      const std::string type = text(node, "type");
+      const auto info = std::ranges::find(kTypes, type, &TypeInfo::name);
+      if (info != kTypes.end() && provider.enabled && provider.is_default) {
+        const auto other = std::ranges::find(defaults, info->dialect,
+                                             &std::pair<std::string_view, std::string>::first);
+        if (other != defaults.end()) {
+          error(at(node, "default"),
+                fmt::format("\"{}\" and \"{}\" are both the default of the {} dialect",
+                            other->second, provider.name, info->dialect));
+        }
+        defaults.emplace_back(info->dialect, provider.name);
+      }
+      providers.push_back(std::move(provider));
+    }
+    return providers;
+  }
+
+  Provider bind_provider(const Node& node, const std::string& path) {
+    Provider provider;
+    provider.name = text(node, "name");
+    const bool fits =
+        provider.name.size() <= 64 && std::ranges::all_of(provider.name, is_name_character);
+    if (!fits) {
+      error(at(node, "name"), path + ".name may hold at most 64 letters, digits and . _ -");
+    } else if (provider.name == kReservedTarget) {
+      error(at(node, "name"), "\"workers\" is a reserved name");
+    }
+    const Node& url = at(node, "base_url");
+    provider.base_url = text(node, "base_url");
+    if (const auto info = std::ranges::find(kTypes, text(node, "type"), &TypeInfo::name);
+        info != kTypes.end()) {
+      provider.type = info->type;
+      if (url.is_null() && !url.bad) provider.base_url = info->base_url;
+      if (provider.base_url.empty() && !url.bad) {
+        problems_.error(node.place, fmt::format("{}: a provider of type {} needs a base_url", path,
+                                                info->name));
+      }
+    }
+    for (const Node& item : at(node, "api_keys").items) {
+      Secret key = secret(item, path + ".api_keys");
+      if (!key.empty()) provider.api_keys.push_back(std::move(key));
+    }
+    provider.is_default = flag(node, "default");
+    provider.enabled = flag(node, "enabled");
+    provider.models = texts(node, "models");
+    bind_headers(at(node, "headers"), path, provider);
+    provider.ca_file = text(node, "ca_file");
+    if (!provider.ca_file.empty()) check_readable(at(node, "ca_file"), path + ".ca_file");
+    provider.proxy = text(node, "proxy");
+    if (!provider.proxy.empty()) {
+      const auto proxy = http::parse_url(provider.proxy);
+      if (!proxy || proxy->tls || !proxy->path.empty()) {
+        error(at(node, "proxy"), path + ".proxy must be http://host:port");
+      }
+    }
+    provider.timeouts = {.connect = duration(node, "timeouts.connect"),
+                         .first_token = duration(node, "timeouts.first_token"),
+                         .between_tokens = duration(node, "timeouts.between_tokens"),
+                         .total = duration(node, "timeouts.total")};
+    provider.pool = {.max_idle = integer(node, "pool.max_idle"),
+                     .max_idle_per_host = integer(node, "pool.max_idle_per_host"),
+                     .idle_timeout = duration(node, "pool.idle_timeout")};
+    return provider;
+  }
+
+  void bind_headers(const Node& map, const std::string& path, Provider& provider) {
+    for (const Node::Entry& entry : map.entries) {
+      if (!is_token(entry.key)) {
+        problems_.error(entry.place, fmt::format("{}.headers: \"{}\" is no header name", path,
+                                                 entry.key.substr(0, 60)));
+      }
+      if (entry.node.is_null()) continue;
+      const auto* value = std::get_if<std::string>(&entry.node.value);
+      if (value != nullptr) provider.headers.emplace_back(entry.key, *value);
+    }
+  }
+
+  std::vector<Key> bind_keys(const Node& list) {
+    std::vector<Key> keys;
+    for (size_t i = 0; i < list.items.size(); ++i) {
+      const Node& node = list.items[i];
+      const std::string path = fmt::format("keys.{}", i);
+      Key key;
+      key.key = secret(at(node, "key"), path + ".key");
+      key.name = text(node, "name");
+      if (key.name.size() > 128) error(at(node, "name"), path + ".name is longer than 128 bytes");
+      for (size_t k = 0; k < keys.size() && !key.key.empty(); ++k) {
+        if (keys[k].key.expose() != key.key.expose()) continue;
+        error(at(node, "key"), fmt::format("{}.key is the same as keys.{}.key", path, k));
+      }
+      key.models = texts(node, "models");
+      for (const Node& model : at(node, "models").items) {
+        const auto* pattern = std::get_if<std::string>(&model.value);
+        if (pattern != nullptr && pattern->find('*') < pattern->size() - 1) {
+          error(model, fmt::format("{}.models: a * may stand only at the end", path));
+        }
+      }
+      key.allow_ips = texts(node, "allow_ips");
+      if (const auto* time = std::get_if<int64_t>(&at(node, "expires_at").value)) {
+        key.expires_at = *time;
+      }
+      keys.push_back(std::move(key));
+    }
+    return keys;
+  }
+
+  std::vector<Model> bind_models(const Node& list) {
+    std::vector<Model> models;
+    for (const Node& node : list.items) {
+      Model model{.name = text(node, "name")};
+      if (std::ranges::find(models, model.name, &Model::name) != models.end()) {
+        error(at(node, "name"), fmt::format("there are two models named \"{}\"", model.name));
+      }
+      models.push_back(std::move(model));
+    }
+    return models;
+  }
+
+  Metrics bind_metrics(const Node& node, const Server& server) {
+    Metrics metrics{.enabled = flag(node, "enabled"),
+                    .port = static_cast<uint16_t>(integer(node, "port")),
+                    .path = text(node, "path")};
+    if (metrics.port != 0 && metrics.port == server.port) {
+      error(at(node, "port"), "metrics.port is server.port; 0 serves metrics there");
+    }
+    const bool fits = std::ranges::all_of(metrics.path, [](char c) {
+      return is_name_character(c) || std::string_view("/~!$&'()*+,;=:@").contains(c);
+    });
+    if (!metrics.path.starts_with('/') || !fits) {
+      error(at(node, "path"), "metrics.path must be a path such as /metrics");
+    }
+    return metrics;
+  }
+
+  static Logging bind_logging(const Node& node) {
+    Logging logging;
+    const std::string level = text(node, "level");
+    logging.level = level == "debug"   ? LogLevel::kDebug
+                    : level == "warn"  ? LogLevel::kWarn
+                    : level == "error" ? LogLevel::kError
+                                       : LogLevel::kInfo;
+    logging.format = text(node, "format") == "json" ? LogFormat::kJson : LogFormat::kText;
+    logging.content = flag(node, "content");
+    return logging;
+  }
+
+  void warn(const Config& config) {
+    if (!config.auth.enabled) {
+      problems_.warn("auth.enabled is false: anybody may call the inference routes");
+    } else if (config.keys.empty()) {
+      problems_.warn("there are no keys: every inference request will be refused");
+    }
+    if (std::ranges::none_of(config.providers, &Provider::enabled)) {
+      problems_.warn("no provider is enabled: there is nowhere to send requests");
+    }
+    for (const Provider& provider : config.providers) {
+      if (provider.enabled && provider.api_keys.empty() &&
+          provider.type != ProviderType::kOpenAiCompatible) {
+        problems_.warn(
+            fmt::format("provider {} has no API key: it is called without one", provider.name));
+      }
+    }
+    if (config.server.cors.enabled && config.server.cors.allowed_origins.empty()) {
+      problems_.warn("server.cors is enabled and allows no origin");
+    }
+    if (config.logging.content) {
+      problems_.warn("logging.content is true: prompts and answers are written to the log");
+    }
+  }
+
+  const Node& root_;
+  const Surroundings& surroundings_;
+  Problems& problems_;
+};
+
+}  // namespace
+
+Config bind(const Node& root, const Surroundings& surroundings, Problems& problems) {
+  return Binder(root, surroundings, problems).bind();
+}
+
+}  // namespace sluice::config
