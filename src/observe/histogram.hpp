@@ -60,13 +60,14 @@ class GaugeHold {
 };
 
 /// Durations in buckets that grow with the value: eight to each doubling, from 1/1024 ms to
-/// 1024 s, so that a quantile is off by 7 % at most. The edges include 1 ms times every power
+/// 1048 s, so that a quantile is off by 12 % at most. The edges include 1 ms times every power
 /// of two, which is what a scrape shows. One writer; recording takes a few nanoseconds.
 class Histogram {
  public:
   static constexpr int kSubBits = 3;
   static constexpr size_t kSub = 1 << kSubBits;
   static constexpr size_t kBuckets = 28 * kSub;
+  static constexpr int64_t kLimit = (int64_t{1} << 30) * 15625 / 16;  // ns; longer counts as this
 
   void record(Duration took) {
     const int64_t ns = took.count() > 0 ? took.count() : 0;
@@ -80,16 +81,20 @@ class Histogram {
   /// The bucket for a value, which it holds together with its upper edge.
   static size_t bucket_of(int64_t ns) {
     if (ns <= 0) return 0;
-    const uint64_t unit = static_cast<uint64_t>(ns - 1) / 15625 * 16 +
-                          static_cast<uint64_t>(ns - 1) % 15625 * 16 / 15625;
+    if (ns > kLimit) return kBuckets - 1;
+    const uint64_t unit = static_cast<uint64_t>(ns - 1) * 16 / 15625;  // 1/1024 ms
     if (unit < kSub) return unit;
     const int shift = std::bit_width(unit) - 1 - kSubBits;
-    const size_t index = (static_cast<size_t>(shift) << kSubBits) + (unit >> shift);
-    return index < kBuckets ? index : kBuckets - 1;
+    return (static_cast<size_t>(shift) << kSubBits) + (unit >> shift);
   }
 
   /// The upper edge of a bucket in seconds.
   static double upper_edge(size_t bucket);
+
+  /// The bucket whose upper edge is 1 ms times 2 to the power of `exponent`, -7 to 20.
+  static constexpr size_t bucket_at(int exponent) {
+    return static_cast<size_t>(7 + exponent) * kSub + kSub - 1;
+  }
 
  private:
   friend class HistogramSum;
@@ -102,6 +107,7 @@ class Histogram {
 class HistogramSum {
  public:
   void add(const Histogram& histogram);
+  void add(const HistogramSum& other);
 
   uint64_t count() const { return count_; }
   double sum_seconds() const { return static_cast<double>(sum_) / 1e9; }

@@ -28,6 +28,7 @@ struct LiveStart {
 };
 
 struct LiveSlot;
+struct LiveRecord;
 class LiveShard;
 
 /// A request's own line on the board; when it is let go, the request moves to the finished
@@ -90,11 +91,13 @@ class LiveShard {
 
   LiveSlot* take_slot();
   void finish(LiveSlot* slot);
+  /// Appends copies; returns how many run.
+  size_t collect(std::vector<LiveRecord>& running, std::vector<LiveRecord>& recent);
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Slab>> slabs_;  // grows with the most that ever ran at once
   std::vector<LiveSlot*> free_;
-  std::unique_ptr<LiveSlot[]> recent_;  // a ring
+  std::unique_ptr<LiveRecord[]> recent_;  // a ring
   size_t recent_next_ = 0;
   size_t recent_size_ = 0;
 };

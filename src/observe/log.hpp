@@ -51,6 +51,8 @@ class Field {
   Field(std::string_view name, ErrorCode value) : name_(name), value_(to_string(value)) {}
   Field(std::string_view name, const Secret& value) : name_(name), value_(value.redacted()) {}
 
+  Field(std::string_view name, Value value) : name_(name), value_(std::move(value)) {}
+
   std::string_view name() const { return name_; }
   const Value& value() const { return value_; }
 
@@ -65,11 +67,19 @@ struct Options {
   int fd = 1;  // not owned; when it breaks, lines go to stderr
 };
 
+/// One line, with its line feed: what Logger writes. `wall_nanos` is the time to show.
+std::string format_line(Format format, Level level, int64_t wall_nanos, std::string_view event,
+                        std::span<const Field> fields);
+
 /// Where lines go. The process has one (below); tests make their own. Thread-safe.
 class Logger {
  public:
-  /// Bytes that wait for the output at most; before start(), too.
+  /// Bytes that wait for the output at most; as many again are being written.
   static constexpr size_t kBufferLimit = 1 << 20;
+  /// Lines that wait for start() at most.
+  static constexpr size_t kHeldLimit = 256;
+  /// Of a longer text value only this much is kept.
+  static constexpr size_t kValueLimit = 2048;
 
   Logger();
   Logger(const Logger&) = delete;
@@ -80,7 +90,8 @@ class Logger {
   /// of a logger that runs (a reload): lines already formatted stay as they are.
   void start(const Options& options);
 
-  /// Writes what is left, for at most two seconds, and ends the writer.
+  /// Writes what is left, for at most two seconds, and ends the writer. Warnings and errors that
+  /// waited for a start() that never came go to stderr. After it nothing is logged.
   void stop();
 
   bool enabled(Level level) const { return level >= level_.load(std::memory_order_relaxed); }
@@ -90,12 +101,13 @@ class Logger {
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
-  struct Writer;
+  struct State;
 
-  std::atomic<Level> level_{Level::kInfo};
+  std::atomic<Level> level_{Level::kDebug};  // until start() all lines are held back
   std::atomic<Format> format_{Format::kText};
   std::atomic<uint64_t> dropped_{0};
-  std::unique_ptr<Writer> writer_;
+  std::atomic<bool> running_{false};
+  const std::unique_ptr<State> state_;
 };
 
 /// The process's logger. Until start() lines are held back.

@@ -19,6 +19,8 @@
 
 namespace sluice::observe {
 
+struct Totals;
+
 /// Why the gateway closed an upstream call before its end.
 enum class CancelReason : uint8_t {
   kClientGone,
@@ -62,6 +64,8 @@ struct RequestLabels {
 class StatusCounts {
  public:
   void add(int status);
+
+  bool empty() const { return slots_.front().count.value() + slots_.back().count.value() == 0; }
 
   /// Calls `each(status, count)`; status 0 stands for those that found no room in the table.
   template <typename Each>
@@ -133,11 +137,13 @@ class LoopMetrics {
   };
 
   RequestSeries* add_series(const RequestLabels& labels);
+  /// Requests that finished in the seconds [from, to) of the monotonic clock.
+  uint64_t requests_between(uint32_t from, uint32_t to) const;
 
   // Written by the loop, read by a scrape: a slot is published before the count that covers it.
-  std::array<std::atomic<RequestSeries*>, kMaxSeries + 1> series_{};
+  std::array<std::atomic<RequestSeries*>, kMaxSeries> series_{};
   std::atomic<size_t> series_count_{0};
-  RequestSeries* overflow_ = nullptr;
+  const std::unique_ptr<RequestSeries> overflow_;
   std::unordered_map<RequestLabels, RequestSeries*, Hash> index_;  // the loop's alone
 
   // Requests in each of the last seconds: the second in the upper half, the count below it.
@@ -164,15 +170,13 @@ class Metrics {
   const std::string& version() const { return version_; }
 
  private:
-  struct Totals;
   Totals totals() const;
-  std::vector<const LoopMetrics*> loops() const;
-  double cpu_percent(double cpu_seconds) const;
+  static void add(Totals& totals, const LoopMetrics& loop);
+  double cpu_percent(double cpu_seconds, TimePoint at) const;
 
   const std::string version_;
   const std::string build_type_;
   const TimePoint started_ = now();
-  const double started_unix_ = static_cast<double>(wall_nanos()) / 1e9;
 
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<LoopMetrics>> loops_;
