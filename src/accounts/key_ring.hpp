@@ -31,7 +31,10 @@ struct KeyRecord {
 /// dump nor the time of a lookup tells them.
 class KeyRing {
  public:
-  /// kConfig when an allow_ips entry is no address or network.
+  /// Longer credentials are unknown without a look.
+  static constexpr size_t kMaxKeyLength = 1024;
+
+  /// kConfig when an allow_ips entry is no address or network, or a key stands there twice.
   static Result<KeyRing> from_config(const config::Config& config);
 
   /// Whose key this is, usable now and from this address. `presented` is the credential alone,
@@ -58,13 +61,13 @@ class KeyRing {
     size_t record;
   };
 
-  KeyRing();
+  KeyRing() = default;
   Digest digest(std::string_view presented) const;
   const KeyRecord* find(std::string_view presented) const;
 
   std::array<uint8_t, 32> hash_key_;
   std::vector<KeyRecord> records_;
-  // The first eight bytes of a digest lead to its entries.
+  // By the first eight bytes of the digest.
   std::unordered_multimap<uint64_t, Entry> index_;
   std::optional<KeyRecord> anonymous_;
 };

@@ -18,12 +18,12 @@ enum class LiveState : uint8_t { kConnecting, kWaiting, kStreaming, kDone };
 
 /// What is known of a request when it begins. Copied; what is too long is cut.
 struct LiveStart {
-  std::string_view id;
-  std::string_view route;
-  std::string_view dialect;
-  std::string_view model;     // as the client asked
-  std::string_view key_name;  // the key's name, never the key
-  std::string_view client;    // address
+  std::string_view id{};
+  std::string_view route{};
+  std::string_view dialect{};
+  std::string_view model{};     // as the client asked
+  std::string_view key_name{};  // the key's name, never the key
+  std::string_view client{};    // address
   bool stream = false;
 };
 
