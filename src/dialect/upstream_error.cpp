@@ -81,16 +81,20 @@ struct Report {
   bool anthropic_shape = false;
 };
 
-/// A string, or a number's digits; cut to what a log line bears.
-std::string text_of(json::Value value) {
-  std::string text = value.as_string().value_or(
-      value.kind() == json::Kind::kNumber ? std::string(value.raw()) : std::string());
+/// What a log line bears of it, without half a character at its end.
+std::string bounded(std::string_view text) {
   if (text.size() > kMaxDetailBytes) {
     size_t end = kMaxDetailBytes;
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    text.resize(end);
+    text = text.substr(0, end);
   }
-  return text;
+  return std::string(text);
+}
+
+/// A string, or a number's digits.
+std::string text_of(json::Value value) {
+  if (value.kind() == json::Kind::kNumber) return bounded(value.raw());
+  return bounded(value.as_string().value_or(""));
 }
 
 void read_error_object(json::Value object, Report& report) {
@@ -116,7 +120,7 @@ Report read_report(std::string_view body) {
   if (!report.in_json) {
     // Plain text is worth a line in the log; a page is not.
     if (!whole.raw().starts_with('<') && json::valid_utf8(whole.raw())) {
-      report.message = whole.raw().substr(0, kMaxDetailBytes);
+      report.message = bounded(whole.raw());
     }
     return report;
   }

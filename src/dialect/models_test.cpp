@@ -1,0 +1,64 @@
+#include "dialect/models.hpp"
+
+#include <gtest/gtest.h>
+
+#include "json/slices.hpp"
+
+namespace sluice::dialect {
+namespace {
+
+using config::ProviderType;
+
+TEST(Models, TellTheirProvider) {
+  for (const std::string_view name :
+       {"gpt-4o", "GPT-4", "chatgpt-4o-latest", "o1", "o1-preview", "o3-mini", "o4-mini",
+        "text-embedding-3-small", "ft:gpt-4o-mini:acme::abc", "davinci-002", "babbage-002"}) {
+    EXPECT_EQ(detect_provider(name), ProviderType::kOpenAi) << name;
+  }
+  EXPECT_EQ(detect_provider("claude-sonnet-4-6"), ProviderType::kAnthropic);
+  EXPECT_EQ(detect_provider("gemini-2.5-pro"), ProviderType::kGemini);
+  EXPECT_EQ(detect_provider("glm-4.6"), ProviderType::kZai);
+  for (const std::string_view name : {"", "o10", "o1x", "llama-3", "my-gpt-4", "claude", "ft:x"}) {
+    EXPECT_EQ(detect_provider(name), std::nullopt) << name;
+  }
+}
+
+TEST(Models, KnowTheDialectOfAProvider) {
+  EXPECT_EQ(dialect_of(ProviderType::kOpenAiCompatible), Dialect::kOpenAi);
+  EXPECT_EQ(dialect_of(ProviderType::kZai), Dialect::kOpenAi);
+  EXPECT_EQ(dialect_of(ProviderType::kAnthropic), Dialect::kAnthropic);
+  EXPECT_EQ(dialect_of(ProviderType::kGemini), std::nullopt);
+}
+
+TEST(Models, AreListedInTheShapeOfBothDialects) {
+  const ModelEntry models[] = {
+      {.id = "gpt-4o", .owned_by = "openai-main", .display_name = "", .created = 1715367049},
+      {.id = "claude-sonnet-4-6",
+       .owned_by = "anthropic-main",
+       .display_name = "Claude Sonnet 4.6",
+       .created = 1771286400},
+  };
+  EXPECT_EQ(
+      render_model_list(models),
+      R"({"object":"list","data":[{"id":"gpt-4o","object":"model","type":"model","created":1715367049,)"
+      R"("created_at":"2024-05-10T18:50:49.000Z","owned_by":"openai-main","display_name":"gpt-4o"},)"
+      R"({"id":"claude-sonnet-4-6","object":"model","type":"model","created":1771286400,)"
+      R"("created_at":"2026-02-17T00:00:00.000Z","owned_by":"anthropic-main",)"
+      R"("display_name":"Claude Sonnet 4.6"}],"has_more":false,"first_id":"gpt-4o",)"
+      R"("last_id":"claude-sonnet-4-6"})");
+  EXPECT_EQ(render_model_list({}),
+            R"({"object":"list","data":[],"has_more":false,"first_id":null,"last_id":null})");
+  EXPECT_EQ(json::Value(render_model(models[0]))["id"].as_string(), "gpt-4o");
+}
+
+TEST(Endpoints, AreFoundBelowEveryBase) {
+  EXPECT_EQ(upstream_path(Endpoint::kChatCompletions, "/v1"), "/v1/chat/completions");
+  EXPECT_EQ(upstream_path(Endpoint::kChatCompletions, ""), "/v1/chat/completions");
+  EXPECT_EQ(upstream_path(Endpoint::kEmbeddings, "/api/paas/v4"), "/api/paas/v4/embeddings");
+  EXPECT_EQ(upstream_path(Endpoint::kMessages, ""), "/v1/messages");
+  EXPECT_EQ(upstream_path(Endpoint::kMessages, "/v1"), "/v1/messages");
+  EXPECT_EQ(upstream_path(Endpoint::kMessages, "/anthropic"), "/anthropic/v1/messages");
+}
+
+}  // namespace
+}  // namespace sluice::dialect

@@ -1,0 +1,174 @@
+#include "dialect/upstream_error.hpp"
+
+#include <gtest/gtest.h>
+
+#include "json/slices.hpp"
+
+namespace sluice::dialect {
+namespace {
+
+using enum FailureKind;
+using json::Value;
+
+struct Seen {
+  int status;
+  std::string_view body;
+  FailureKind kind;
+};
+
+// As providers and local servers have sent them.
+constexpr Seen kSeen[] = {
+    {400,
+     R"({"error":{"message":"This model's maximum context length is 8192 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}})",
+     kContextLength},
+    {400,
+     R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}})",
+     kContextLength},
+    {400,
+     R"({"object":"error","message":"This model's maximum context length is 32768 tokens. However, you requested 41648 tokens","type":"BadRequestError","param":null,"code":400})",
+     kContextLength},
+    {500,
+     R"({"error":{"code":500,"message":"Context size has been exceeded.","type":"server_error"}})",
+     kContextLength},
+    {422,
+     R"({"error":"Input validation error: `inputs` must have less than 4095 tokens. Given: 9001","error_type":"validation"})",
+     kContextLength},
+    {400, R"({"error":"the input length exceeds the context length"})", kContextLength},
+    {400,
+     R"({"error":{"code":400,"message":"The input token count (1196265) exceeds the maximum number of tokens allowed (1048575).","status":"INVALID_ARGUMENT"}})",
+     kContextLength},
+    {400,
+     R"({"error":{"message":"The response was filtered","type":null,"param":"prompt","code":"content_filter","status":400}})",
+     kContentPolicy},
+    {400,
+     R"({"error":{"message":"Input data may contain inappropriate content.","type":"data_inspection_failed","param":null,"code":"data_inspection_failed"}})",
+     kContentPolicy},
+    {429,
+     R"({"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}})",
+     kQuotaExhausted},
+    {402,
+     R"({"error":{"message":"Insufficient Balance","type":"unknown_error","param":null,"code":"invalid_request_error"}})",
+     kQuotaExhausted},
+    {400,
+     R"({"error":{"message":"Your credit balance is too low to access the Anthropic API.","type":"invalid_request_error"},"type":"error"})",
+     kQuotaExhausted},
+    {429,
+     R"({"error":{"message":"Rate limit reached for gpt-4.1 in organization org-84 on tokens per min (TPM): Limit 30000","type":"tokens","param":null,"code":"rate_limit_exceeded"}})",
+     kRateLimited},
+    {429,
+     R"({"error":{"code":429,"message":"Resource has been exhausted (e.g. check quota).","status":"RESOURCE_EXHAUSTED"}})",
+     kRateLimited},
+    {429, R"({"message":"Too many tokens, please wait before trying again."})", kRateLimited},
+    {401,
+     R"({"error":{"message":"Incorrect API key provided: sk-PMafP***E873.","type":"invalid_request_error","param":null,"code":"invalid_api_key"}})",
+     kAuth},
+    {400,
+     R"([{"error":{"code":400,"message":"API Key not found. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}])",
+     kAuth},
+    {404,
+     R"({"error":{"message":"The model `gpt-5.2-proo` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}})",
+     kModelNotFound},
+    {404,
+     R"({"error":{"message":"model: claude-sonet-4-5","type":"not_found_error"},"type":"error"})",
+     kModelNotFound},
+    {400,
+     R"({"error":{"message":"The requested model 'x' does not exist.","type":"invalid_request_error","param":"model","code":"model_not_found"}})",
+     kModelNotFound},
+    {529, R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})",
+     kOverloaded},
+    {503, "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+     kOverloaded},
+    {502, "<html>\n<head><title>502 Bad Gateway</title></head></html>\n", kServerError},
+    {500, "", kServerError},
+    {413,
+     R"({"error":{"message":"Request too large for model","type":"tokens","code":"rate_limit_exceeded"}})",
+     kRequest},
+    {400,
+     R"({"error":{"message":"Invalid 'temperature': decimal below minimum value.","type":"invalid_request_error","param":"temperature","code":"decimal_below_min_value"}})",
+     kRequest},
+    {400, "", kRequest},
+};
+
+TEST(UpstreamErrors, AreToldApart) {
+  for (const Seen& seen : kSeen) {
+    const UpstreamFailure failure =
+        classify_upstream_error(Dialect::kOpenAi, seen.status, seen.body);
+    EXPECT_EQ(to_string(failure.kind), to_string(seen.kind)) << seen.status << " " << seen.body;
+  }
+}
+
+ErrorAnswer mapped(Dialect dialect, int status, std::string_view body) {
+  const UpstreamFailure failure = classify_upstream_error(dialect, status, body);
+  const ErrorAnswer answer = map_upstream_error(dialect, status, body, failure, "req-1");
+  EXPECT_TRUE(json::valid(answer.body)) << answer.body;
+  return answer;
+}
+
+TEST(UpstreamErrors, PassByteByByteWhenTheyAreOfTheDialect) {
+  const std::string_view openai =
+      R"({ "error": {"message":"bad","type":"invalid_request_error","param":"n","code":null},"x":1 })";
+  EXPECT_EQ(mapped(Dialect::kOpenAi, 400, openai).body, openai);
+  EXPECT_EQ(mapped(Dialect::kOpenAi, 422, openai).status, 422);
+  const std::string_view anthropic =
+      R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 2 > 1"},"request_id":"req_up"})";
+  EXPECT_EQ(mapped(Dialect::kAnthropic, 400, anthropic).body, anthropic);
+}
+
+TEST(UpstreamErrors, AreWrappedWhenTheyAreNot) {
+  const ErrorAnswer html = mapped(Dialect::kOpenAi, 404, "<html>nginx</html>");
+  EXPECT_EQ(html.status, 404);
+  EXPECT_EQ(Value(html.body)["error"]["type"].as_string(), "invalid_request_error");
+  EXPECT_FALSE(html.body.contains("nginx"));
+
+  const ErrorAnswer plain = mapped(Dialect::kOpenAi, 400, R"({"error":"missing request body"})");
+  EXPECT_EQ(Value(plain.body)["error"]["message"].as_string(), "missing request body");
+
+  const ErrorAnswer foreign =
+      mapped(Dialect::kAnthropic, 404, R"({"error":{"message":"no model"}})");
+  EXPECT_EQ(foreign.status, 404);
+  EXPECT_EQ(Value(foreign.body)["error"]["type"].as_string(), "not_found_error");
+  EXPECT_EQ(Value(foreign.body)["request_id"].as_string(), "req-1");
+}
+
+TEST(UpstreamErrors, TellContextOverflowInTheWordsThatClientsAwait) {
+  const std::string_view body =
+      R"({"error":{"code":500,"message":"Context size has been exceeded."}})";
+  const ErrorAnswer openai = mapped(Dialect::kOpenAi, 500, body);
+  EXPECT_EQ(openai.status, 400);
+  EXPECT_EQ(Value(openai.body)["error"]["code"].as_string(), "context_length_exceeded");
+  const ErrorAnswer anthropic = mapped(Dialect::kAnthropic, 400, body);
+  EXPECT_EQ(Value(anthropic.body)["error"]["message"].as_string(),
+            "prompt is too long: Context size has been exceeded.");
+}
+
+TEST(UpstreamErrors, NeverBlameTheClientForTheGatewaysAccount) {
+  const std::string_view key =
+      R"({"error":{"message":"Incorrect API key provided: sk-PMafP.","type":"invalid_request_error","param":null,"code":"invalid_api_key"}})";
+  for (const int status : {401, 403}) {
+    const ErrorAnswer answer = mapped(Dialect::kOpenAi, status, key);
+    EXPECT_EQ(answer.status, 502);
+    EXPECT_EQ(Value(answer.body)["error"]["code"].as_string(), "upstream_auth");
+    EXPECT_FALSE(answer.body.contains("sk-"));
+  }
+  const ErrorAnswer limited =
+      mapped(Dialect::kOpenAi, 429,
+             R"({"error":{"message":"Rate limit reached in organization org-84"}})");
+  EXPECT_EQ(limited.status, 429);
+  EXPECT_TRUE(limited.wants_retry_after);
+  EXPECT_FALSE(limited.body.contains("org-84"));
+  EXPECT_EQ(mapped(Dialect::kAnthropic, 529, "").status, 502);
+}
+
+TEST(UpstreamErrors, BoundWhatTheyKeep) {
+  const std::string body = R"({"error":{"message":")" + std::string(5000, 'x') + "\xC3\xA9\"}}";
+  const UpstreamFailure failure = classify_upstream_error(Dialect::kOpenAi, 400, body);
+  EXPECT_LE(failure.detail.size(), 1024u);
+  const std::string wide = R"({"error":")" + std::string(1023, 'x') + "\xC3\xA9\"}";
+  const UpstreamFailure cut = classify_upstream_error(Dialect::kOpenAi, 400, wide);
+  EXPECT_TRUE(json::valid_utf8(cut.detail));
+  const std::string plain = std::string(1023, 'x') + "\xC3\xA9";
+  EXPECT_EQ(classify_upstream_error(Dialect::kOpenAi, 500, plain).detail, std::string(1023, 'x'));
+}
+
+}  // namespace
+}  // namespace sluice::dialect
