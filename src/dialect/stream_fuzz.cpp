@@ -1,0 +1,29 @@
+// An upstream's bytes in pieces against the same bytes whole: the verdicts must be the same. The
+// first byte chooses the endpoint, the second the size of the pieces.
+#include <cstdlib>
+
+#include "dialect/stream_testing.hpp"
+
+using namespace sluice::dialect;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 2) return 0;
+  constexpr Endpoint kEndpoints[] = {Endpoint::kChatCompletions, Endpoint::kCompletions,
+                                     Endpoint::kMessages};
+  const Endpoint endpoint = kEndpoints[data[0] % 3];
+  const size_t piece = data[1] % 61 + 1u;
+  const std::string_view bytes(reinterpret_cast<const char*>(data + 2), size - 2);
+
+  StreamInspector whole(endpoint, true);
+  StreamInspector split(endpoint, true);
+  if (testing::replay(bytes, whole) != testing::replay(bytes, split, [piece] { return piece; })) {
+    std::abort();
+  }
+  if (whole.usage().total_input() != split.usage().total_input() ||
+      whole.usage().output != split.usage().output || whole.model() != split.model() ||
+      whole.text_bytes() != split.text_bytes() || whole.finish_reason() != split.finish_reason() ||
+      whole.synthesize_terminal() != split.synthesize_terminal()) {
+    std::abort();
+  }
+  return 0;
+}
