@@ -1,14 +1,13 @@
 // What is tried again after an attempt has failed before the client saw content.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <cstdint>
 #include <optional>
 
 #include "base/clock.hpp"
 #include "config/config.hpp"
 #include "observe/metrics.hpp"
+#include "route/retry_budget.hpp"
 
 namespace sluice::route {
 
@@ -50,36 +49,5 @@ Decision decide(const Attempt& attempt, const config::Retry& retry, uint64_t ran
 
 /// The label under which a retry after this failure is counted.
 observe::RetryReason retry_reason(const Attempt& attempt);
-
-/// Holds retries to a share of the requests of the last ten seconds, so that they do not turn an
-/// upstream's bad moment into an outage. Shared by all loops without a lock; threads that race
-/// at the border may pass it by one each.
-class RetryBudget {
- public:
-  /// Retries in ten seconds that are always granted, or a quiet gateway could never retry.
-  static constexpr uint64_t kFloor = 10;
-
-  /// `share` of 0.2 allows one retry to five requests.
-  explicit RetryBudget(double share) : share_(share) {}
-
-  /// Counts a client's request.
-  void on_request(TimePoint now);
-
-  /// Takes one retry; false when there is none left.
-  bool take(TimePoint now);
-
- private:
-  static constexpr uint64_t kWindow = 10;
-  static constexpr size_t kSlots = 16;  // more than the window, so that an old slot is cleared
-  // The second in the upper half, the count below it.
-  using Slots = std::array<std::atomic<uint64_t>, kSlots>;
-
-  static void add(Slots& slots, uint64_t second);
-  static uint64_t sum(const Slots& slots, uint64_t second);
-
-  const double share_;
-  alignas(64) Slots requests_{};
-  alignas(64) Slots retries_{};
-};
 
 }  // namespace sluice::route

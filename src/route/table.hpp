@@ -81,23 +81,29 @@ class RoutingTable {
  private:
   struct Found {
     size_t provider;
-    std::string_view upstream_model;  // empty: as requested
+    std::string_view model;  // to send upstream
   };
 
   bool serves(size_t provider, std::string_view model) const;
+  bool is_native(const Found& found, ProviderTypes native) const;
+  std::optional<Found> usable(const config::Target& target, std::string_view requested) const;
+  template <typename Fits>
+  std::optional<Found> first_provider(std::string_view model, ProviderTypes native,
+                                      Fits fits) const;
+
+  // The steps of plan(), in order. Each says in `why` what it went by.
   std::optional<Found> by_rule(std::string_view model, ProviderTypes native,
                                std::string& why) const;
   std::optional<Found> by_list(std::string_view model, ProviderTypes native,
                                std::string& why) const;
-  std::optional<Found> by_type(std::string_view model, config::ProviderType type,
-                               std::string& why) const;
+  std::optional<Found> by_type(std::string_view model, ProviderTypes native,
+                               config::ProviderType type, std::string& why) const;
   std::optional<Found> by_default(std::string_view model, ProviderTypes native,
                                   std::string& why) const;
-  void add_fallbacks(std::string_view model, ProviderTypes native, const Found& first,
-                     Plan& plan) const;
+  void add(Plan& plan, const Found& found, ProviderTypes native) const;
 
   config::ConfigPtr config_;
-  std::vector<config::Rule> rules_;  // in the order in which they are tried
+  std::vector<const config::Rule*> rules_;  // in the order in which they are tried
   std::unordered_map<std::string_view, size_t> by_name_;
   std::vector<std::unordered_set<std::string_view>> served_;  // per provider; empty: any
   std::unordered_set<std::string_view> known_models_;
