@@ -65,7 +65,9 @@ class RoutingBinder {
     if (providers_.contains(*name) || is_group(*name)) return true;
     std::vector<std::string_view> names(groups_.begin(), groups_.end());
     for (const auto& [provider, enabled] : providers_) names.push_back(provider);
-    const std::string_view best = nearest(*name, names);
+    // With more names than anybody writes by hand a hint is not worth its time.
+    names.resize(std::min<size_t>(names.size(), 200));
+    const std::string_view best = nearest(std::string_view(*name).substr(0, 64), names);
     error(node,
           fmt::format("there is no provider or group \"{}\"{}", *name,
                       best.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", best)));

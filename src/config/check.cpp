@@ -25,13 +25,14 @@ bool has_control(std::string_view text) {
 }
 
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
-  const std::string_view best = nearest(word, candidates);
+  const std::string_view best = nearest(word.substr(0, 64), candidates);
   return best.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", best);
 }
 
 /// What a message may show of a value.
 std::string shown(const Option& option, std::string_view text) {
-  if (option.type == Type::kSecret) return {};
+  const bool has_login = option.type == Type::kUrl && text.contains('@');
+  if (option.type == Type::kSecret || has_login) return {};
   constexpr size_t kShown = 60;
   std::string out(text.substr(0, kShown));
   for (char& c : out) {
@@ -121,6 +122,8 @@ class Checker {
       return;
     }
     bool quoted = node.quoted;
+    // Messages show a reference and not what it stands for: that may be a secret gone astray.
+    const std::string written = node.text;
     if (!node.verbatim && node.text.find('$') != std::string::npos) {
       Result<std::string> text = expand(node.text, surroundings_.environment);
       if (!text) {
@@ -136,7 +139,7 @@ class Checker {
                                       option.type == Type::kNumber);
     if (!value || text_only) {
       wrong(node, fmt::format("{} must be {}{}{}", path, expectation(option),
-                              shown(option, node.text), hint(option, node, value.has_value())));
+                              shown(option, written), hint(option, node, value.has_value())));
       set_default(option, node);
       return;
     }

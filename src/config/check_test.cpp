@@ -125,6 +125,16 @@ database: { url: "hunter2\t" }
   EXPECT_THAT(message, Not(HasSubstr("hunter2")));
 }
 
+TEST(Errors, ShowAReferenceAndNotWhatItStandsFor) {
+  const std::string message =
+      errors("logging: { level: '${A}' }\nproviders: [{ name: a, type: openai, base_url: '${A}' }]",
+             {{"A", "hunter2"}});
+  EXPECT_THAT(message, HasSubstr("not \"${A}\""));
+  EXPECT_THAT(message, Not(HasSubstr("hunter2")));
+  EXPECT_THAT(errors("providers: [{ name: a, type: openai, base_url: 'https://u:hunter2@h' }]"),
+              Not(HasSubstr("hunter2")));
+}
+
 TEST(Errors, ShortenWhatTheyShow) {
   const std::string message = errors("logging: { level: " + std::string(5000, 'x') + " }");
   EXPECT_LT(message.size(), 300U);

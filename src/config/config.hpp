@@ -51,6 +51,13 @@ struct Timeouts {
   Duration first_token = std::chrono::seconds(60);
   Duration between_tokens = std::chrono::seconds(30);
   Duration total = std::chrono::seconds(600);
+  bool first_token_given = false;  // by the operator, and not by default
+
+  /// How long to wait for the head of an answer. One that is not streamed comes only when all of
+  /// it is generated, so the default for a first token would cut long ones off.
+  Duration first_answer(bool stream) const {
+    return stream || first_token_given ? first_token : total;
+  }
 };
 
 struct Pool {

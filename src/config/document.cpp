@@ -215,6 +215,7 @@ class Builder final : public YAML::EventHandler {
                                              entry.place.line));
       return;
     }
+    if (map.entries.size() == kMaxKeys) throw Stop{key.place, "too many keys in one section"};
     map.entries.push_back({key.text, key.place, std::move(node)});
   }
 

@@ -82,6 +82,7 @@ class Problems {
 
 /// Bounds on one document, so that a hostile file costs little.
 inline constexpr size_t kMaxFileBytes = 1 << 20;
+inline constexpr size_t kMaxKeys = 1000;  // in one section
 inline constexpr int kMaxDepth = 24;
 inline constexpr size_t kMaxNodes = 50'000;        // aliases counted as what they stand for
 inline constexpr size_t kMaxTextBytes = 4u << 20;  // likewise

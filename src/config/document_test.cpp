@@ -91,6 +91,12 @@ TEST(Yaml, RefusesDeepNesting) {
   EXPECT_NE(problems_of(std::string(500'000, '{')), "");
 }
 
+TEST(Yaml, RefusesSectionsWithMoreKeysThanAnybodyWrites) {
+  std::string many;
+  for (int i = 0; i < 1001; ++i) many += fmt::format("k{}: 1\n", i);
+  EXPECT_EQ(problems_of(many), "f.yaml:1001:1: too many keys in one section");
+}
+
 TEST(Yaml, RefusesLargeFiles) {
   EXPECT_THAT(problems_of("a: " + std::string(kMaxFileBytes, 'x')), HasSubstr("larger than 1 MiB"));
 }

@@ -145,6 +145,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "keys[].mode", .type = kChoice, .standard = kNone, .help = "`routing.mode` of this key.", .effective = false, .choices = "lenient|strict"},
     {.name = "keys[].user", .type = kText, .standard = "", .help = "Whose wallet pays too; empty: only the quota counts.", .effective = false},
 
+    {.name = "billing", .type = kSection, .help = "What usage costs."},
     {.name = "billing.unpriced", .type = kChoice, .standard = "allow", .help = "What becomes of a request for a model without a price.", .effective = false, .choices = "allow|refuse"},
 
     {.name = "limiter", .type = kSection, .help = "Request rate per key."},

@@ -75,7 +75,7 @@ class Setter {
     if (shape.find_secret_of_file(segment) != nullptr) return &kText;
     std::vector<std::string_view> known;
     for (const Shape::Key& key : shape.keys) known.push_back(key.name);
-    const std::string_view best = nearest(segment, known);
+    const std::string_view best = nearest(segment.substr(0, 64), known);
     problems_.error(place_, fmt::format("unknown option {}{}", path,
                                         best.empty() ? std::string()
                                                      : fmt::format("; \"{}\": did you mean "

@@ -1,0 +1,204 @@
+// What must fit together across options: names, targets, defaults.
+#include "config/bind.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/testing.hpp"
+
+namespace sluice::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr std::string_view kTwo =
+    "providers: [{ name: a, type: openai, api_keys: [x] }, { name: b, type: anthropic, api_keys: "
+    "[x] }, { name: c, type: gemini, api_keys: [x] }]\n";
+
+std::string with_two(std::string_view rest) { return std::string(kTwo) + std::string(rest); }
+
+TEST(Providers, HaveNamesOfTheirOwn) {
+  EXPECT_EQ(errors("providers:\n  - { name: a, type: openai }\n  - { name: a, type: gemini }\n"),
+            "test.yaml:3:13: there are two providers named \"a\"");
+  EXPECT_THAT(errors("providers: [{ name: workers, type: openai }]"), HasSubstr("reserved"));
+  EXPECT_THAT(errors("providers: [{ name: 'a b', type: openai }]"), HasSubstr("letters, digits"));
+}
+
+TEST(Providers, OneOfADialectMayBeTheDefault) {
+  EXPECT_THAT(errors("providers:\n"
+                     "  - { name: a, type: openai, default: true }\n"
+                     "  - { name: b, type: zai, default: true }\n"),
+              HasSubstr("test.yaml:3:36: \"a\" and \"b\" are both the default of the openai "
+                        "dialect"));
+  EXPECT_EQ(errors("providers:\n"
+                   "  - { name: a, type: openai, default: true }\n"
+                   "  - { name: b, type: anthropic, default: true }\n"
+                   "  - { name: c, type: openai, default: true, enabled: false }\n"),
+            "");
+}
+
+TEST(Providers, OfUnknownMakeNeedAnAddress) {
+  EXPECT_EQ(errors("providers:\n  - { name: a, type: openai_compatible }\n"),
+            "test.yaml:2:5: providers.0: a provider of type openai_compatible needs a base_url");
+}
+
+TEST(Providers, RefuseHeadersThatCannotBeSent) {
+  EXPECT_THAT(errors("providers: [{ name: a, type: openai, headers: { 'a b': c } }]"),
+              HasSubstr("\"a b\" is no header name"));
+  EXPECT_THAT(errors("providers: [{ name: a, type: openai, headers: { a: \"b\\r\\nc: d\" } }]"),
+              HasSubstr("one line of text"));
+}
+
+TEST(Providers, RefuseAProxyThatIsNoPlainHttp) {
+  for (const char* proxy : {"https://p:1", "p:1", "http://p:1/path", "socks5://p:1"}) {
+    EXPECT_THAT(errors(fmt::format("providers: [{{ name: a, type: openai, proxy: '{}' }}]", proxy)),
+                HasSubstr("proxy must be http://host:port"))
+        << proxy;
+  }
+}
+
+TEST(Files, ThatAreNamedMustBeThere) {
+  EXPECT_THAT(errors("providers: [{ name: a, type: openai, ca_file: /nonexistent }]"),
+              HasSubstr("providers.0.ca_file: cannot read \"/nonexistent\""));
+  EXPECT_THAT(errors("server: { tls: { enabled: true, cert: /nonexistent } }"),
+              HasSubstr("server.tls.cert: cannot read \"/nonexistent\""));
+  EXPECT_EQ(errors("server: { tls: { enabled: false, cert: /nonexistent } }"), "");
+}
+
+TEST(Rules, AreSortedByPriorityThenExactThenLengthThenOrder) {
+  const auto config = parsed(with_two(R"(
+routing:
+  rules:
+    - { type: prefix, pattern: "gpt-*", target: a }
+    - { type: prefix, pattern: gpt-4o, target: b }
+    - { type: exact, pattern: gpt-4o-mini, target: c }
+    - { type: exact, pattern: o1, target: a, model: o1-2024 }
+    - { type: prefix, pattern: "*", target: c, priority: 5 }
+    - { type: prefix, pattern: gpt-4x, target: c }
+)"));
+  ASSERT_TRUE(config) << config.error().message;
+  std::vector<std::string> order;
+  for (const Rule& rule : config->routing.rules) {
+    order.push_back(rule.pattern + (rule.prefix ? "*" : "") + ">" + rule.target.name);
+  }
+  EXPECT_THAT(order,
+              ElementsAre("*>c", "gpt-4o-mini>c", "o1>a", "gpt-4o*>b", "gpt-4x*>c", "gpt-*>a"));
+  EXPECT_EQ(config->routing.rules[2].target.model, "o1-2024");
+}
+
+TEST(Rules, MustLeadSomewhere) {
+  EXPECT_EQ(errors("providers: [{ name: openai-main, type: openai }]\n"
+                   "routing:\n  rules:\n"
+                   "    - { type: exact, pattern: x, target: opnai-main }\n"),
+            "test.yaml:4:42: there is no provider or group \"opnai-main\"; did you mean "
+            "\"openai-main\"?");
+}
+
+TEST(Rules, RefuseAStarInTheMiddle) {
+  EXPECT_THAT(
+      errors(with_two("routing: { rules: [{ type: prefix, pattern: 'a*b*', target: a }] }")),
+      HasSubstr("only at the end"));
+  EXPECT_THAT(errors(with_two("routing: { rules: [{ type: exact, pattern: 'a*', target: a }] }")),
+              HasSubstr("did you mean type: prefix?"));
+}
+
+TEST(Rules, ToGroupsAndWorkersAreAcceptedAndLeftOut) {
+  const auto config = parsed(with_two(R"(
+routing:
+  groups: [{ name: pool, members: [{ target: a }, { target: workers }] }]
+  rules:
+    - { type: exact, pattern: x, target: pool }
+    - { type: exact, pattern: y, target: workers }
+    - { type: exact, pattern: z, target: a }
+  fallbacks:
+    - { from: pool, to: [a] }
+    - { from: a, to: [workers, b] }
+    - { from: b, to: [workers] }
+)"));
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->routing.rules.size(), 1U);
+  EXPECT_EQ(config->routing.rules[0].pattern, "z");
+  ASSERT_EQ(config->routing.fallbacks.size(), 1U);
+  EXPECT_EQ(config->routing.fallbacks[0].from, "a");
+  EXPECT_EQ(config->routing.fallbacks[0].to.at(0).name, "b");
+  EXPECT_THAT(
+      config->warnings,
+      testing::Contains("\"pool\" as a target has no effect in this version (test.yaml:6)"));
+}
+
+TEST(Groups, HaveNamesAndMembersThatExist) {
+  EXPECT_THAT(errors(with_two("routing: { groups: [{ name: a, members: [b] }] }")),
+              HasSubstr("the name \"a\" is already taken"));
+  EXPECT_THAT(errors(with_two("routing: { groups: [{ name: p, members: [{ target: x }] }] }")),
+              HasSubstr("there is no provider or group \"x\""));
+}
+
+TEST(Fallbacks, TakeNamesAndTargetsWithAModel) {
+  const auto config = parsed(
+      with_two("routing: { fallbacks: [{ from: a, to: [c, { target: b, model: claude-x }] }] }"));
+  ASSERT_TRUE(config) << config.error().message;
+  const Fallback& fallback = config->routing.fallbacks.at(0);
+  EXPECT_EQ(fallback.to.at(0).name, "c");
+  EXPECT_EQ(fallback.to.at(0).model, "");
+  EXPECT_EQ(fallback.to.at(1).name, "b");
+  EXPECT_EQ(fallback.to.at(1).model, "claude-x");
+}
+
+TEST(Fallbacks, MustNotGoInACircle) {
+  EXPECT_THAT(errors(with_two("routing:\n  fallbacks:\n    - { from: a, to: [a] }\n")),
+              HasSubstr("test.yaml:4:15: fallbacks go in a circle: a -> a"));
+  EXPECT_THAT(errors(with_two("routing: { fallbacks: [{ from: a, to: [b] }, { from: b, to: [c] }, "
+                              "{ from: c, to: [b] }] }")),
+              HasSubstr("fallbacks go in a circle: b -> c -> b"));
+  EXPECT_EQ(errors(with_two("routing: { fallbacks: [{ from: a, to: [b, c] }, { from: b, to: [c] }] "
+                            "}")),
+            "");
+}
+
+TEST(Fallbacks, AreGivenOncePerProviderAndNameTargets) {
+  EXPECT_THAT(
+      errors(with_two("routing: { fallbacks: [{ from: a, to: [b] }, { from: a, to: [c] }] }")),
+      HasSubstr("two fallbacks from \"a\""));
+  EXPECT_THAT(errors(with_two("routing: { fallbacks: [{ from: a, to: [] }] }")),
+              HasSubstr("routing.fallbacks.0.to must name at least one"));
+  EXPECT_THAT(errors(with_two("routing: { fallbacks: [{ from: a }] }")),
+              HasSubstr("routing.fallbacks.0.to must name at least one"));
+}
+
+TEST(Keys, RefuseModelPatternsWithAStarInTheMiddle) {
+  EXPECT_THAT(errors("keys: [{ key: k, name: n, models: ['a*b'] }]"), HasSubstr("only at the end"));
+  EXPECT_EQ(errors("keys: [{ key: k, name: n, models: ['*', 'a*', 'b'] }]"), "");
+}
+
+TEST(Models, AreNamedOnce) {
+  const auto config = parsed("models: [{ name: a }, { name: b, input: \"2.50\" }]");
+  ASSERT_EQ(config->models.size(), 2U);
+  EXPECT_EQ(config->models[1].name, "b");
+  EXPECT_THAT(errors("models: [{ name: a }, { name: a }]"), HasSubstr("two models named \"a\""));
+}
+
+TEST(Server, DoesNotDrainForLongerAtLeastThanAtMost) {
+  EXPECT_THAT(errors("server: { drain_min: 10s, drain_max: 5s }"),
+              HasSubstr("test.yaml:1:22: server.drain_min must not be longer"));
+  EXPECT_THAT(errors("server: { drain_max: 1s }"), HasSubstr("must not be longer"));
+}
+
+TEST(Server, ListensOnAddressesAndSharesWithNamedOrigins) {
+  EXPECT_THAT(errors("server: { host: 'a b' }"), HasSubstr("server.host must be an address"));
+  EXPECT_EQ(errors("server: { host: '::' }"), "");
+  EXPECT_THAT(errors("server: { cors: { allowed_origins: ['https://a.com/'] } }"),
+              HasSubstr("an origin is"));
+  EXPECT_THAT(errors("server: { cors: { allowed_origins: [a.com] } }"), HasSubstr("an origin is"));
+}
+
+TEST(MetricsOption, HasAPathAndAPortOfItsOwn) {
+  EXPECT_THAT(errors("metrics: { port: 8080 }"), HasSubstr("metrics.port is server.port"));
+  EXPECT_THAT(errors("metrics: { path: metrics }"), HasSubstr("a path such as /metrics"));
+  EXPECT_THAT(errors("metrics: { path: '/m?x' }"), HasSubstr("a path such as /metrics"));
+  EXPECT_EQ(parsed("metrics: { port: 9100, path: /m }")->metrics.path, "/m");
+}
+
+}  // namespace
+}  // namespace sluice::config
