@@ -1,0 +1,260 @@
+#include "load/worker.hpp"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "load/report.hpp"
+#include "net/http_server.hpp"
+#include "net/socket.hpp"
+
+namespace sluice::load {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view kContent = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
+
+/// A server whose answers the tests choose.
+class Upstream final : public net::HttpHandler {
+ public:
+  explicit Upstream(std::function<net::Task<void>(net::HttpCall&)> answer)
+      : answer_(std::move(answer)), server_(loop_, *this) {
+    const auto fd = net::listen_on("127.0.0.1", 0);
+    EXPECT_TRUE(fd);
+    port_ = net::local_port(*fd);
+    server_.start(*fd);
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+  ~Upstream() override {
+    loop_.post([this] { tasks_.spawn(stop()); });
+    thread_.join();
+  }
+
+  std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+  uint64_t requests() const { return requests_; }
+
+  net::Task<void> handle(net::HttpCall& call) override {
+    ++requests_;
+    const auto body = co_await call.read_body(1 << 20);
+    if (body) co_await answer_(call);
+  }
+  std::string render_refusal(int, std::string_view reason) override { return std::string(reason); }
+
+ private:
+  net::Task<void> stop() {
+    net::Scope scope(loop_);
+    server_.stop_accepting();
+    server_.cancel_all(net::CancelReason::kDraining);
+    co_await server_.drained(scope);
+    loop_.stop();
+  }
+
+  std::function<net::Task<void>(net::HttpCall&)> answer_;
+  std::atomic<uint64_t> requests_ = 0;
+  net::Loop loop_;
+  net::HttpServer server_;
+  net::TaskGroup tasks_;
+  uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+void begin_events(net::HttpCall& call) {
+  net::HeaderList headers;
+  headers.emplace_back("content-type", "text/event-stream");
+  call.begin_stream(200, headers);
+}
+
+// `events` content events and the end of the stream, with or without the terminal event.
+auto stream_of(int events, bool terminal = true) {
+  return [events, terminal](net::HttpCall& call) -> net::Task<void> {
+    begin_events(call);
+    std::string text;
+    for (int i = 0; i < events; ++i) text += kContent;
+    if (terminal) text += "data: [DONE]\n\n";
+    call.push(text, true);
+    co_return;
+  };
+}
+
+auto status_of(int status) {
+  return
+      [status](net::HttpCall& call) -> net::Task<void> { co_await call.respond(status, {}, "{}"); };
+}
+
+Tally load(Options options) {
+  EXPECT_TRUE(complete(options));
+  const auto request = make_request(options);
+  EXPECT_TRUE(request);
+  net::BlockingPool pool(1);
+  Share share{.index = 0,
+              .concurrency = options.concurrency,
+              .rate = options.rate,
+              .requests = options.requests};
+  Window window;
+  window.start = now();
+  window.begin = window.start + options.warmup;
+  window.end =
+      options.duration == Duration::zero() ? TimePoint::max() : window.begin + options.duration;
+  Worker worker(options, *request, pool, share, window);
+  worker.run([](bool) {});
+  return worker.tally();
+}
+
+Options options_for(const Upstream& upstream, uint64_t requests) {
+  Options options;
+  options.url = upstream.url();
+  options.requests = requests;
+  options.concurrency = 4;
+  options.timeout = std::chrono::seconds(10);
+  return options;
+}
+
+uint64_t count(const Tally& tally, Failure failure) {
+  return tally.failed[static_cast<size_t>(failure)];
+}
+
+TEST(Load, CountsEveryAnswerAndEventOfACleanRun) {
+  Upstream upstream(stream_of(5));
+  const Tally tally = load(options_for(upstream, 50));
+  EXPECT_EQ(upstream.requests(), 50U);
+  EXPECT_EQ(tally.started, 50U);
+  EXPECT_EQ(tally.ok, 50U);
+  EXPECT_EQ(tally.all_failed(), 0U);
+  EXPECT_EQ(tally.content_events, 250U);
+  EXPECT_EQ(tally.events, 300U);
+  EXPECT_EQ(tally.first_token.count(), 50U);
+  EXPECT_EQ(tally.gap.count(), 200U);
+  EXPECT_EQ(tally.connections, 4U);
+}
+
+TEST(Load, AStreamWithoutItsTerminalEventIsAFailure) {
+  Upstream upstream(stream_of(5, false));
+  const Tally tally = load(options_for(upstream, 8));
+  EXPECT_EQ(tally.ok, 0U);
+  EXPECT_EQ(count(tally, Failure::kTruncated), 8U);
+}
+
+TEST(Load, AStreamThatBreaksIsAFailure) {
+  // A handler that returns with its answer unfinished breaks the connection.
+  Upstream upstream([](net::HttpCall& call) -> net::Task<void> {
+    begin_events(call);
+    call.push(kContent, false);
+    co_return;
+  });
+  const Tally tally = load(options_for(upstream, 8));
+  EXPECT_EQ(tally.ok, 0U);
+  EXPECT_EQ(count(tally, Failure::kLost), 8U);
+}
+
+TEST(Load, AnErrorEventIsAFailureEvenBeforeAnOrderlyEnd) {
+  Upstream upstream([](net::HttpCall& call) -> net::Task<void> {
+    begin_events(call);
+    call.push("data: {\"error\":{\"message\":\"x\"}}\n\ndata: [DONE]\n\n", true);
+    co_return;
+  });
+  EXPECT_EQ(count(load(options_for(upstream, 8)), Failure::kErrorEvent), 8U);
+}
+
+TEST(Load, TellsFailuresByStatus) {
+  Upstream upstream(status_of(429));
+  const Tally tally = load(options_for(upstream, 8));
+  EXPECT_EQ(count(tally, Failure::kStatus), 8U);
+  EXPECT_EQ(tally.statuses.at(429), 8U);
+  // The connections stay in use: a refusal is an answer.
+  EXPECT_EQ(tally.connections, 4U);
+}
+
+TEST(Load, NobodyListeningIsAFailureToConnect) {
+  Options options;
+  {
+    Upstream upstream(status_of(200));
+    options = options_for(upstream, 6);
+  }
+  const Tally tally = load(options);
+  EXPECT_EQ(tally.ok, 0U);
+  EXPECT_EQ(count(tally, Failure::kConnect), 6U);
+}
+
+TEST(Load, ResetsTheShareOfStreamsThatWasAskedFor) {
+  Upstream upstream([](net::HttpCall& call) -> net::Task<void> {
+    begin_events(call);
+    while (call.push(kContent, false)) {
+      if (co_await net::Sleep(call.scope(), call.loop().now() + milliseconds(1)) ==
+          net::Outcome::kCancelled) {
+        co_return;
+      }
+    }
+  });
+  Options options = options_for(upstream, 12);
+  options.abort = 1;
+  options.abort_within = 3;
+  const Tally tally = load(options);
+  EXPECT_EQ(tally.aborted, 12U);
+  EXPECT_EQ(tally.all_failed(), 0U);
+  EXPECT_EQ(tally.resets.size(), 12U);
+  EXPECT_GE(tally.content_events, 12U);
+}
+
+TEST(Load, ASilentTargetEndsInATimeout) {
+  Upstream upstream([](net::HttpCall& call) -> net::Task<void> {
+    begin_events(call);
+    call.push(kContent, false);
+    co_await net::Sleep(call.scope(), TimePoint::max());
+  });
+  Options options = options_for(upstream, 4);
+  options.timeout = milliseconds(30);
+  EXPECT_EQ(count(load(options), Failure::kTimeout), 4U);
+}
+
+TEST(Load, WhatTheWarmUpSendsIsNotReported) {
+  Upstream upstream(stream_of(3));
+  Options options = options_for(upstream, 20);
+  options.warmup = std::chrono::hours(1);
+  const Tally tally = load(options);
+  EXPECT_EQ(tally.ok, 0U);
+  EXPECT_EQ(tally.warmed_up, 20U);
+  EXPECT_EQ(tally.events, 0U);
+  EXPECT_EQ(tally.first_token.count(), 0U);
+}
+
+TEST(Load, AnOpenLoopChargesTheTargetForTheQueueItCauses) {
+  // Each answer takes 20 ms and only one is allowed at a time, but they are due every
+  // millisecond: the last of 20 has waited for some 400 ms, which a closed loop would not show.
+  Upstream upstream([](net::HttpCall& call) -> net::Task<void> {
+    co_await net::Sleep(call.scope(), call.loop().now() + milliseconds(20));
+    co_await stream_of(1)(call);
+  });
+  Options options = options_for(upstream, 20);
+  options.concurrency = 1;
+  const Tally closed = load(options);
+  options.rate = 1000;
+  options.spacing = Spacing::kFixed;
+  const Tally open = load(options);
+  EXPECT_EQ(open.ok, 20U);
+  EXPECT_EQ(open.peak_in_flight, 1U);
+  EXPECT_GE(open.total.max(), milliseconds(380));
+  EXPECT_GE(open.first_token.max(), milliseconds(380));
+  EXPECT_LT(closed.total.quantile(0.5), open.total.quantile(0.5));
+}
+
+TEST(Load, AnInterruptedRunLeavesUnfinishedRequestsAndNoFailures) {
+  Upstream upstream([](net::HttpCall& call) -> net::Task<void> {
+    co_await net::Sleep(call.scope(), TimePoint::max());
+  });
+  Options options = options_for(upstream, 100);
+  ASSERT_TRUE(complete(options));
+  const auto request = make_request(options);
+  ASSERT_TRUE(request);
+  net::BlockingPool pool(1);
+  const TimePoint start = now();
+  Worker worker(options, *request, pool, {.concurrency = 4, .requests = 100},
+                {.start = start, .begin = start, .end = TimePoint::max()});
+  worker.interrupt();
+  worker.run([](bool) {});
+  EXPECT_EQ(worker.tally().all_failed(), 0U);
+  EXPECT_LE(worker.tally().started, 4U);
+}
+
+}  // namespace
+}  // namespace sluice::load
