@@ -202,7 +202,8 @@ class Binder {
     provider.timeouts = {.connect = duration(node, "timeouts.connect"),
                          .first_token = duration(node, "timeouts.first_token"),
                          .between_tokens = duration(node, "timeouts.between_tokens"),
-                         .total = duration(node, "timeouts.total")};
+                         .total = duration(node, "timeouts.total"),
+                         .first_token_given = !at(node, "timeouts.first_token").standard};
     provider.pool = {.max_idle = integer(node, "pool.max_idle"),
                      .max_idle_per_host = integer(node, "pool.max_idle_per_host"),
                      .idle_timeout = duration(node, "pool.idle_timeout")};
@@ -294,10 +295,13 @@ class Binder {
     if (!config.auth.enabled) {
       problems_.warn("auth.enabled is false: anybody may call the inference routes");
     } else if (config.keys.empty()) {
-      problems_.warn("there are no keys: every inference request will be refused");
+      problems_.warn(
+          "there are no keys: every inference request will be refused; add one below keys:");
     }
     if (std::ranges::none_of(config.providers, &Provider::enabled)) {
-      problems_.warn("no provider is enabled: there is nowhere to send requests");
+      problems_.warn(
+          "no provider is enabled: there is nowhere to send requests; add one below providers:, "
+          "or set OPENAI_API_KEY or ANTHROPIC_API_KEY");
     }
     for (const Provider& provider : config.providers) {
       if (provider.enabled && provider.api_keys.empty() &&

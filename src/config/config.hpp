@@ -105,8 +105,6 @@ struct Retry {
   Duration max_wait = std::chrono::seconds(3);
 };
 
-enum class OnDisconnect : uint8_t { kCancel, kDrain };
-
 struct Routing {
   std::vector<Rule> rules;  // in the order in which they are tried
   std::vector<Fallback> fallbacks;

@@ -105,6 +105,18 @@ providers:
   EXPECT_EQ(provider.pool.idle_timeout, std::chrono::minutes(15));
 }
 
+TEST(Load, KnowsAFirstTokenTimeoutThatWasGivenFromTheStandardOne) {
+  const auto config = parsed(
+      "providers:\n"
+      "  - { name: a, type: openai, timeouts: { total: 5m } }\n"
+      "  - { name: b, type: openai, timeouts: { first_token: 60s } }\n"
+      "  - { name: c, type: openai, timeouts: { first_token: } }\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_FALSE(config->providers[0].timeouts.first_token_given);
+  EXPECT_TRUE(config->providers[1].timeouts.first_token_given);
+  EXPECT_FALSE(config->providers[2].timeouts.first_token_given);
+}
+
 TEST(Load, ReadsKeys) {
   const auto config = parsed(R"(
 keys:

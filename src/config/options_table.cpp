@@ -85,7 +85,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "providers[].ca_file", .type = kText, .standard = "", .help = "PEM file with the certificates to trust; empty: the system's."},
     {.name = "providers[].proxy", .type = kText, .standard = "", .help = "HTTP proxy to go through, `http://host:port`; empty: none."},
     {.name = "providers[].timeouts.connect", .type = kDuration, .standard = "2s", .help = "To connect, TLS included.", .min = kMs, .max = kWeek},
-    {.name = "providers[].timeouts.first_token", .type = kDuration, .standard = "60s", .help = "From sending the request to the first content.", .min = kMs, .max = kWeek},
+    {.name = "providers[].timeouts.first_token", .type = kDuration, .standard = "60s", .help = "From sending the request to the first content; for answers that are not streamed only when it is given.", .min = kMs, .max = kWeek},
     {.name = "providers[].timeouts.between_tokens", .type = kDuration, .standard = "30s", .help = "Longest silence inside a stream.", .min = kMs, .max = kWeek},
     {.name = "providers[].timeouts.total", .type = kDuration, .standard = "600s", .help = "The whole request.", .min = kMs, .max = kWeek},
     {.name = "providers[].pool.max_idle", .type = kInteger, .standard = "100", .help = "Idle connections kept in this process.", .max = 1e6},
