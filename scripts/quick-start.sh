@@ -5,6 +5,7 @@
 #
 #   OPENAI_API_KEY or ANTHROPIC_API_KEY   answer from that provider; without, from the mock
 #   PORT                                  where the gateway listens (8080)
+#   MODEL                                 which model to ask
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/service.sh
@@ -26,17 +27,23 @@ scripts/build.sh release sluice
 scripts/install-binary.sh
 
 mkdir -p .run
-if [ -n "${OPENAI_API_KEY:-}" ]; then
-  upstream=openai model=${MODEL:-gpt-4o-mini}
-elif [ -n "${ANTHROPIC_API_KEY:-}" ]; then
-  upstream=anthropic model=${MODEL:-claude-haiku-4-5}
-else
-  upstream=mock model=${MODEL:-mock-c40-i50}
+upstream=mock model=mock-c40-i50
+if [ -n "${ANTHROPIC_API_KEY:-}" ]; then
+  upstream=anthropic model=claude-haiku-4-5
+  export QUICKSTART_ANTHROPIC=true QUICKSTART_SCRIPTED=false
 fi
+if [ -n "${OPENAI_API_KEY:-}" ]; then
+  upstream=openai model=gpt-4o-mini
+  export QUICKSTART_OPENAI=true QUICKSTART_SCRIPTED=false
+fi
+model=${MODEL:-$model}
 
 # What a running gateway was started with. It is replaced when that has changed: another
-# provider, another port, a new build.
-wanted="$upstream $port $(sha256sum bin/sluice "$config" | sha256sum | cut -c1-16)"
+# provider or credential, another port, a new build.
+wanted=$({
+  sha256sum bin/sluice "$config"
+  printf '%s\n' "$upstream" "$port" "${OPENAI_API_KEY:-}" "${ANTHROPIC_API_KEY:-}"
+} | sha256sum)
 if service_running gateway && [ "$(cat .run/gateway.wanted 2>/dev/null)" = "$wanted" ] &&
   { [ "$upstream" != mock ] || service_running mock; }; then
   say "The gateway already runs on port $port."

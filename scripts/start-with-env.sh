@@ -50,7 +50,7 @@ done <"$env_file"
 missing=()
 while IFS= read -r name; do
   [ -n "${!name:-}" ] || missing+=("$name")
-done < <(sed 's/^[[:space:]]*#.*//; s/[[:space:]]#.*//' "$config" |
+done < <(sed 's/^[[:space:]]*#.*//; s/[[:space:]]#.*//; s/\$\${[^}]*}//g' "$config" |
   grep -oE '\$\{[A-Za-z_][A-Za-z0-9_]*\}' | tr -d '${}' | sort -u)
 [ ${#missing[@]} -eq 0 ] ||
   die "$config needs these variables, and neither $env_file nor the environment sets them: ${missing[*]}"
