@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
 
 #include "json/writer.hpp"
@@ -15,8 +14,7 @@ template <size_t kSize>
 class ShortText {
  public:
   void assign(std::string_view text) {
-    size_ = static_cast<uint8_t>(std::min(text.size(), kSize));
-    std::memcpy(bytes_.data(), text.data(), size_);
+    size_ = static_cast<uint8_t>(text.copy(bytes_.data(), kSize));
   }
   std::string_view view() const { return {bytes_.data(), size_}; }
 
