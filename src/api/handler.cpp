@@ -1,0 +1,140 @@
+#include "api/handler.hpp"
+
+#include <optional>
+
+#include "api/answer.hpp"
+#include "api/operation.hpp"
+#include "base/text.hpp"
+#include "dialect/errors.hpp"
+#include "http/url.hpp"
+#include "json/writer.hpp"
+#include "relay/exchange.hpp"
+
+namespace sluice::api {
+
+namespace {
+
+struct InferenceRoute {
+  std::string_view path;     // below /v1
+  std::string_view pattern;  // in metrics and logs
+  dialect::Endpoint endpoint;
+};
+
+constexpr InferenceRoute kInference[] = {
+    {"/chat/completions", "/v1/chat/completions", dialect::Endpoint::kChatCompletions},
+    {"/completions", "/v1/completions", dialect::Endpoint::kCompletions},
+    {"/embeddings", "/v1/embeddings", dialect::Endpoint::kEmbeddings},
+    {"/messages", "/v1/messages", dialect::Endpoint::kMessages},
+};
+
+/// Base addresses with and without /v1 both work, and SDKs that add /v1 to one that has it.
+std::string_view below_v1(std::string_view path) {
+  while (path.starts_with("/v1/")) path.remove_prefix(3);
+  return path;
+}
+
+bool reads(std::string_view method) { return method == "GET" || method == "HEAD"; }
+
+std::string_view allowed_origin(const config::Cors& cors, std::string_view origin) {
+  for (const std::string& each : cors.allowed_origins) {
+    if (each == "*" || each == origin) return origin;
+  }
+  return {};
+}
+
+}  // namespace
+
+net::Task<void> Handler::handle(net::HttpCall& call) {
+  const observe::GaugeHold connection(context_.metrics.connections);
+  const config::Cors& cors = context_.snapshot->config->server.cors;
+  const std::string_view origin = call.head().fields.get("origin");
+  if (cors.enabled && !origin.empty()) {
+    const std::string allowed(allowed_origin(cors, origin));
+    if (!allowed.empty()) {
+      call.add_header("access-control-allow-origin", allowed);
+      call.add_header("vary", "origin");
+      call.add_header("access-control-expose-headers",
+                      "x-request-id, request-id, retry-after, x-sluice-provider, x-sluice-model");
+      if (call.head().method == "OPTIONS" &&
+          call.head().fields.has("access-control-request-method")) {
+        co_return co_await answer_preflight(call);
+      }
+    }
+  }
+  co_await dispatch(call);
+}
+
+net::Task<void> Handler::answer_preflight(net::HttpCall& call) {
+  net::HeaderList headers;
+  headers.emplace_back("access-control-allow-methods", "GET, POST, PATCH, DELETE, OPTIONS");
+  const std::string_view asked = call.head().fields.get("access-control-request-headers");
+  if (!asked.empty()) headers.emplace_back("access-control-allow-headers", std::string(asked));
+  headers.emplace_back("access-control-max-age", "600");
+  co_await call.respond(204, headers, {});
+}
+
+net::Task<void> Handler::dispatch(net::HttpCall& call) {
+  const std::string_view method = call.head().method;
+  const std::string_view path = call.head().path();
+  const std::string_view below = below_v1(path);
+  for (const InferenceRoute& route : kInference) {
+    if (below != route.path) continue;
+    if (method != "POST") co_return co_await answer_wrong_method(call, "POST");
+    relay::Exchange exchange(context_, call, route.endpoint, route.pattern);
+    co_return co_await exchange.run();
+  }
+  const config::Metrics& metrics = context_.snapshot->config->metrics;
+  const bool on_main_port = metrics.enabled && metrics.port == 0;
+  const bool known = below == "/models" || below.starts_with("/models/") || path == "/health" ||
+                     path == "/ready" || path == "/api/live" || path == "/api/hello" ||
+                     path == "/" || (on_main_port && path == metrics.path);
+  if (known && !reads(method)) co_return co_await answer_wrong_method(call, "GET, HEAD");
+  if (below == "/models") co_return co_await catalog_.handle(call, {});
+  if (below.starts_with("/models/")) {
+    auto id = http::percent_decode(below.substr(8));
+    co_return co_await catalog_.handle(call, id.value_or(std::string(below.substr(8))));
+  }
+  if (path == "/health") co_return co_await handle_health(service_, call);
+  if (path == "/ready") co_return co_await handle_ready(service_, call);
+  if (path == "/api/live") co_return co_await handle_live(service_, context_, call);
+  if (path == "/api/hello") co_return co_await answer_json(call, 200, "{}");
+  if (path == "/") co_return co_await handle_root(service_, call);
+  if (on_main_port && path == metrics.path) co_return co_await handle_metrics(service_, call);
+  Error error{.code = ErrorCode::kNotFound,
+              .message = "there is no route " + std::string(method) + " " + std::string(path),
+              .param = {}};
+  if (path.starts_with("/v1/")) {
+    co_return co_await answer_error(call, dialect::Dialect::kOpenAi, std::move(error));
+  }
+  co_await answer_error(call, std::move(error));
+}
+
+std::string Handler::render_refusal(int, std::string_view reason) {
+  std::string body;
+  json::Writer(body)
+      .begin_object()
+      .key("error")
+      .begin_object()
+      .member("message", reason)
+      .member("type", "invalid_request_error")
+      .key("param")
+      .null()
+      .member("code", "invalid_http")
+      .end_object()
+      .end_object();
+  return body;
+}
+
+net::Task<void> MetricsHandler::handle(net::HttpCall& call) {
+  if (call.head().path() == context_.snapshot->config->metrics.path && reads(call.head().method)) {
+    co_return co_await handle_metrics(service_, call);
+  }
+  co_await answer_error(
+      call, Error{.code = ErrorCode::kNotFound, .message = "only metrics are here", .param = {}});
+}
+
+std::string MetricsHandler::render_refusal(int, std::string_view reason) {
+  return std::string(reason);
+}
+
+}  // namespace sluice::api

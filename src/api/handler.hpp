@@ -1,0 +1,45 @@
+// The front door: which route a request is for, and what every answer carries.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/model_catalog.hpp"
+#include "api/service.hpp"
+#include "net/http_call.hpp"
+#include "relay/context.hpp"
+
+namespace sluice::api {
+
+/// Serves the connections of one loop.
+class Handler final : public net::HttpHandler {
+ public:
+  Handler(Service& service, relay::LoopContext& context)
+      : service_(service), context_(context), catalog_(context) {}
+
+  net::Task<void> handle(net::HttpCall& call) override;
+  std::string render_refusal(int status, std::string_view reason) override;
+
+ private:
+  net::Task<void> dispatch(net::HttpCall& call);
+  net::Task<void> answer_preflight(net::HttpCall& call);
+
+  Service& service_;
+  relay::LoopContext& context_;
+  ModelCatalog catalog_;
+};
+
+/// Only metrics: for their own port.
+class MetricsHandler final : public net::HttpHandler {
+ public:
+  MetricsHandler(Service& service, relay::LoopContext& context)
+      : service_(service), context_(context) {}
+  net::Task<void> handle(net::HttpCall& call) override;
+  std::string render_refusal(int status, std::string_view reason) override;
+
+ private:
+  Service& service_;
+  relay::LoopContext& context_;
+};
+
+}  // namespace sluice::api

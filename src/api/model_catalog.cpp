@@ -1,0 +1,163 @@
+#include "api/model_catalog.hpp"
+
+#include <fmt/format.h>
+
+#include <unordered_set>
+
+#include "api/answer.hpp"
+#include "json/slices.hpp"
+#include "net/task_group.hpp"
+#include "relay/headers.hpp"
+
+namespace sluice::api {
+
+namespace {
+
+constexpr auto kKept = std::chrono::minutes(5);
+constexpr auto kRetried = std::chrono::seconds(30);
+constexpr auto kFetchTime = std::chrono::seconds(5);
+constexpr size_t kMaxListBytes = 4 * 1024 * 1024;
+constexpr size_t kMaxModels = 10'000;
+
+bool wants_anthropic(const net::HttpCall& call) {
+  return call.head().fields.has("anthropic-version");
+}
+
+}  // namespace
+
+std::vector<dialect::ModelEntry> parse_model_list(std::string_view body,
+                                                  std::string_view provider) {
+  std::vector<dialect::ModelEntry> entries;
+  if (!json::valid(body)) return entries;
+  const json::Value data = json::Value(body)["data"];
+  json::Elements list(data);
+  json::Value each;
+  while (list.next(each) && entries.size() < kMaxModels) {
+    auto id = each["id"].as_string();
+    if (!id || id->empty() || id->size() > 256) continue;
+    entries.push_back({.id = std::move(*id),
+                       .owned_by = std::string(provider),
+                       .display_name = each["display_name"].as_string().value_or(""),
+                       .created = each["created"].as_int().value_or(0)});
+  }
+  return entries;
+}
+
+net::Task<Result<std::string>> ModelCatalog::fetch(const relay::Upstream& upstream,
+                                                   net::Scope& scope) {
+  const bool anthropic = upstream.dialect == dialect::Dialect::kAnthropic;
+  std::string path = dialect::upstream_path(dialect::Endpoint::kEmbeddings, upstream.base_path);
+  path.resize(path.size() - std::string_view("embeddings").size());
+  if (anthropic) path = dialect::upstream_path(dialect::Endpoint::kMessages, upstream.base_path);
+  if (anthropic) path.resize(path.size() - std::string_view("messages").size());
+  std::string head =
+      fmt::format("GET {}{}models{} HTTP/1.1\r\nhost: {}\r\n", upstream.target_prefix, path,
+                  anthropic ? "?limit=1000" : "", upstream.host_header);
+  const auto choice = upstream.keys.pick(context_.loop.now());
+  if (choice) {
+    const std::string_view key = upstream.provider->api_keys[choice->index].expose();
+    head.append(anthropic ? "x-api-key: " : "authorization: Bearer ").append(key).append("\r\n");
+  }
+  if (anthropic) head.append("anthropic-version: 2023-06-01\r\n");
+  for (const auto& [name, value] : upstream.provider->headers) {
+    head.append(name).append(": ").append(value).append("\r\n");
+  }
+  head.append("accept-encoding: identity\r\n\r\n");
+  auto connection = co_await context_.client.acquire(upstream.origin, true, scope);
+  if (!connection) co_return std::unexpected(std::move(connection.error()));
+  auto status = co_await (*connection)->send(head, {}, scope);
+  if (status) status = co_await (*connection)->read_head("GET", scope);
+  if (!status) co_return std::unexpected(std::move(status.error()));
+  if ((*connection)->head().status != 200) {
+    co_return fail(ErrorCode::kUpstreamError, "the upstream has no model list");
+  }
+  std::string body;
+  for (;;) {
+    net::BodyPiece piece = co_await (*connection)->next(scope);
+    for (; piece.kind == net::BodyPiece::kData; piece = (*connection)->ready()) {
+      body.append(piece.data);
+      if (body.size() > kMaxListBytes) co_return fail(ErrorCode::kUpstreamError, "too long");
+    }
+    if (piece.kind == net::BodyPiece::kNone) continue;
+    if (piece.kind != net::BodyPiece::kEnd) {
+      co_return fail(ErrorCode::kUpstreamError, "the model list broke off");
+    }
+    break;
+  }
+  context_.client.release(upstream.origin, std::move(*connection));
+  co_return body;
+}
+
+net::Task<void> ModelCatalog::refresh(const relay::Upstream& upstream, net::Scope& scope) {
+  const config::Provider& provider = *upstream.provider;
+  scope.set_deadline(context_.loop.now() + kFetchTime);
+  const auto body = co_await fetch(upstream, scope);
+  Cached& cached = cache_[provider.name + " " + provider.base_url];
+  cached.entries = body ? parse_model_list(*body, provider.name) : Entries{};
+  cached.until = context_.loop.now() + (body ? Duration(kKept) : Duration(kRetried));
+}
+
+net::Task<ModelCatalog::Entries> ModelCatalog::all() {
+  const relay::SnapshotPtr snapshot = context_.snapshot;
+  // All upstreams at once; a slow one costs its own deadline and nobody else's. The scopes are
+  // not the client's: what is learned is kept though the client may leave.
+  std::vector<std::unique_ptr<net::Scope>> scopes;
+  net::TaskGroup group;
+  const TimePoint now = context_.loop.now();
+  for (const auto& upstream : snapshot->upstreams) {
+    const config::Provider& provider = *upstream->provider;
+    if (!provider.enabled || !upstream->supported || !provider.models.empty()) continue;
+    const auto cached = cache_.find(provider.name + " " + provider.base_url);
+    if (cached != cache_.end() && cached->second.until > now) continue;
+    scopes.push_back(std::make_unique<net::Scope>(context_.loop));
+    group.spawn(refresh(*upstream, *scopes.back()));
+  }
+  net::Scope join(context_.loop);
+  co_await group.empty(join);
+
+  Entries entries;
+  std::unordered_set<std::string> seen;
+  const auto add = [&](dialect::ModelEntry entry) {
+    if (seen.insert(entry.id).second) entries.push_back(std::move(entry));
+  };
+  const auto both =
+      route::ProviderTypes{config::ProviderType::kOpenAi, config::ProviderType::kOpenAiCompatible,
+                           config::ProviderType::kZai, config::ProviderType::kAnthropic};
+  for (const auto& listed : snapshot->routes.listed_models(both)) {
+    add({.id = std::string(listed.model),
+         .owned_by = std::string(listed.provider),
+         .display_name = {}});
+  }
+  for (const auto& upstream : snapshot->upstreams) {
+    const config::Provider& provider = *upstream->provider;
+    if (!provider.enabled || !provider.models.empty()) continue;
+    const auto cached = cache_.find(provider.name + " " + provider.base_url);
+    if (cached == cache_.end()) continue;
+    for (const dialect::ModelEntry& entry : cached->second.entries) add(entry);
+  }
+  co_return entries;
+}
+
+net::Task<void> ModelCatalog::handle(net::HttpCall& call, std::string id) {
+  const auto dialect =
+      wants_anthropic(call) ? dialect::Dialect::kAnthropic : dialect::Dialect::kOpenAi;
+  const relay::SnapshotPtr snapshot = context_.snapshot;
+  const auto key = snapshot->keys.authenticate(relay::client_credential(call.head().fields),
+                                               relay::client_of(call, snapshot->trusted_proxies),
+                                               wall_nanos() / 1'000'000'000);
+  if (!key) co_return co_await answer_error(call, dialect, key.error());
+  Entries entries = co_await all();
+  std::erase_if(entries, [&](const auto& entry) { return !(*key)->allows_model(entry.id); });
+  if (id.empty()) {
+    co_return co_await answer_json(call, 200, dialect::render_model_list(entries));
+  }
+  for (const dialect::ModelEntry& entry : entries) {
+    if (entry.id == id) co_return co_await answer_json(call, 200, dialect::render_model(entry));
+  }
+  co_await answer_error(call, dialect,
+                        Error{.code = ErrorCode::kModelNotFound,
+                              .message = fmt::format("the model \"{}\" does not exist", id),
+                              .param = "model"});
+}
+
+}  // namespace sluice::api

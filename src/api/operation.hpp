@@ -1,0 +1,20 @@
+// The routes by which a gateway is run: health, readiness, metrics, live requests.
+#pragma once
+
+#include "api/service.hpp"
+#include "net/http_call.hpp"
+#include "relay/context.hpp"
+
+namespace sluice::api {
+
+net::Task<void> handle_health(Service& service, net::HttpCall& call);
+net::Task<void> handle_ready(Service& service, net::HttpCall& call);
+net::Task<void> handle_metrics(Service& service, net::HttpCall& call);
+/// Administrators only.
+net::Task<void> handle_live(Service& service, relay::LoopContext& context, net::HttpCall& call);
+net::Task<void> handle_root(Service& service, net::HttpCall& call);
+
+/// True for a caller with the admin token, or, without one configured, from this machine.
+bool is_admin(const relay::Snapshot& snapshot, const net::HttpCall& call);
+
+}  // namespace sluice::api

@@ -1,0 +1,248 @@
+#include "app/gateway.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+#include "app/version.hpp"
+#include "app/worker.hpp"
+#include "net/socket.hpp"
+#include "observe/log.hpp"
+#include "relay/snapshot.hpp"
+
+namespace sluice::app {
+
+namespace {
+
+// After the last deadline: for error frames on their way.
+constexpr auto kLastWords = std::chrono::seconds(2);
+
+Result<net::TlsContextPtr> make_tls(const config::Tls& tls) {
+  if (!tls.enabled) return net::TlsContextPtr{};
+  return net::TlsContext::server(tls.cert, tls.key);
+}
+
+log::Options log_options(const config::Logging& logging) {
+  return {.level = static_cast<log::Level>(logging.level),
+          .format =
+              logging.format == config::LogFormat::kJson ? log::Format::kJson : log::Format::kText};
+}
+
+/// SIGTERM, SIGINT and SIGHUP as numbers to wait for.
+class Signals {
+ public:
+  Signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  }
+  ~Signals() { close(fd_); }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  /// The next signal; 0 when `until` passes, or `also` becomes readable, before one comes.
+  int wait(TimePoint until, int also = -1) const {
+    for (;;) {
+      pollfd fds[2] = {{.fd = fd_, .events = POLLIN, .revents = 0},
+                       {.fd = also, .events = POLLIN, .revents = 0}};
+      int timeout = -1;
+      if (until != TimePoint::max()) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now()).count();
+        timeout = static_cast<int>(std::clamp<int64_t>(left, 0, 3'600'000));
+      }
+      const int ready = poll(fds, 2, timeout);
+      signalfd_siginfo info{};
+      if (ready > 0 && read(fd_, &info, sizeof info) == sizeof info) {
+        return static_cast<int>(info.ssi_signo);
+      }
+      if (ready > 0 && (fds[1].revents & POLLIN) != 0) return 0;
+      if (ready == 0 && until <= now()) return 0;
+    }
+  }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+Gateway::Gateway(config::ConfigPtr config, Reload reload)
+    : config_(std::move(config)),
+      reload_(std::move(reload)),
+      metrics_(kVersion, kBuildType),
+      blocking_(4),
+      service_{.metrics = metrics_, .live = live_, .blocking = blocking_} {}
+
+Gateway::~Gateway() { stop(); }
+
+Status Gateway::start() {
+  // One descriptor for the client and one for the upstream of every stream.
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  if (auto status = listen(); !status) return status;
+  for (const auto& worker : workers_) worker->start();
+  service_.phase = api::Phase::kServing;
+  std::printf("Starting server on :%u\n", unsigned{port_});
+  std::fflush(stdout);
+  log::start(log_options(config_->logging));
+  for (const std::string& warning : config_->warnings) log::warn(warning);
+  log::info("listening", {{"host", config_->server.host},
+                          {"port", port_},
+                          {"tls", config_->server.tls.enabled},
+                          {"loops", workers_.size()},
+                          {"providers", config_->providers.size()},
+                          {"keys", config_->keys.size()},
+                          {"version", kVersion}});
+  say_how_many_streams_fit();
+  if (config_->providers.empty()) {
+    log::warn(
+        "no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, or list "
+        "providers in configs/gateway.yaml; requests get 404 until then");
+  }
+  if (config_->auth.enabled && config_->keys.empty()) {
+    log::warn(
+        "no key is configured: list keys in configs/gateway.yaml, or set auth.enabled to "
+        "false; requests get 401 until then");
+  }
+  return {};
+}
+
+Status Gateway::listen() {
+  const config::Server& server = config_->server;
+  const int loops = server.threads > 0
+                        ? server.threads
+                        : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  auto snapshot = relay::make_snapshot(config_, loops);
+  if (!snapshot) return std::unexpected(snapshot.error());
+  auto tls = make_tls(server.tls);
+  if (!tls) return std::unexpected(tls.error());
+  port_ = server.port;
+  for (int i = 0; i < loops; ++i) {
+    const auto fd = net::listen_on(server.host, port_);
+    if (!fd) return std::unexpected(fd.error());
+    // Port 0: the kernel chose for the first, the others follow.
+    if (port_ == 0) port_ = net::local_port(*fd);
+    auto worker =
+        std::make_unique<Worker>(i, service_, *snapshot, metrics_.add_loop(), live_.add_loop());
+    worker->serve(*fd, *tls);
+    workers_.push_back(std::move(worker));
+  }
+  if (config_->metrics.enabled && config_->metrics.port != 0) {
+    const auto fd = net::listen_on(server.host, config_->metrics.port);
+    if (!fd) return std::unexpected(fd.error());
+    workers_.front()->serve_metrics(*fd);
+  }
+  return {};
+}
+
+int Gateway::run() {
+  const Signals signals;
+  for (;;) {
+    const int signal = signals.wait(TimePoint::max());
+    if (signal == SIGHUP) {
+      reload();
+      continue;
+    }
+    drain();
+    stop();
+    log::info("stopped");
+    log::stop();
+    return 0;
+  }
+}
+
+void Gateway::reload() {
+  auto config = reload_();
+  if (!config) {
+    log::error("reload refused, the old configuration stays", {{"reason", config.error().message}});
+    return;
+  }
+  auto snapshot = relay::make_snapshot(*config, static_cast<int>(workers_.size()));
+  auto tls = make_tls((*config)->server.tls);
+  if (!snapshot || !tls) {
+    log::error("reload refused, the old configuration stays",
+               {{"reason", !snapshot ? snapshot.error().message : tls.error().message}});
+    return;
+  }
+  const config::Server& before = config_->server;
+  const config::Server& after = (*config)->server;
+  if (before.host != after.host || before.port != after.port || before.threads != after.threads ||
+      before.tls.enabled != after.tls.enabled || config_->metrics.port != (*config)->metrics.port) {
+    log::warn("host, port, threads, tls.enabled and metrics.port change only with a restart");
+  }
+  const bool tls_on = before.tls.enabled;
+  config_ = std::move(*config);
+  log::start(log_options(config_->logging));
+  for (const std::string& warning : config_->warnings) log::warn(warning);
+  for (const auto& worker : workers_) worker->use(*snapshot, tls_on ? *tls : nullptr);
+  log::info("reloaded", {{"providers", config_->providers.size()}, {"keys", config_->keys.size()}});
+}
+
+bool Gateway::drain() {
+  service_.phase = api::Phase::kDraining;
+  const Signals signals;
+  const TimePoint begun = now();
+  log::info("draining", {{"live_requests", live_count()}});
+  const auto hurry = [&](TimePoint until, int also) {
+    for (;;) {
+      const int signal = signals.wait(until, also);
+      if (signal == 0) return false;
+      if (signal != SIGHUP) return true;
+    }
+  };
+  // Load balancers see /ready turn to 503 before connections are refused.
+  const bool at_once = hurry(begun + config_->server.drain_min, -1);
+  const int drained = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  auto left = std::make_shared<std::atomic<size_t>>(workers_.size());
+  for (const auto& worker : workers_) {
+    worker->drain([left, drained] {
+      if (--*left != 0) return;
+      const uint64_t one = 1;
+      [[maybe_unused]] const ssize_t written = write(drained, &one, sizeof one);
+    });
+  }
+  const bool hurried = at_once || hurry(begun + config_->server.drain_max, drained);
+  if (*left != 0) {
+    log::warn("closing what still runs", {{"live_requests", live_count()}});
+    for (const auto& worker : workers_) worker->cancel_all(net::CancelReason::kDraining);
+    hurry(now() + kLastWords, drained);
+  }
+  return !hurried;
+}
+
+void Gateway::stop() {
+  for (const auto& worker : workers_) worker->stop_and_join();
+}
+
+int64_t Gateway::live_count() const {
+  int64_t count = 0;
+  for (const observe::LoopMetrics* loop : loop_metrics_) count += loop->live_requests.value();
+  return count;
+}
+
+void Gateway::say_how_many_streams_fit() const {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  const uint64_t streams = files.rlim_cur > 200 ? (files.rlim_cur - 200) / 2 : 0;
+  if (streams < 10'000) {
+    log::warn("the descriptor limit bounds concurrent streams",
+              {{"nofile", uint64_t{files.rlim_cur}}, {"streams", streams}});
+  }
+}
+
+}  // namespace sluice::app

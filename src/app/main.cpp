@@ -1,0 +1,129 @@
+// The one binary: parses the command line and runs the subcommand.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+#include "app/gateway.hpp"
+#include "app/version.hpp"
+#include "config/load.hpp"
+#include "load/cli.hpp"
+#include "load/run.hpp"
+#include "mock/server.hpp"
+
+namespace {
+
+using namespace sluice;
+
+constexpr int kWrong = 2;
+
+struct ConfigOptions {
+  std::string file;
+  std::vector<std::string> set;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--config", file,
+                       "Configuration file (default: configs/gateway.yaml, if it is there)");
+    command.add_option("--set", set, "Overrides one option, key=value; may be repeated")
+        ->take_all()
+        ->allow_extra_args(false);
+  }
+  config::LoadOptions load_options() const {
+    config::LoadOptions options;
+    if (!file.empty()) options.file = file;
+    options.set = set;
+    return options;
+  }
+};
+
+Result<config::ConfigPtr> load_config(const config::LoadOptions& options) {
+  auto loaded = config::load(options);
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  return std::make_shared<const config::Config>(std::move(*loaded));
+}
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "%s\n", error.message.c_str());
+  return kWrong;
+}
+
+int serve(const ConfigOptions& given) {
+  const config::LoadOptions options = given.load_options();
+  auto config = load_config(options);
+  if (!config) return complain(config.error());
+  // Before any thread exists, so that all of them inherit it.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  app::Gateway gateway(std::move(*config), [options] { return load_config(options); });
+  if (auto status = gateway.start(); !status) {
+    std::fprintf(stderr, "%s\n", status.error().message.c_str());
+    return 1;
+  }
+  return gateway.run();
+}
+
+int check(const ConfigOptions& given) {
+  const auto config = load_config(given.load_options());
+  if (!config) return complain(config.error());
+  for (const std::string& warning : (*config)->warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
+  std::printf("configuration is valid: %zu providers, %zu rules, %zu keys\n",
+              (*config)->providers.size(), (*config)->routing.rules.size(), (*config)->keys.size());
+  return 0;
+}
+
+int version() {
+  std::printf("sluice %s (%s)\n", app::kVersion, app::kBuildType);
+  std::printf("dialects: openai, anthropic\nevent loop: epoll\n");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App cli("Sluice, an AI gateway: one address for every model provider.", "sluice");
+  cli.require_subcommand(1);
+  ConfigOptions given;
+  mock::Options mock_options;
+  load::Options bench_options;
+
+  CLI::App* serve_command = cli.add_subcommand("serve", "Runs the gateway");
+  given.add_to(*serve_command);
+  CLI::App* check_command = cli.add_subcommand("check", "Validates a configuration");
+  given.add_to(*check_command);
+  CLI::App* mock_command =
+      cli.add_subcommand("mock", "Runs a scripted upstream that speaks OpenAI and Anthropic");
+  mock_command->add_option("--host", mock_options.host, "Address to listen on")
+      ->capture_default_str();
+  mock_command->add_option("--port", mock_options.port, "Port to listen on")->capture_default_str();
+  mock_command->add_option("--threads", mock_options.threads, "Event loops")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
+  CLI::App* bench_command =
+      cli.add_subcommand("bench", "Puts load on a gateway or an upstream and measures it");
+  load::add_options(*bench_command, bench_options);
+  CLI::App* version_command = cli.add_subcommand("version", "Prints version and features");
+
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return cli.exit(help);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "sluice: %s (see --help)\n", error.what());
+    return kWrong;
+  }
+  if (serve_command->parsed()) return serve(given);
+  if (check_command->parsed()) return check(given);
+  if (mock_command->parsed()) {
+    const auto status = mock::run(mock_options);
+    return status ? *status : complain(status.error());
+  }
+  if (bench_command->parsed()) return load::run(bench_options);
+  if (version_command->parsed()) return version();
+  return kWrong;
+}

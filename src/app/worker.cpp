@@ -1,0 +1,71 @@
+#include "app/worker.hpp"
+
+#include <pthread.h>
+
+#include <string>
+
+namespace sluice::app {
+
+Worker::Worker(int index, api::Service& service, relay::SnapshotPtr snapshot,
+               observe::LoopMetrics& metrics, observe::LiveShard& live)
+    : loop_(index),
+      client_(loop_, service.blocking),
+      context_{.loop = loop_,
+               .client = client_,
+               .metrics = metrics,
+               .live = live,
+               .snapshot = std::move(snapshot)},
+      handler_(service, context_),
+      metrics_handler_(service, context_),
+      server_(loop_, handler_),
+      scope_(loop_) {}
+
+Worker::~Worker() { stop_and_join(); }
+
+void Worker::serve(int listening_fd, net::TlsContextPtr tls) {
+  server_.use_tls(std::move(tls));
+  server_.start(listening_fd);
+}
+
+void Worker::serve_metrics(int listening_fd) {
+  metrics_server_ = std::make_unique<net::HttpServer>(loop_, metrics_handler_);
+  metrics_server_->start(listening_fd);
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), ("loop-" + std::to_string(loop_.index())).c_str());
+    loop_.run();
+  });
+}
+
+void Worker::use(relay::SnapshotPtr snapshot, net::TlsContextPtr tls) {
+  loop_.post([this, snapshot = std::move(snapshot), tls = std::move(tls)]() mutable {
+    context_.snapshot = std::move(snapshot);
+    server_.use_tls(std::move(tls));
+  });
+}
+
+void Worker::drain(std::move_only_function<void()> when_drained) {
+  loop_.post([this, when_drained = std::move(when_drained)]() mutable {
+    server_.stop_accepting();
+    tasks_.spawn(await_drained(std::move(when_drained)));
+  });
+}
+
+net::Task<void> Worker::await_drained(std::move_only_function<void()> when_drained) {
+  co_await server_.drained(scope_);
+  when_drained();
+}
+
+void Worker::cancel_all(net::CancelReason reason) {
+  loop_.post([this, reason] { server_.cancel_all(reason); });
+}
+
+void Worker::stop_and_join() {
+  if (!thread_.joinable()) return;
+  loop_.stop();
+  thread_.join();
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,52 @@
+// One event loop with its listener, its upstream pool and its thread.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "api/handler.hpp"
+#include "net/http_client.hpp"
+#include "net/http_server.hpp"
+#include "relay/context.hpp"
+
+namespace sluice::app {
+
+class Worker {
+ public:
+  Worker(int index, api::Service& service, relay::SnapshotPtr snapshot,
+         observe::LoopMetrics& metrics, observe::LiveShard& live);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Before start(): takes over a listening socket for requests, or for metrics alone.
+  void serve(int listening_fd, net::TlsContextPtr tls);
+  void serve_metrics(int listening_fd);
+  void start();
+
+  // From another thread.
+  /// For requests and connections that begin from now on.
+  void use(relay::SnapshotPtr snapshot, net::TlsContextPtr tls);
+  /// Closes the listener; `when_drained` runs on the loop once the last connection has ended.
+  void drain(std::move_only_function<void()> when_drained);
+  void cancel_all(net::CancelReason reason);
+  void stop_and_join();
+
+ private:
+  net::Task<void> await_drained(std::move_only_function<void()> when_drained);
+
+  net::Loop loop_;
+  net::HttpClient client_;
+  relay::LoopContext context_;
+  api::Handler handler_;
+  api::MetricsHandler metrics_handler_;
+  net::HttpServer server_;
+  std::unique_ptr<net::HttpServer> metrics_server_;
+  net::Scope scope_;
+  net::TaskGroup tasks_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::app

@@ -1,0 +1,322 @@
+#include "relay/attempt.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "dialect/response.hpp"
+#include "http/content_coding.hpp"
+#include "relay/headers.hpp"
+
+namespace sluice::relay {
+
+namespace {
+
+using net::BodyPiece;
+
+constexpr size_t kMaxErrorBody = 256 * 1024;
+constexpr size_t kMaxWholeBody = 64 * 1024 * 1024;
+
+/// Retry-After in seconds; the date form is not used by any provider and is ignored.
+std::optional<Duration> parse_retry_after(const http::Fields& fields) {
+  if (const auto millis = parse_u64(fields.get("retry-after-ms")); millis && *millis < 86'400'000) {
+    return std::chrono::milliseconds(*millis);
+  }
+  const auto value = parse_u64(fields.get("retry-after"));
+  if (!value || *value > 86'400) return std::nullopt;
+  return std::chrono::seconds(*value);
+}
+
+bool is_event_stream(const http::Fields& fields) {
+  return istarts_with(fields.get("content-type"), "text/event-stream");
+}
+
+/// What an upstream's own error means for the retry table. An error without a status of its own
+/// (an event in a stream) gets the one it would have come with.
+void note_failure(Attempted& done) {
+  const dialect::UpstreamFailure& failure = *done.upstream;
+  done.error = failure.error;
+  done.failure = route::Failure::kStatus;
+  int usual = 500;
+  switch (failure.kind) {
+    case dialect::FailureKind::kRateLimited:
+    case dialect::FailureKind::kQuotaExhausted:
+      usual = 429;
+      break;
+    case dialect::FailureKind::kAuth:
+      usual = 401;
+      break;
+    case dialect::FailureKind::kOverloaded:
+      usual = 503;
+      break;
+    case dialect::FailureKind::kServerError:
+      usual = 500;
+      break;
+    case dialect::FailureKind::kModelNotFound:
+      usual = 404;
+      break;
+    case dialect::FailureKind::kRequest:
+      usual = 400;
+      break;
+    case dialect::FailureKind::kContextLength:
+      usual = 400;
+      done.failure = route::Failure::kContextLength;
+      break;
+    case dialect::FailureKind::kContentPolicy:
+      usual = 400;
+      done.failure = route::Failure::kContentPolicy;
+      break;
+  }
+  if (done.status == 0) done.status = usual;
+}
+
+}  // namespace
+
+net::Task<Attempted> Attempt::run() {
+  in_.live.state(observe::LiveState::kConnecting);
+  total_until_ = in_.call.loop().now() + in_.upstream.provider->timeouts.total;
+  const Status status = co_await send_request();
+  if (!status) co_return failed(status.error());
+  const http::ResponseHead& head = connection_->head();
+  if (head.status >= 300) co_return co_await refused();
+  if (in_.request.stream && is_event_stream(head.fields)) co_return co_await stream();
+  co_return co_await whole();
+}
+
+net::Task<Status> Attempt::send_request() {
+  net::Scope& scope = in_.call.scope();
+  std::string storage;
+  const std::string_view body = dialect::upstream_body(in_.request, in_.upstream_model, storage);
+  const std::string traceparent = in_.trace.header();
+  const UpstreamRequest request{
+      .client = in_.call.head(),
+      .upstream = in_.upstream,
+      .endpoint = in_.request.endpoint,
+      .stream = in_.request.stream,
+      .body_size = body.size(),
+      .credential = in_.credential,
+      .request_id = in_.request_id,
+      .traceparent = traceparent,
+      .trace_continued = in_.trace.continued,
+  };
+  const std::string head = upstream_head(request);
+  const config::Timeouts& timeouts = in_.upstream.provider->timeouts;
+  for (bool fresh = false;; fresh = true) {
+    scope.set_deadline(total_until_);
+    auto connection = co_await in_.context.client.acquire(in_.upstream.origin, fresh, scope);
+    if (!connection) co_return std::unexpected(std::move(connection.error()));
+    connection_ = std::move(*connection);
+    in_.live.state(observe::LiveState::kWaiting);
+    auto status = co_await connection_->send(head, body, scope);
+    sent_at_ = in_.call.loop().now();
+    if (status) {
+      scope.set_deadline(
+          std::min(total_until_, sent_at_ + timeouts.first_answer(in_.request.stream)));
+      status = co_await connection_->read_head("POST", scope);
+    }
+    if (status) co_return Status{};
+    // An idle connection may have been closed just as it was taken. It never saw the request
+    // through, so this was no attempt.
+    const bool stale =
+        connection_->reused() && !fresh && status.error().code == ErrorCode::kConnectionClosed;
+    if (!stale) {
+      if (status.error().code == ErrorCode::kTimeout) {
+        status.error().code = ErrorCode::kUpstreamTimeout;
+      }
+      co_return status;
+    }
+  }
+}
+
+net::Task<Attempted> Attempt::stream() {
+  net::HeaderList headers = std::move(in_.own_headers);
+  pass_response_headers(connection_->head().fields, headers);
+  headers.emplace_back("cache-control", "no-cache");
+  // Asks proxies such as nginx in front of the gateway to pass events on at once.
+  headers.emplace_back("x-accel-buffering", "no");
+  const observe::GaugeHold active(in_.context.metrics.active_streams);
+  Pump pump({.call = in_.call,
+             .upstream = *connection_,
+             .request = in_.request,
+             .timeouts = in_.upstream.provider->timeouts,
+             .sent_at = sent_at_,
+             .total_until = total_until_,
+             .headers = headers,
+             .request_id = in_.request_id,
+             .meter = in_.meter,
+             .live = in_.live,
+             .metrics = in_.context.metrics,
+             .series = in_.series});
+  PumpEnd end = co_await pump.run();
+  in_.meter.report(pump.inspector().usage());
+  Attempted done;
+  done.finish = pump.inspector().finish_reason();
+  done.first_content = pump.first_content();
+  if (pump.first_byte()) done.upstream_wait = *pump.first_byte() - sent_at_;
+  done.error = std::move(end.error);
+  done.failure = end.failure;
+  switch (end.kind) {
+    case PumpEnd::kComplete:
+      give_back_connection();
+      done.kind = Attempted::kAnswered;
+      break;
+    case PumpEnd::kBeforeContent:
+      done.kind = done.error.code == ErrorCode::kServerDraining ? Attempted::kCancelled
+                                                                : Attempted::kFailed;
+      if (end.failure == route::Failure::kStatus) {
+        // An error event instead of content is what an error answer would have been.
+        done.upstream = pump.inspector().failure();
+        note_failure(done);
+      }
+      break;
+    case PumpEnd::kAfterContent:
+      done.kind = Attempted::kCutShort;
+      break;
+    case PumpEnd::kCancelled:
+      done.kind = Attempted::kCancelled;
+      break;
+  }
+  co_return done;
+}
+
+net::Task<Attempted> Attempt::whole() {
+  const http::ResponseHead& head = connection_->head();
+  net::HeaderList headers = std::move(in_.own_headers);
+  pass_response_headers(head.fields, headers);
+  const std::string_view encoding = head.fields.get("content-encoding");
+  const http::Coding coding = http::parse_coding(encoding);
+  const bool passes = coding == http::Coding::kUnknown ||
+                      http::accepts(in_.call.head().fields.get("accept-encoding"), coding);
+  if (coding != http::Coding::kIdentity && passes) {
+    headers.emplace_back("content-encoding", std::string(encoding));
+  }
+  const int status = head.status;
+  const Duration wait = in_.call.loop().now() - sent_at_;
+  auto body = co_await read_body(kMaxWholeBody);
+  if (!body) co_return failed(body.error());
+  std::string plain;
+  if (coding != http::Coding::kIdentity && coding != http::Coding::kUnknown) {
+    http::Inflater inflater(coding, kMaxWholeBody);
+    if (!inflater.feed(*body, plain) || !inflater.finished()) {
+      co_return failed(route::Failure::kCut, ErrorCode::kUpstreamError,
+                       "the upstream's answer could not be decompressed");
+    }
+    if (!passes) body = std::move(plain);
+  }
+  const auto facts =
+      dialect::inspect_response(in_.request.endpoint, passes && !plain.empty() ? plain : *body);
+  in_.meter.report(facts.usage);
+  give_back_connection();
+  Attempted done;
+  done.finish = facts.finish_reason;
+  done.upstream_wait = wait;
+  // Settlement belongs here: durable before the client has the last byte.
+  in_.live.tokens_out(static_cast<uint64_t>(in_.meter.output()));
+  in_.call.scope().set_deadline(total_until_);
+  const auto sent = co_await in_.call.respond(status, headers, *body);
+  done.first_content = in_.call.loop().now();
+  if (!sent) done.kind = Attempted::kCancelled;
+  co_return done;
+}
+
+net::Task<Attempted> Attempt::refused() {
+  const http::ResponseHead& head = connection_->head();
+  Attempted done;
+  done.kind = Attempted::kFailed;
+  done.failure = route::Failure::kStatus;
+  done.status = head.status;
+  done.retry_after = parse_retry_after(head.fields);
+  net::HeaderList passed;
+  pass_response_headers(head.fields, passed);
+  for (auto& [name, value] : passed) done.passed_headers.emplace_back(name, std::move(value));
+  const http::Coding coding = http::parse_coding(head.fields.get("content-encoding"));
+  auto body = co_await read_body(kMaxErrorBody);
+  if (in_.call.scope().cancelled()) {
+    done.kind = Attempted::kCancelled;
+    co_return done;
+  }
+  // The status alone says enough when the body breaks off.
+  if (body) {
+    give_back_connection();
+    if (coding == http::Coding::kGzip || coding == http::Coding::kDeflate) {
+      std::string plain;
+      http::Inflater inflater(coding, kMaxErrorBody);
+      if (!inflater.feed(*body, plain)) plain.clear();
+      body = std::move(plain);
+    }
+    done.body = std::move(*body);
+  }
+  if (done.status < 400) {
+    done.error = {.code = ErrorCode::kUpstreamError,
+                  .message = fmt::format("the upstream answered with status {}", done.status),
+                  .param = {}};
+    co_return done;
+  }
+  done.upstream = dialect::classify_upstream_error(in_.upstream.dialect, done.status, done.body);
+  note_failure(done);
+  co_return done;
+}
+
+net::Task<Result<std::string>> Attempt::read_body(size_t limit) {
+  net::Scope& scope = in_.call.scope();
+  const Duration pause = in_.upstream.provider->timeouts.between_tokens;
+  std::string body;
+  for (;;) {
+    scope.set_deadline(std::min(total_until_, in_.call.loop().now() + pause));
+    BodyPiece piece = co_await connection_->next(scope);
+    for (; piece.kind == BodyPiece::kData; piece = connection_->ready()) {
+      if (body.size() + piece.data.size() > limit) {
+        co_return fail(ErrorCode::kUpstreamError, "the upstream's answer is too large");
+      }
+      body.append(piece.data);
+    }
+    switch (piece.kind) {
+      case BodyPiece::kEnd:
+        co_return body;
+      case BodyPiece::kBroken:
+        co_return fail(ErrorCode::kUpstreamError, "the upstream's answer broke off");
+      case BodyPiece::kTimeout:
+        co_return fail(ErrorCode::kUpstreamStalled, "the upstream stopped sending");
+      case BodyPiece::kCancelled:
+        co_return fail(ErrorCode::kClientGone, "cancelled");
+      case BodyPiece::kData:
+      case BodyPiece::kNone:
+        break;
+    }
+  }
+}
+
+void Attempt::give_back_connection() {
+  in_.context.client.release(in_.upstream.origin, std::move(connection_));
+}
+
+Attempted Attempt::failed(route::Failure failure, ErrorCode code, std::string message) const {
+  Attempted done;
+  done.kind = in_.call.scope().cancelled() ? Attempted::kCancelled : Attempted::kFailed;
+  done.failure = failure;
+  done.error = {.code = code, .message = std::move(message), .param = {}};
+  return done;
+}
+
+// What went wrong below HTTP, in the words of the retry table.
+Attempted Attempt::failed(const Error& error) const {
+  switch (error.code) {
+    case ErrorCode::kUpstreamTimeout:
+      return failed(route::Failure::kSilent, ErrorCode::kUpstreamTimeout,
+                    "the upstream did not answer in time");
+    case ErrorCode::kUpstreamStalled:
+      return failed(route::Failure::kStalled, ErrorCode::kUpstreamTimeout, error.message);
+    case ErrorCode::kUpstreamError:
+      return failed(route::Failure::kCut, ErrorCode::kUpstreamError, error.message);
+    case ErrorCode::kConnectionClosed:
+      return failed(route::Failure::kReset, ErrorCode::kUpstreamError,
+                    "the upstream closed the connection without an answer");
+    case ErrorCode::kProtocol:
+      return failed(route::Failure::kReset, ErrorCode::kUpstreamError,
+                    "the upstream's answer is not valid HTTP");
+    default:
+      return failed(route::Failure::kUnreachable, ErrorCode::kUpstreamUnreachable,
+                    "the upstream cannot be reached");
+  }
+}
+
+}  // namespace sluice::relay

@@ -1,0 +1,83 @@
+// One try at one target: a connection, the request, and the answer to the client if it is good.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/error.hpp"
+#include "dialect/request.hpp"
+#include "dialect/upstream_error.hpp"
+#include "net/http_call.hpp"
+#include "observe/live.hpp"
+#include "observe/trace_context.hpp"
+#include "relay/context.hpp"
+#include "relay/meter.hpp"
+#include "relay/pump.hpp"
+#include "relay/snapshot.hpp"
+#include "route/retry.hpp"
+
+namespace sluice::relay {
+
+/// How an attempt ended.
+struct Attempted {
+  enum Kind : uint8_t {
+    kAnswered,   // the client has its answer
+    kFailed,     // nothing went to the client; the rest tells what happened
+    kCutShort,   // failed after content; the client was told in the stream
+    kCancelled,  // the client left, or the server ends
+  };
+  Kind kind = kAnswered;
+  route::Failure failure = route::Failure::kReset;
+  Error error;
+  /// Of an error answer.
+  int status = 0;
+  std::string body;
+  std::optional<dialect::UpstreamFailure> upstream;
+  std::optional<Duration> retry_after;
+  std::vector<std::pair<std::string, std::string>> passed_headers;
+
+  dialect::FinishReason finish = dialect::FinishReason::kNone;
+  std::optional<TimePoint> first_content;
+  /// Time spent waiting for the upstream: until its first byte.
+  std::optional<Duration> upstream_wait;
+};
+
+/// What an attempt works with; all of it outlives the attempt.
+struct AttemptInput {
+  LoopContext& context;
+  net::HttpCall& call;
+  const dialect::InferenceRequest& request;
+  const Upstream& upstream;
+  std::string_view upstream_model;
+  const Secret* credential;
+  std::string_view request_id;
+  const observe::TraceContext& trace;
+  net::HeaderList own_headers;  // the gateway's part of the response head
+  Meter& meter;
+  observe::LiveEntry& live;
+  observe::RequestSeries& series;
+};
+
+class Attempt {
+ public:
+  explicit Attempt(AttemptInput input) : in_(std::move(input)) {}
+  net::Task<Attempted> run();
+
+ private:
+  net::Task<Status> send_request();
+  net::Task<Attempted> stream();
+  net::Task<Attempted> whole();
+  net::Task<Attempted> refused();
+  /// Reads the rest of the body, at most `limit` bytes of it.
+  net::Task<Result<std::string>> read_body(size_t limit);
+  void give_back_connection();
+  Attempted failed(route::Failure failure, ErrorCode code, std::string message) const;
+  Attempted failed(const Error& error) const;
+
+  AttemptInput in_;
+  std::unique_ptr<net::UpstreamConnection> connection_;
+  TimePoint sent_at_{};
+  TimePoint total_until_{};
+};
+
+}  // namespace sluice::relay

@@ -1,0 +1,315 @@
+#include "relay/exchange.hpp"
+
+#include <fmt/format.h>
+
+#include "base/ids.hpp"
+#include "dialect/models.hpp"
+#include "observe/log.hpp"
+#include "relay/headers.hpp"
+
+namespace sluice::relay {
+
+namespace {
+
+route::ProviderTypes speakers_of(dialect::Dialect dialect) {
+  return dialect == dialect::Dialect::kAnthropic ? route::kAnthropicSpeakers
+                                                 : route::kOpenAiSpeakers;
+}
+
+}  // namespace
+
+Exchange::Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint endpoint,
+                   std::string_view route)
+    : context_(context),
+      snapshot_(context.snapshot),
+      call_(call),
+      endpoint_(endpoint),
+      dialect_(dialect::dialect_of(endpoint)),
+      route_(route),
+      request_id_(observe::request_id(call.head().fields.get("x-request-id"))),
+      trace_(observe::continue_trace(call.head().fields.get("traceparent"))),
+      live_gauge_(context.metrics.live_requests),
+      client_address_(client_of(call, snapshot_->trusted_proxies).to_string()) {
+  live_ = context.live.begin({.id = request_id_,
+                              .route = route_,
+                              .dialect = dialect::to_string(dialect_),
+                              .model = {},
+                              .key_name = {},
+                              .client = client_address_,
+                              .stream = false});
+}
+
+Exchange::~Exchange() = default;
+
+net::Task<void> Exchange::run() {
+  Status status = authenticate();
+  if (status) status = co_await understand();
+  if (status) status = plan();
+  if (!status) {
+    co_await answer_error(status.error());
+  } else {
+    snapshot_->retries.on_request(call_.loop().now());
+    co_await attempt_all();
+  }
+  tell();
+}
+
+Status Exchange::authenticate() {
+  const auto address = accounts::IpAddress::parse(client_address_);
+  auto key = snapshot_->keys.authenticate(client_credential(call_.head().fields),
+                                          address.value_or(accounts::IpAddress{}),
+                                          wall_nanos() / 1'000'000'000);
+  if (!key) return std::unexpected(std::move(key.error()));
+  key_ = *key;
+  live_.key_name(key_->name);
+  return {};
+}
+
+net::Task<Status> Exchange::understand() {
+  auto body = co_await call_.read_body(snapshot_->config->server.max_body);
+  if (!body) co_return std::unexpected(std::move(body.error()));
+  context_.metrics.bytes_in.add(body->size());
+  auto request = dialect::understand(endpoint_, std::move(*body));
+  if (!request) co_return std::unexpected(std::move(request.error()));
+  request_ = std::move(*request);
+  live_.model(request_.model);
+  live_.stream(request_.stream);
+  co_return accounts::KeyRing::check_model(*key_, request_.model);
+}
+
+Status Exchange::plan() {
+  auto plan = snapshot_->routes.plan(request_.model, speakers_of(dialect_),
+                                     dialect::detect_provider(request_.model));
+  if (!plan) return std::unexpected(std::move(plan.error()));
+  plan_ = std::move(*plan);
+  return {};
+}
+
+net::Task<void> Exchange::attempt_all() {
+  for (;;) {
+    const route::Target& target = plan_.targets[target_];
+    const Upstream& upstream = snapshot_->upstream(target);
+    const auto choice = upstream.keys.pick(call_.loop().now(), used_keys_);
+    const Secret* credential = choice ? &upstream.provider->api_keys[choice->index] : nullptr;
+    ++attempts_;
+    ++tries_;
+    live_.attempt(target.provider->name, target.model);
+    net::HeaderList headers;
+    add_own_headers(headers);
+    Attempt attempt({.context = context_,
+                     .call = call_,
+                     .request = request_,
+                     .upstream = upstream,
+                     .upstream_model = target.model,
+                     .credential = credential,
+                     .request_id = request_id_,
+                     .trace = trace_,
+                     .own_headers = std::move(headers),
+                     .meter = meter_,
+                     .live = live_,
+                     .series = *series()});
+    Attempted result = co_await attempt.run();
+    finish_ = result.finish;
+    if (result.first_content) first_token_ = *result.first_content - call_.started();
+    switch (result.kind) {
+      case Attempted::kAnswered:
+        if (attempts_ == 1 && result.upstream_wait && first_token_) {
+          overhead_ = *first_token_ - *result.upstream_wait;
+        }
+        co_return;
+      case Attempted::kCutShort:
+        error_ = result.error.code;
+        note_cancel(result);
+        co_return;
+      case Attempted::kCancelled:
+        co_return co_await answer_cancelled();
+      case Attempted::kFailed:
+        break;
+    }
+    if (choice) note_key(upstream, choice->index, result);
+    if (!co_await may_try_again(result)) co_return;
+  }
+}
+
+void Exchange::note_key(const Upstream& upstream, size_t index, const Attempted& result) {
+  used_keys_.push_back(index);
+  const TimePoint now = call_.loop().now();
+  if (result.status == 429) upstream.keys.rate_limited(index, now, result.retry_after);
+  if (result.status == 401 || result.status == 403) {
+    upstream.keys.refused(index, now);
+    log::warn("an upstream refused the gateway's credential",
+              {{"provider", upstream.provider->name},
+               {"key", upstream.provider->api_keys[index]},
+               {"status", result.status}});
+  }
+}
+
+net::Task<bool> Exchange::may_try_again(const Attempted& failed) {
+  const TimePoint now = call_.loop().now();
+  const Upstream& upstream = snapshot_->upstream(plan_.targets[target_]);
+  const route::Attempt attempt{
+      .failure = failed.failure,
+      .status = failed.status,
+      .retry_after = failed.retry_after,
+      .tries = tries_,
+      .other_targets = target_ + 1 < plan_.targets.size(),
+      .other_keys = upstream.keys.has_free(now, used_keys_),
+  };
+  note_cancel(failed);
+  const route::Decision decision =
+      route::decide(attempt, snapshot_->config->routing.retry, random_u64());
+  if (decision.kind == route::Decision::Kind::kGiveUp || !snapshot_->retries.take(now)) {
+    co_await answer_failure(failed);
+    co_return false;
+  }
+  context_.metrics.retried(route::retry_reason(attempt));
+  log::debug("trying again", {{"request_id", request_id_},
+                              {"provider", upstream.provider->name},
+                              {"error", failed.error.code},
+                              {"status", failed.status},
+                              {"wait_ms", decision.wait}});
+  if (decision.kind == route::Decision::Kind::kNext) {
+    ++target_;
+    tries_ = 0;
+    used_keys_.clear();
+    co_return true;
+  }
+  // With one key left the same one serves again.
+  if (!decision.other_key) used_keys_.clear();
+  if (decision.wait > Duration::zero()) {
+    const net::Outcome outcome =
+        co_await net::Sleep(call_.scope(), call_.loop().now() + decision.wait);
+    if (outcome == net::Outcome::kCancelled) {
+      co_await answer_cancelled();
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+net::Task<void> Exchange::answer_failure(const Attempted& failed) {
+  error_ = failed.error.code;
+  if (!failed.upstream) co_return co_await answer_error(failed.error, failed.retry_after);
+  net::HeaderList headers;
+  for (const auto& [name, value] : failed.passed_headers) {
+    // The body may be another one than the upstream's.
+    if (name != "content-type" && name != "retry-after") headers.emplace_back(name, value);
+  }
+  const auto answer = dialect::map_upstream_error(dialect_, failed.status, failed.body,
+                                                  *failed.upstream, request_id_);
+  co_await respond(answer, std::move(headers), failed.retry_after);
+}
+
+net::Task<void> Exchange::answer_error(const Error& error, std::optional<Duration> retry_after) {
+  error_ = error.code;
+  if (error.code == ErrorCode::kClientGone) co_return;
+  co_await respond(dialect::render_error(dialect_, error, request_id_), {}, retry_after);
+}
+
+net::Task<void> Exchange::answer_cancelled() {
+  net::Scope& scope = call_.scope();
+  if (scope.reason() == net::CancelReason::kClientGone || !scope.cancelled()) {
+    error_ = ErrorCode::kClientGone;
+    context_.metrics.cancelled(observe::CancelReason::kClientGone);
+    co_return;
+  }
+  context_.metrics.cancelled(observe::CancelReason::kDraining);
+  scope.forgive();
+  call_.forbid_reuse();
+  co_await answer_error({.code = ErrorCode::kServerDraining, .message = {}, .param = {}});
+}
+
+net::Task<void> Exchange::respond(const dialect::ErrorAnswer& answer, net::HeaderList headers,
+                                  std::optional<Duration> retry_after) {
+  headers.emplace_back("content-type", "application/json");
+  add_own_headers(headers);
+  if (retry_after) {
+    const auto whole = std::chrono::ceil<std::chrono::seconds>(*retry_after).count();
+    headers.emplace_back("retry-after", std::to_string(whole));
+  } else if (answer.wants_retry_after) {
+    headers.emplace_back("retry-after", "1");
+  }
+  if (answer.should_retry) {
+    headers.emplace_back("x-should-retry", *answer.should_retry ? "true" : "false");
+  }
+  call_.scope().set_deadline(call_.loop().now() + std::chrono::seconds(30));
+  co_await call_.respond(answer.status, headers, answer.body);
+}
+
+void Exchange::add_own_headers(net::HeaderList& headers) const {
+  headers.emplace_back("x-request-id", request_id_);
+  if (dialect_ == dialect::Dialect::kAnthropic) headers.emplace_back("request-id", request_id_);
+  if (attempts_ == 0) return;
+  const route::Target& target = plan_.targets[target_];
+  headers.emplace_back("x-sluice-provider", target.provider->name);
+  headers.emplace_back("x-sluice-model", target.model);
+  headers.emplace_back("x-sluice-attempts", std::to_string(attempts_));
+}
+
+observe::RequestSeries* Exchange::series() const {
+  const std::string_view provider =
+      attempts_ == 0 ? std::string_view{} : plan_.targets[target_].provider->name;
+  return context_.metrics.series({.route = route_,
+                                  .dialect = dialect::to_string(dialect_),
+                                  .provider = provider,
+                                  .model = snapshot_->routes.model_label(request_.model)});
+}
+
+// Everybody who watches is told once, at the end.
+void Exchange::tell() {
+  const TimePoint now = sluice::now();
+  const Duration took = now - call_.started();
+  // 499: gone before it had an answer; what a stream was cut at is the answer it had.
+  const int status = call_.status() != 0 ? call_.status() : 499;
+  observe::RequestSeries& counts = *series();
+  counts.tokens_in.add(static_cast<uint64_t>(meter_.input()));
+  counts.tokens_out.add(static_cast<uint64_t>(meter_.output()));
+  if (first_token_ && request_.stream) counts.first_token.record(*first_token_);
+  if (overhead_) counts.overhead.record(*overhead_);
+  context_.metrics.bytes_out.add(call_.bytes_sent());
+  context_.metrics.finished(counts, status, took, now);
+
+  live_.tokens_in(static_cast<uint64_t>(meter_.input()));
+  live_.tokens_out(static_cast<uint64_t>(meter_.output()));
+  live_.status(status);
+  if (error_) live_.error(*error_);
+  if (first_token_) live_.first_token(*first_token_);
+  live_.finish();
+
+  const std::string_view provider =
+      attempts_ == 0 ? std::string_view{} : plan_.targets[target_].provider->name;
+  const std::string_view upstream_model =
+      attempts_ == 0 ? std::string_view{} : plan_.targets[target_].model;
+  log::info("request", {{"request_id", request_id_},
+                        {"trace_id", trace_.trace_id},
+                        {"client", client_address_},
+                        {"route", route_},
+                        {"key", key_ != nullptr ? std::string_view(key_->name) : ""},
+                        {"model", request_.model},
+                        {"provider", provider},
+                        {"upstream_model", upstream_model},
+                        {"rule", plan_.rule},
+                        {"stream", request_.stream},
+                        {"status", status},
+                        {"error", error_ ? to_string(*error_) : ""},
+                        {"attempts", attempts_},
+                        {"tokens_in", meter_.input()},
+                        {"tokens_out", meter_.output()},
+                        {"basis", to_string(meter_.basis())},
+                        {"finish", dialect::to_string(finish_)},
+                        {"ttft_ms", first_token_.value_or(Duration::zero())},
+                        {"took_ms", took}});
+}
+
+// Counts an upstream call that the gateway itself ended.
+void Exchange::note_cancel(const Attempted& result) {
+  if (result.error.code == ErrorCode::kServerDraining) {
+    context_.metrics.cancelled(observe::CancelReason::kDraining);
+  } else if (result.failure == route::Failure::kSilent) {
+    context_.metrics.cancelled(observe::CancelReason::kFirstToken);
+  } else if (result.failure == route::Failure::kStalled) {
+    context_.metrics.cancelled(observe::CancelReason::kStalled);
+  }
+}
+
+}  // namespace sluice::relay

@@ -1,0 +1,77 @@
+// One inference request from its first byte to its line in the log.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "dialect/errors.hpp"
+#include "dialect/request.hpp"
+#include "net/http_call.hpp"
+#include "net/http_client.hpp"
+#include "observe/live.hpp"
+#include "observe/metrics.hpp"
+#include "observe/trace_context.hpp"
+#include "relay/attempt.hpp"
+#include "relay/context.hpp"
+#include "relay/meter.hpp"
+
+namespace sluice::relay {
+
+/// Lives in the frame of the connection's coroutine and owns all that the request holds; letting
+/// go of it returns everything.
+class Exchange {
+ public:
+  Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint endpoint,
+           std::string_view route);
+  ~Exchange();
+
+  /// The whole life: authenticate, understand, plan, attempt and pump, settle.
+  net::Task<void> run();
+
+ private:
+  Status authenticate();
+  net::Task<Status> understand();
+  Status plan();
+  net::Task<void> attempt_all();
+  /// What to do after a failed attempt; false: nothing more, `failed` is the answer.
+  net::Task<bool> may_try_again(const Attempted& failed);
+  net::Task<void> answer_failure(const Attempted& failed);
+  net::Task<void> answer_cancelled();
+  net::Task<void> answer_error(const Error& error, std::optional<Duration> retry_after = {});
+  net::Task<void> respond(const dialect::ErrorAnswer& answer, net::HeaderList headers,
+                          std::optional<Duration> retry_after);
+  void add_own_headers(net::HeaderList& headers) const;
+  observe::RequestSeries* series() const;
+  void note_cancel(const Attempted& result);
+  void note_key(const Upstream& upstream, size_t index, const Attempted& result);
+  void tell();
+
+  LoopContext& context_;
+  SnapshotPtr snapshot_;
+  net::HttpCall& call_;
+  dialect::Endpoint endpoint_;
+  dialect::Dialect dialect_;
+  std::string_view route_;  // static text
+  std::string request_id_;
+  observe::TraceContext trace_;
+  observe::LiveEntry live_;
+  observe::GaugeHold live_gauge_;
+  const accounts::KeyRecord* key_ = nullptr;
+  std::string client_address_;
+  dialect::InferenceRequest request_;
+  route::Plan plan_;
+  size_t target_ = 0;              // in plan_.targets
+  int tries_ = 0;                  // on this target
+  int attempts_ = 0;               // in all
+  std::vector<size_t> used_keys_;  // of this target
+  Meter meter_;
+  // What the log line and the metrics tell at the end.
+  std::optional<ErrorCode> error_;
+  std::optional<Duration> first_token_;
+  std::optional<Duration> overhead_;
+  dialect::FinishReason finish_ = dialect::FinishReason::kNone;
+};
+
+}  // namespace sluice::relay

@@ -1,0 +1,49 @@
+// The header fields that cross the gateway, and those that it adds.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "accounts/cidr.hpp"
+#include "base/secret.hpp"
+#include "dialect/request.hpp"
+#include "http/head.hpp"
+#include "net/http_call.hpp"
+#include "relay/snapshot.hpp"
+
+namespace sluice::relay {
+
+/// The credential a client presents: of `Authorization: Bearer`, else of `x-api-key`; empty when
+/// there is none.
+std::string_view client_credential(const http::Fields& fields);
+
+/// Who calls, as far as the trusted proxies can be believed.
+accounts::IpAddress client_of(const net::HttpCall& call,
+                              std::span<const accounts::Cidr> trusted_proxies);
+
+/// What an upstream request head is made of.
+struct UpstreamRequest {
+  const http::RequestHead& client;
+  const Upstream& upstream;
+  dialect::Endpoint endpoint;
+  bool stream = false;
+  size_t body_size = 0;
+  const Secret* credential = nullptr;  // null: call without
+  std::string_view request_id;
+  std::string_view traceparent;
+  bool trace_continued = false;
+};
+
+/// The request head to send, blank line included. All that the client sent goes along but for
+/// hop-by-hop fields, host, cookies, credentials and what the gateway says itself.
+std::string upstream_head(const UpstreamRequest& request);
+
+/// Appends the upstream's fields that a client gets: content type, anthropic-*, openai-*,
+/// rate limits and retry-after. `headers` holds views into the upstream's head.
+void pass_response_headers(const http::Fields& upstream, net::HeaderList& headers);
+
+/// The query of the client's request line as it goes upstream: without credentials.
+std::string upstream_query(std::string_view query);
+
+}  // namespace sluice::relay

@@ -1,0 +1,230 @@
+#include "relay/pump.hpp"
+
+#include "dialect/errors.hpp"
+
+namespace sluice::relay {
+
+namespace {
+
+using net::BodyPiece;
+
+// More preamble than this is not waiting for content, it is a stream of something unknown.
+constexpr size_t kMaxHeld = 64 * 1024;
+// A client that takes nothing for so long does not read any more.
+constexpr auto kClientStall = std::chrono::seconds(120);
+// For the last chunk behind a terminal event, so that the connection can be used again.
+constexpr auto kUpstreamTail = std::chrono::milliseconds(50);
+constexpr uint64_t kMaxDecoded = uint64_t{1} << 30;
+
+PumpEnd cancelled() { return {.kind = PumpEnd::kCancelled, .error = {}}; }
+
+}  // namespace
+
+Pump::Pump(const PumpContext& context)
+    : context_(context), inspector_(context.request), last_arrival_(context.sent_at) {
+  const auto coding = http::parse_coding(context.upstream.head().fields.get("content-encoding"));
+  if (coding != http::Coding::kIdentity) inflater_.emplace(coding, kMaxDecoded);
+}
+
+net::Task<PumpEnd> Pump::run() {
+  net::Scope& scope = context_.call.scope();
+  std::string& out = scope.loop().output();
+  for (;;) {
+    set_deadline();
+    BodyPiece piece = co_await context_.upstream.next(scope);
+    out.clear();
+    bool more = true;
+    if (piece.kind == BodyPiece::kData) {
+      last_arrival_ = scope.loop().now();
+      if (!first_byte_) first_byte_ = last_arrival_;
+      do {
+        more = take(piece.data);
+        piece = context_.upstream.ready();
+      } while (more && piece.kind == BodyPiece::kData);
+    }
+    if (inspector_.terminated()) {
+      // Settlement belongs here: durable before the client sees the terminal event.
+      if (!begun_) begin();
+      if (!push(true) && !co_await drain()) co_return cancelled();
+      if (piece.kind != BodyPiece::kEnd) co_await await_upstream_end();
+      co_return PumpEnd{};
+    }
+    if (!out.empty() && !push(false) && !co_await drain()) co_return cancelled();
+    if (upstream_error_) co_return co_await at_upstream_error();
+    if (!more || reader_.overflowed()) {
+      co_return co_await fail_with(route::Failure::kCut, ErrorCode::kUpstreamStreamInterrupted,
+                                   "the upstream's stream could not be read");
+    }
+    switch (piece.kind) {
+      case BodyPiece::kData:
+      case BodyPiece::kNone:
+        break;
+      case BodyPiece::kEnd:
+      case BodyPiece::kBroken:
+        co_return co_await at_end();
+      case BodyPiece::kCancelled:
+        co_return co_await at_cancel();
+      case BodyPiece::kTimeout:
+        co_return co_await at_timeout();
+    }
+  }
+}
+
+void Pump::set_deadline() {
+  const TimePoint phase = begun_ ? last_arrival_ + context_.timeouts.between_tokens
+                                 : context_.sent_at + context_.timeouts.first_token;
+  context_.call.scope().set_deadline(std::min(phase, context_.total_until));
+}
+
+bool Pump::take(std::string_view bytes) {
+  if (inflater_ && !decode(bytes)) return false;
+  reader_.feed(inflater_ ? std::string_view(decoded_) : bytes);
+  while (const auto event = reader_.next()) {
+    if (!take_event(*event)) return false;
+  }
+  return true;
+}
+
+bool Pump::decode(std::string_view bytes) {
+  decoded_.clear();
+  if (!inflater_->feed(bytes, decoded_)) return false;
+  decoded_.reserve(decoded_.size() + http::SseReader::kSlack);
+  return true;
+}
+
+bool Pump::take_event(const http::SseEvent& event) {
+  const dialect::EventVerdict verdict = inspector_.inspect(event);
+  if (verdict.malformed) {
+    context_.metrics.malformed_events.add();
+    return true;
+  }
+  if (verdict.added_usage) return true;
+  context_.meter.count(verdict);
+  if (verdict.error) {
+    upstream_error_ = true;
+    if (begun_) context_.call.loop().output().append(event.raw);
+    return false;
+  }
+  if (!begun_ && !verdict.has_content && !verdict.terminal) {
+    held_.append(event.raw);
+    if (held_.size() > kMaxHeld) begin();
+    return true;
+  }
+  if (!begun_) begin();
+  context_.call.loop().output().append(event.raw);
+  if (verdict.has_content) {
+    const TimePoint now = last_arrival_;
+    if (first_content_) {
+      context_.series.between_tokens.record(now - last_content_);
+    } else {
+      first_content_ = now;
+    }
+    last_content_ = now;
+    context_.live.event(event.raw.size());
+    context_.live.tokens_out(static_cast<uint64_t>(context_.meter.output()));
+  }
+  return !verdict.terminal;
+}
+
+void Pump::begin() {
+  begun_ = true;
+  context_.call.begin_stream(200, context_.headers);
+  context_.call.loop().output().append(held_);
+  // From here on nothing is tried again, so nothing is kept for it.
+  net::HeaderList().swap(context_.headers);
+  std::string().swap(held_);
+  context_.upstream.release_head();
+  context_.call.release_head();
+  context_.live.state(observe::LiveState::kStreaming);
+}
+
+net::Task<bool> Pump::drain() {
+  // The client is slower than the upstream, which is not read meanwhile.
+  net::HttpCall& call = context_.call;
+  call.scope().set_deadline(std::min(call.loop().now() + kClientStall, context_.total_until));
+  const auto sent = co_await call.flush();
+  if (sent) co_return true;
+  call.scope().cancel(net::CancelReason::kClientGone);
+  co_return false;
+}
+
+net::Task<PumpEnd> Pump::at_upstream_error() {
+  if (!begun_) {
+    co_return PumpEnd{.kind = PumpEnd::kBeforeContent,
+                      .failure = route::Failure::kStatus,
+                      .error = inspector_.failure().error};
+  }
+  // The upstream's own frame has gone out as it came; the stream ends with it.
+  context_.call.forbid_reuse();
+  context_.call.loop().output().clear();
+  if (!push(true)) co_await drain();
+  co_return PumpEnd{.kind = PumpEnd::kAfterContent,
+                    .failure = route::Failure::kStatus,
+                    .error = inspector_.failure().error};
+}
+
+net::Task<PumpEnd> Pump::at_timeout() {
+  if (!begun_) {
+    co_return co_await fail_with(first_byte_ ? route::Failure::kStalled : route::Failure::kSilent,
+                                 ErrorCode::kUpstreamTimeout,
+                                 "the upstream sent no content in time");
+  }
+  const bool total = context_.call.loop().now() >= context_.total_until;
+  co_return co_await fail_with(
+      route::Failure::kStalled, ErrorCode::kUpstreamStalled,
+      total ? "the answer took longer than it may" : "the upstream stopped sending");
+}
+
+net::Task<PumpEnd> Pump::at_cancel() {
+  net::Scope& scope = context_.call.scope();
+  if (scope.reason() == net::CancelReason::kClientGone) co_return cancelled();
+  const bool draining = scope.reason() == net::CancelReason::kDraining;
+  scope.forgive();
+  co_return co_await fail_with(
+      route::Failure::kCut,
+      draining ? ErrorCode::kServerDraining : ErrorCode::kUpstreamStreamInterrupted,
+      draining ? "the gateway is shutting down" : "the request was cancelled by an operator");
+}
+
+net::Task<PumpEnd> Pump::at_end() {
+  std::string& out = context_.call.loop().output();
+  out.clear();
+  if (const auto event = reader_.finish()) {
+    // The last event lacked its blank line. Relayed, it needs one.
+    const size_t before = out.size();
+    take_event(*event);
+    if (out.size() > before) out.append("\n\n");
+  }
+  if (!inspector_.finished() && !inspector_.terminated()) {
+    co_return co_await fail_with(route::Failure::kCut, ErrorCode::kUpstreamStreamInterrupted,
+                                 "the upstream's stream ended early");
+  }
+  if (!begun_) begin();
+  if (!inspector_.terminated()) out.append(inspector_.synthesize_terminal());
+  if (!push(true) && !co_await drain()) co_return cancelled();
+  co_return PumpEnd{};
+}
+
+net::Task<PumpEnd> Pump::fail_with(route::Failure failure, ErrorCode code, std::string message) {
+  PumpEnd end{.kind = begun_ ? PumpEnd::kAfterContent : PumpEnd::kBeforeContent,
+              .failure = failure,
+              .error = {.code = code, .message = std::move(message), .param = {}}};
+  if (!begun_) co_return end;
+  net::HttpCall& call = context_.call;
+  call.forbid_reuse();
+  call.loop().output() = dialect::render_stream_error(
+      dialect::dialect_of(context_.request.endpoint), end.error, context_.request_id);
+  if (!push(true)) co_await drain();
+  co_return end;
+}
+
+net::Task<void> Pump::await_upstream_end() {
+  net::Scope& scope = context_.call.scope();
+  scope.set_deadline(scope.loop().now() + kUpstreamTail);
+  for (;;) {
+    const BodyPiece piece = co_await context_.upstream.next(scope);
+    if (piece.kind != BodyPiece::kData) break;
+  }
+}
+
+}  // namespace sluice::relay

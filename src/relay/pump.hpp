@@ -1,0 +1,97 @@
+// Moves a streamed answer from the upstream to the client, event by event.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/error.hpp"
+#include "config/config.hpp"
+#include "dialect/stream.hpp"
+#include "http/content_coding.hpp"
+#include "http/sse.hpp"
+#include "net/http_call.hpp"
+#include "net/upstream_connection.hpp"
+#include "observe/live.hpp"
+#include "observe/metrics.hpp"
+#include "relay/meter.hpp"
+#include "route/retry.hpp"
+
+namespace sluice::relay {
+
+/// How a stream ended.
+struct PumpEnd {
+  enum Kind : uint8_t {
+    kComplete,       // the client has all of it, terminal event included
+    kBeforeContent,  // failed while the client had nothing: may be tried elsewhere
+    kAfterContent,   // failed with an error frame to the client
+    kCancelled,      // see the scope's reason
+  };
+  Kind kind = kComplete;
+  route::Failure failure = route::Failure::kCut;  // for kBeforeContent
+  Error error;                                    // for both failures
+};
+
+/// What the pump works on; all of it outlives the pump.
+struct PumpContext {
+  net::HttpCall& call;
+  net::UpstreamConnection& upstream;
+  const dialect::InferenceRequest& request;
+  const config::Timeouts& timeouts;
+  TimePoint sent_at;         // when the request had gone to the upstream
+  TimePoint total_until;     // the attempt's last moment
+  net::HeaderList& headers;  // of the response; sent with the first content, then cleared
+  std::string_view request_id;
+  Meter& meter;
+  observe::LiveEntry& live;
+  observe::LoopMetrics& metrics;
+  observe::RequestSeries& series;
+};
+
+/// Content is relayed in the same wake-up in which it arrives. What comes before the first
+/// content (a role, a ping, an empty block) is held, so that a silent upstream can still be
+/// replaced. Malformed events are dropped and counted.
+class Pump {
+ public:
+  explicit Pump(const PumpContext& context);
+
+  net::Task<PumpEnd> run();
+
+  const dialect::StreamInspector& inspector() const { return inspector_; }
+  /// When the first content had been handed to the client's socket.
+  std::optional<TimePoint> first_content() const { return first_content_; }
+  /// When the first byte of the body had come.
+  std::optional<TimePoint> first_byte() const { return first_byte_; }
+
+ private:
+  void set_deadline();
+  /// False: the stream is over for good (terminal event, error event, broken coding).
+  bool take(std::string_view bytes);
+  bool take_event(const http::SseEvent& event);
+  bool decode(std::string_view bytes);
+  void begin();
+  /// Pushes what was gathered. False: drain() must be awaited (no coroutine where none waits).
+  bool push(bool last) { return context_.call.push(context_.call.loop().output(), last); }
+  /// False when the client is gone, or does not read.
+  net::Task<bool> drain();
+  net::Task<PumpEnd> at_end();
+  net::Task<PumpEnd> at_upstream_error();
+  net::Task<PumpEnd> at_timeout();
+  net::Task<PumpEnd> at_cancel();
+  net::Task<PumpEnd> fail_with(route::Failure failure, ErrorCode code, std::string message);
+  net::Task<void> await_upstream_end();
+
+  PumpContext context_;
+  http::SseReader reader_;
+  dialect::StreamInspector inspector_;
+  std::optional<http::Inflater> inflater_;
+  std::string decoded_;  // of a compressed stream
+  std::string held_;     // preamble
+  std::optional<TimePoint> first_byte_;
+  std::optional<TimePoint> first_content_;
+  TimePoint last_content_;
+  TimePoint last_arrival_;
+  bool begun_ = false;
+  bool upstream_error_ = false;
+};
+
+}  // namespace sluice::relay

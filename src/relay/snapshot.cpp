@@ -1,0 +1,77 @@
+#include "relay/snapshot.hpp"
+
+#include <fmt/format.h>
+
+#include "dialect/models.hpp"
+#include "http/url.hpp"
+
+namespace sluice::relay {
+
+namespace {
+
+size_t share(int limit, int loops) {
+  return static_cast<size_t>(std::max(1, (limit + loops - 1) / loops));
+}
+
+Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& provider, int loops) {
+  const auto wrong = [&](std::string_view field, std::string_view what) {
+    return fail(ErrorCode::kConfig, fmt::format("provider {}: {}: {}", provider.name, field, what));
+  };
+  auto upstream = std::make_unique<Upstream>(provider);
+  const auto spoken = dialect::dialect_of(provider.type);
+  upstream->supported = spoken.has_value();
+  upstream->dialect = spoken.value_or(dialect::Dialect::kOpenAi);
+
+  const auto url = http::parse_url(provider.base_url);
+  if (!url) return wrong("base_url", url.error().message);
+  upstream->base_path = url->path;
+  upstream->host_header = url->host_header();
+
+  net::Origin& origin = upstream->origin;
+  origin.host = url->host;
+  origin.port = url->port;
+  origin.connect_timeout = provider.timeouts.connect;
+  origin.max_idle = share(provider.pool.max_idle, loops);
+  origin.max_idle_per_host = share(provider.pool.max_idle_per_host, loops);
+  origin.idle_timeout = provider.pool.idle_timeout;
+  if (url->tls) {
+    auto tls = net::TlsContext::client(provider.ca_file);
+    if (!tls) return wrong("ca_file", tls.error().message);
+    origin.tls = std::move(*tls);
+  }
+  if (!provider.proxy.empty()) {
+    const auto proxy = http::parse_url(provider.proxy);
+    if (!proxy) return wrong("proxy", proxy.error().message);
+    if (proxy->tls) return wrong("proxy", "only http:// proxies are supported");
+    origin.proxy = net::Origin::Proxy{proxy->host, proxy->port};
+    if (!url->tls) upstream->target_prefix = "http://" + upstream->host_header;
+  }
+  origin.pool_key = fmt::format("{}://{}:{} {} {}", url->tls ? "https" : "http", url->host,
+                                url->port, provider.ca_file, provider.proxy);
+  return upstream;
+}
+
+}  // namespace
+
+Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, int loops) {
+  auto keys = accounts::KeyRing::from_config(*config);
+  if (!keys) return std::unexpected(keys.error());
+  auto proxies = accounts::parse_cidrs(config->server.trusted_proxies);
+  if (!proxies) return std::unexpected(proxies.error());
+  std::vector<std::unique_ptr<const Upstream>> upstreams;
+  for (const config::Provider& provider : config->providers) {
+    auto upstream = make_upstream(provider, loops);
+    if (!upstream) return std::unexpected(upstream.error());
+    upstreams.push_back(std::move(*upstream));
+  }
+  return std::shared_ptr<const Snapshot>(new Snapshot{
+      .config = config,
+      .routes = route::RoutingTable(config),
+      .keys = std::move(*keys),
+      .trusted_proxies = std::move(*proxies),
+      .upstreams = std::move(upstreams),
+      .retries = route::RetryBudget(config->routing.retry.budget),
+  });
+}
+
+}  // namespace sluice::relay

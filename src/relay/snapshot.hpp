@@ -1,0 +1,58 @@
+// All that a request needs of the configuration, made once per load and never changed: a request
+// keeps the snapshot it began with, a reload swaps in a new one.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "accounts/cidr.hpp"
+#include "accounts/key_ring.hpp"
+#include "base/error.hpp"
+#include "config/config.hpp"
+#include "dialect/dialect.hpp"
+#include "net/origin.hpp"
+#include "route/provider_keys.hpp"
+#include "route/retry.hpp"
+#include "route/retry_budget.hpp"
+#include "route/table.hpp"
+
+namespace sluice::relay {
+
+/// A provider as the relay sees it. The key rotation is shared by all loops.
+struct Upstream {
+  const config::Provider* provider = nullptr;
+  dialect::Dialect dialect = dialect::Dialect::kOpenAi;
+  bool supported = false;  // its dialect can be spoken
+  net::Origin origin;
+  std::string base_path;    // of base_url, without a slash at its end
+  std::string host_header;  // of base_url
+  /// Before the path of a request line: empty, or scheme and authority towards a plain proxy.
+  std::string target_prefix;
+  mutable route::KeyRotation keys;
+
+  Upstream() : keys(0) {}
+  explicit Upstream(const config::Provider& from) : provider(&from), keys(from.api_keys.size()) {}
+};
+
+struct Snapshot {
+  config::ConfigPtr config;
+  route::RoutingTable routes;
+  accounts::KeyRing keys;
+  std::vector<accounts::Cidr> trusted_proxies;
+  std::vector<std::unique_ptr<const Upstream>> upstreams;  // as Config::providers
+  mutable route::RetryBudget retries;
+
+  const Upstream& upstream(const route::Target& target) const {
+    return *upstreams[target.provider_index];
+  }
+};
+
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+/// `loops` divides the pool limits, which are per process. kConfig when a trust store cannot be
+/// read or the like.
+Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, int loops);
+
+}  // namespace sluice::relay
