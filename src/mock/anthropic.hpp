@@ -1,0 +1,33 @@
+// The Anthropic dialect of the scripted upstream: messages, token counts, models. Pure functions;
+// the shapes are those of docs.anthropic.com's API reference (version 2023-06-01).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "mock/answer.hpp"
+#include "mock/ask.hpp"
+
+namespace sluice::mock::anthropic {
+
+/// Reads and validates a request body. Counting tokens needs no max_tokens and does not stream.
+Answered<Ask> read_message(std::string_view body);
+Answered<Ask> read_token_count(std::string_view body);
+
+Answer make_message(const Ask& ask, const Script& script);
+Answer make_token_count(const Ask& ask, const Script& script);
+
+/// Why the API would answer with `status`.
+Refusal refusal_of(int status, std::string_view model);
+Refusal no_credential();
+Refusal unknown_url();
+Refusal wrong_method();
+Refusal unknown_model(std::string_view model);
+Refusal context_exceeded(const Ask& ask);
+std::string error_body(const Refusal& refusal, std::string_view request_id);
+
+/// The model list, and one entry of it; empty when there is no such model.
+std::string models_body();
+std::string model_body(std::string_view id);
+
+}  // namespace sluice::mock::anthropic

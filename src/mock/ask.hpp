@@ -1,0 +1,97 @@
+// What a request asks of the scripted upstream, whatever its dialect, and how the script answers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "json/slices.hpp"
+#include "mock/script.hpp"
+#include "mock/words.hpp"
+
+namespace sluice::mock {
+
+/// An error answer. `param` and `code` are OpenAI's; empty is null.
+struct Refusal {
+  int status = 400;
+  std::string type = {};
+  std::string message = {};
+  std::string param = {};
+  std::string code = {};
+};
+
+template <typename T>
+using Answered = std::expected<T, Refusal>;
+
+struct Ask {
+  std::string model;
+  Script script;
+  bool stream = false;
+  bool include_usage = false;
+  uint32_t choices = 1;
+  uint64_t limit = std::numeric_limits<uint64_t>::max();  // words in a choice
+  uint64_t prompt_tokens = 0;
+  std::array<std::string, 2> tools = {"get_weather", "get_local_time"};  // called by part "t"
+
+  // Embeddings.
+  std::vector<uint64_t> inputs;  // a seed each
+  uint32_t dimensions = 0;
+  bool base64 = false;
+};
+
+/// An answer holds at most so many content events, all choices together.
+inline constexpr uint64_t kMostEvents = 200'000;
+
+inline constexpr uint32_t kThinkingEvents = 4;
+/// What the two calls of part "t" send as arguments, piece by piece.
+inline constexpr std::array<std::array<std::string_view, 4>, 2> kToolArguments = {{
+    {R"({"ci)", R"(ty":"Par)", R"(is","unit)", R"(":"celsius"})"},
+    {R"({"ci)", R"(ty":"Tok)", R"(yo","unit)", R"(":"celsius"})"},
+}};
+inline constexpr uint32_t kToolEvents = 8;
+
+/// One choice of an answer, event by event: thinking, then text, then tool calls.
+class Plan {
+ public:
+  Plan(const Ask& ask, const Script& script, uint32_t choice);
+
+  uint32_t thinking_events() const { return thinking_events_; }
+  uint32_t text_events() const { return text_events_; }
+  uint32_t tool_events() const { return tools_ ? kToolEvents : 0; }
+  uint32_t events() const { return thinking_events_ + text_events_ + tool_events(); }
+  bool tools() const { return tools_; }
+  /// The limit ended it.
+  bool cut() const { return cut_; }
+  /// Words, and one for each piece of a tool call's arguments.
+  uint64_t tokens() const { return thinking_words_ + text_words_ + tool_events(); }
+  uint64_t thinking_words() const { return thinking_words_; }
+
+  std::string thinking_event(uint32_t index) const;
+  std::string text_event(uint32_t index) const;
+  std::string all_thinking() const;
+  std::string all_text() const;
+
+ private:
+  Text thinking_;
+  Text text_;
+  uint32_t words_;
+  uint64_t thinking_words_ = 0;
+  uint64_t text_words_ = 0;
+  uint32_t thinking_events_ = 0;
+  uint32_t text_events_ = 0;
+  bool tools_;
+  bool cut_;
+};
+
+/// A rough and repeatable count: a token for every four bytes of the value as it stands.
+uint64_t count_tokens(json::Value value);
+
+/// The first two names among `tools`, whose elements keep their name in the member `wrapper`, or
+/// right in themselves when that is empty. One name stands for both calls.
+void take_tool_names(json::Value tools, std::string_view wrapper, Ask& ask);
+
+}  // namespace sluice::mock

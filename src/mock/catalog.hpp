@@ -1,0 +1,24 @@
+// The models that the scripted upstream lists. Answers do not depend on it: any name is answered.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace sluice::mock {
+
+struct CatalogModel {
+  enum Family : uint8_t { kEither, kOpenAi, kAnthropic };
+  std::string_view id;
+  std::string_view display_name;
+  int64_t created;  // seconds since the Unix epoch
+  Family family;
+};
+
+std::span<const CatalogModel> catalog();
+
+/// The entry of that name. Every scripted name that can be read has one, listed or not.
+std::optional<CatalogModel> find_model(std::string_view id);
+
+}  // namespace sluice::mock

@@ -1,0 +1,216 @@
+#include "mock/handler.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "mock/anthropic.hpp"
+#include "mock/openai.hpp"
+#include "mock/words.hpp"
+
+namespace sluice::mock {
+
+namespace {
+
+constexpr uint64_t kMostBody = 64 << 20;
+/// All shared answers of a loop together; beyond it they are made anew.
+constexpr size_t kMostMemory = 32 << 20;
+
+Reply error_reply(Dialect dialect, const Refusal& refusal, const Ticket& ticket) {
+  Reply reply;
+  reply.dialect = dialect;
+  reply.status = refusal.status;
+  reply.body = render_error(dialect, refusal, ticket.id());
+  return reply;
+}
+
+std::string new_request_id(Dialect dialect) {
+  if (dialect == Dialect::kOpenAi) return "req_" + random_hex(16);
+  std::string id = "req_01";
+  append_token(id, random_u64(), 22);
+  return id;
+}
+
+bool has_credential(const http::RequestHead& head) {
+  return !head.fields.get("authorization").empty() || !head.fields.get("x-api-key").empty();
+}
+
+/// GET /models and /models/{id}.
+Reply models_reply(Dialect dialect, std::string_view id, const Ticket& ticket) {
+  Reply reply;
+  reply.dialect = dialect;
+  const bool anthropic = dialect == Dialect::kAnthropic;
+  if (id.empty()) {
+    reply.body = anthropic ? anthropic::models_body() : openai::models_body();
+    return reply;
+  }
+  reply.body = anthropic ? anthropic::model_body(id) : openai::model_body(id);
+  if (reply.body.empty()) return error_reply(dialect, refusal_for(dialect, 404, id), ticket);
+  return reply;
+}
+
+}  // namespace
+
+net::Task<void> Handler::handle(net::HttpCall& call) {
+  stats_.set_connections(thread_, server_->connections());
+  const std::string_view path = call.head().path();
+  if (path.starts_with("/mock/") || path == "/health" || path == "/") {
+    co_await control(call);
+  } else {
+    co_await api(call);
+  }
+}
+
+std::string Handler::render_refusal(int status, std::string_view reason) {
+  return openai::error_body(
+      {.status = status, .type = "invalid_request_error", .message = std::string(reason)});
+}
+
+net::Task<void> Handler::control(net::HttpCall& call) {
+  const std::string_view path = call.head().path();
+  const std::string_view method = call.head().method;
+  net::HeaderList headers;
+  headers.emplace_back("content-type", "application/json");
+  int status = 200;
+  std::string body = "{}";
+  const bool reads = method == "GET" || method == "HEAD";
+  if (path == "/health" || path == "/") {
+    body = R"({"status":"ok"})";
+  } else if (path == "/mock/stats" && reads) {
+    body = stats_.stats_json();
+  } else if (path == "/mock/stats" && method == "DELETE") {
+    stats_.reset();
+  } else if (path == "/mock/requests" && reads) {
+    body = stats_.requests_json();
+  } else {
+    status = 404;
+    body = R"({"error":"GET /mock/stats, DELETE /mock/stats and GET /mock/requests are here"})";
+  }
+  co_await call.respond(status, headers, body);
+}
+
+net::Task<void> Handler::api(net::HttpCall& call) {
+  const Route* route = find_route(bare_path(call.head().path()));
+  Ticket ticket(stats_, call.scope(),
+                new_request_id(route != nullptr ? route->dialect : dialect_of(call.head())));
+  Reply reply;
+  {
+    const auto body = co_await call.read_body(kMostBody);
+    if (body) {
+      reply = decide(call.head(), *body, ticket);
+    } else if (body.error().code == ErrorCode::kClientGone) {
+      co_return;
+    } else {
+      const Dialect dialect = route != nullptr ? route->dialect : dialect_of(call.head());
+      const bool large = body.error().code == ErrorCode::kRequestTooLarge;
+      reply = error_reply(dialect, refusal_for(dialect, large ? 413 : 400, ""), ticket);
+    }
+  }
+  call.release_head();
+  co_await play(call, reply, ticket);
+}
+
+Reply Handler::decide(const http::RequestHead& head, std::string_view body, Ticket& ticket) {
+  const std::string_view path = bare_path(head.path());
+  const Route* route = find_route(path);
+  const Dialect dialect = route != nullptr ? route->dialect : dialect_of(head);
+  const bool anthropic = dialect == Dialect::kAnthropic;
+  const bool models = path == "/models" || path.starts_with("/models/");
+  Reply reply;
+  if (route == nullptr && !models) {
+    reply = error_reply(
+        dialect,
+        anthropic ? anthropic::unknown_url() : openai::unknown_url(head.method, head.path()),
+        ticket);
+  } else if (head.method != (models ? "GET" : "POST")) {
+    reply = error_reply(
+        dialect,
+        anthropic ? anthropic::wrong_method() : openai::wrong_method(head.method, head.path()),
+        ticket);
+  } else if (!has_credential(head)) {
+    reply = error_reply(dialect, anthropic ? anthropic::no_credential() : openai::no_credential(),
+                        ticket);
+  } else if (models) {
+    reply = models_reply(dialect, path.size() > 8 ? path.substr(8) : "", ticket);
+  } else {
+    reply = script_reply(*route, body, ticket);
+  }
+  record(head, body, ticket);
+  return reply;
+}
+
+Reply Handler::script_reply(const Route& route, std::string_view body, Ticket& ticket) {
+  auto ask = route.read(body);
+  if (!ask) return error_reply(route.dialect, ask.error(), ticket);
+  const Script script = ask->script.for_attempt(ticket.name(ask->model));
+  if (script.error_status > 0) {
+    Reply reply = error_reply(route.dialect,
+                              refusal_for(route.dialect, script.error_status, ask->model), ticket);
+    reply.script = script;
+    return reply;
+  }
+  if (script.context > 0 && ask->prompt_tokens > script.context) {
+    return error_reply(route.dialect,
+                       route.dialect == Dialect::kAnthropic ? anthropic::context_exceeded(*ask)
+                                                            : openai::context_exceeded(*ask),
+                       ticket);
+  }
+  Reply reply;
+  reply.dialect = route.dialect;
+  reply.script = script;
+  reply.answer = answer_for(route, *ask, script);
+  reply.particulars.prompt_tokens = ask->prompt_tokens;
+  reply.particulars.seed = random_u64();
+  reply.particulars.created = wall_nanos() / 1'000'000'000;
+  if (!route.id_prefix.empty()) {
+    reply.particulars.id = route.id_prefix;
+    append_token(reply.particulars.id, reply.particulars.seed, route.id_length);
+  }
+  return reply;
+}
+
+std::shared_ptr<const Answer> Handler::answer_for(const Route& route, const Ask& ask,
+                                                  const Script& script) {
+  const auto make = [&] { return std::make_shared<const Answer>(route.make(ask, script)); };
+  if (!route.shared) return make();
+  // The name tells the script but for what the attempt changes: the faults that are in the bytes.
+  // A limit beyond the whole text is none.
+  const uint64_t words = uint64_t{script.events + kThinkingEvents} * script.words;
+  const bool tools = script.tools;
+  std::string key = fmt::format("{} {:d}{:d}{:d} {} {} {} {} {} {} {} {}", route.path, ask.stream,
+                                ask.include_usage, script.terminal, script.malformed_event,
+                                ask.choices, std::min(ask.limit, words), ask.model.size(),
+                                ask.model, tools ? ask.tools[0].size() : 0,
+                                tools ? ask.tools[0] : "", tools ? ask.tools[1] : "");
+  if (const auto found = answers_.find(key); found != answers_.end()) return found->second;
+  auto answer = make();
+  const size_t memory = answer->memory() + key.size() + 200;
+  if (answers_memory_ + memory > kMostMemory) {
+    answers_.clear();
+    answers_memory_ = 0;
+  }
+  if (memory <= kMostMemory / 4) {
+    answers_memory_ += memory;
+    answers_.emplace(std::move(key), answer);
+  }
+  return answer;
+}
+
+void Handler::record(const http::RequestHead& head, std::string_view body, const Ticket& ticket) {
+  RecordedRequest request{.id = ticket.id(),
+                          .wall_ns = wall_nanos(),
+                          .method = std::string(head.method),
+                          .target = std::string(head.target),
+                          .model = ticket.model(),
+                          .headers = {},
+                          .body = std::string(body.substr(0, Stats::kMostBody)),
+                          .body_bytes = body.size()};
+  for (const http::Field& field : head.fields) {
+    request.headers.emplace_back(field.name, field.value);
+  }
+  stats_.record(std::move(request));
+}
+
+}  // namespace sluice::mock

@@ -1,0 +1,35 @@
+// The text of scripted answers: looks like language, and is the same whenever it is asked for.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sluice::mock {
+
+/// Scrambles a number; equal inputs give equal results in every process.
+uint64_t mix(uint64_t value);
+/// A seed from text.
+uint64_t seed_of(std::string_view text);
+/// Appends `count` characters of [0-9A-Za-z] that follow from `seed`.
+void append_token(std::string& out, uint64_t seed, size_t count);
+
+class Text {
+ public:
+  /// `total` words that follow from `seed`: sentences, paragraphs, some words beyond ASCII.
+  Text(uint64_t seed, uint64_t total) : seed_(seed), total_(total) {}
+  /// The 24 words that greet whoever asks for a real model's name.
+  static Text greeting() { return {}; }
+
+  uint64_t size() const { return total_; }
+  /// Appends words [first, first + count), all but the text's first with white space before it.
+  void append(std::string& out, uint64_t first, uint64_t count) const;
+
+ private:
+  Text();
+  uint64_t seed_ = 0;
+  uint64_t total_;
+  bool greeting_ = false;
+};
+
+}  // namespace sluice::mock
