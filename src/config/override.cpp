@@ -74,6 +74,7 @@ class Setter {
     if (const Shape* found = shape.find(segment)) return found;
     if (shape.find_secret_of_file(segment) != nullptr) return &kText;
     std::vector<std::string_view> known;
+    known.reserve(shape.keys.size());
     for (const Shape::Key& key : shape.keys) known.push_back(key.name);
     const std::string_view best = nearest(segment.substr(0, 64), known);
     problems_.error(place_, fmt::format("unknown option {}{}", path,
