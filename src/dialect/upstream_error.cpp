@@ -157,13 +157,16 @@ FailureKind kind_of(int status, const Report& report) {
     if (contains_any(said, kPolicyPhrases)) return kContentPolicy;
     if (status == 403 || contains_any(said, kCredentialPhrases)) return kAuth;
   }
-  // Some servers of local models answer 500 when the context is full.
-  if (status == 400 || status == 413 || status == 422 || status == 500) {
+  // Some servers of local models answer 500 to a prompt that is too long. Others do when they run
+  // out of cache memory, which is no fault of the prompt, and speak of the context too.
+  if (status == 400 || status == 413 || status == 422 ||
+      (status == 500 && said.contains("exceed"))) {
     if (contains_any(said, kContextPhrases)) return kContextLength;
   }
   if (status == 503 || status == 529) return kOverloaded;
   if (status >= 500 || status < 400) return kServerError;
-  if (said.contains("model_not_found") || (status == 404 && said.contains("model"))) {
+  if (said.contains("model_not_found") || said.contains("deploymentnotfound") ||
+      (status == 404 && said.contains("model"))) {
     return kModelNotFound;
   }
   return kRequest;

@@ -113,6 +113,7 @@ bool String::equals_decoded(std::string_view decoded) const {
 }
 
 inline void Reader::skip_space() {
+  if (at_ != end_ && static_cast<unsigned char>(*at_) > ' ') return;
   while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
 }
 
@@ -150,16 +151,17 @@ inline bool Reader::read_string(String& out) {
   return true;
 }
 
-/// At the first byte of a number or a literal.
-inline bool Reader::skip_scalar() {
-  const std::string_view rest(at_, static_cast<size_t>(end_ - at_));
-  for (const std::string_view literal : {"null", "true", "false"}) {
-    if (rest.front() == literal.front()) {
-      if (!rest.starts_with(literal)) break;
-      at_ += literal.size();
-      return true;
-    }
+inline bool Reader::skip_literal(std::string_view literal) {
+  if (!std::string_view(at_, static_cast<size_t>(end_ - at_)).starts_with(literal)) {
+    fail();
+    return false;
   }
+  at_ += literal.size();
+  return true;
+}
+
+/// At the first byte of what should be a number.
+inline bool Reader::skip_number() {
   const char* at = at_;
   const auto digits = [&at, this] {
     const char* start = at;
@@ -208,7 +210,7 @@ Kind Reader::peek() {
   }
 }
 
-bool Reader::begin(char bracket) {
+inline bool Reader::begin(char bracket) {
   if (failed()) return false;
   skip_space();
   if (at_ == end_ || *at_ != bracket || depth_ == kMaxDepth) {
@@ -277,25 +279,33 @@ String Reader::string() {
 }
 
 bool Reader::skip_value() {
-  String key;
-  switch (peek()) {
-    case Kind::kString:
-      return read_string(key);
-    case Kind::kObject:
+  skip_space();
+  if (at_ == end_) {
+    fail();
+    return false;
+  }
+  String unused;
+  switch (*at_) {
+    case '"':
+      return read_string(unused);
+    case '{':
       begin_object();
-      while (next_member(key) && skip_value()) {
+      while (next_member(unused) && skip_value()) {
       }
       return !failed();
-    case Kind::kArray:
+    case '[':
       begin_array();
       while (next_element() && skip_value()) {
       }
       return !failed();
-    case Kind::kInvalid:
-      fail();
-      return false;
+    case 'n':
+      return skip_literal("null");
+    case 't':
+      return skip_literal("true");
+    case 'f':
+      return skip_literal("false");
     default:
-      return skip_scalar();
+      return skip_number();
   }
 }
 

@@ -83,7 +83,8 @@ class Reader {
   bool begin(char bracket);
   bool step(char bracket);
   bool read_string(String& out);
-  bool skip_scalar();
+  bool skip_literal(std::string_view literal);
+  bool skip_number();
   bool skip_value();
 
   const char* begin_;
