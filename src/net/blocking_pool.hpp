@@ -14,7 +14,8 @@
 
 namespace sluice::net {
 
-/// A few threads and a bounded queue. Outlives every loop that uses it.
+/// A few threads and a bounded queue. Destroyed before the loops that its work posts to: it waits
+/// for that work, and a loop does not.
 class BlockingPool {
  public:
   explicit BlockingPool(int threads, size_t max_queued = 1024);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <netdb.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace sluice::net {
@@ -13,59 +14,86 @@ constexpr auto kKeptFor = std::chrono::seconds(30);
 constexpr size_t kMaxAddresses = 8;
 constexpr size_t kMaxCached = 1024;
 
-/// What the pool's thread and the waiting coroutine share; the coroutine may be gone by the time
-/// the answer comes.
-struct Lookup {
-  Event done;
+}  // namespace
+
+/// One question to the system, shared by the pool's thread and those who wait for the answer; each
+/// of them may be gone by the time it comes.
+struct Resolver::Lookup {
+  void run(const std::string& host, uint16_t port);  // on the pool's thread
+  void finish(TimePoint now);                        // on the loop's
+
+  // Written by run() before finish() is posted.
   int error = 0;
-  std::vector<Address> addresses;
+  std::vector<Address> found;
+  // The loop's own.
+  bool done = false;
+  Addresses addresses;
+  TimePoint until;
+  std::vector<Event*> waiting;
 };
 
-void look_up(const std::string& host, uint16_t port, Lookup& lookup) {
+void Resolver::Lookup::run(const std::string& host, uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG;
-  addrinfo* found = nullptr;
-  lookup.error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
-  for (addrinfo* each = found; each != nullptr && lookup.addresses.size() < kMaxAddresses;
+  addrinfo* list = nullptr;
+  error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+  for (addrinfo* each = list; each != nullptr && found.size() < kMaxAddresses;
        each = each->ai_next) {
     Address address;
     std::memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
     address.length = each->ai_addrlen;
-    lookup.addresses.push_back(address);
+    found.push_back(address);
   }
-  if (found != nullptr) freeaddrinfo(found);
+  if (list != nullptr) freeaddrinfo(list);
 }
 
-}  // namespace
+void Resolver::Lookup::finish(TimePoint now) {
+  done = true;
+  until = now + kKeptFor;
+  if (!found.empty()) addresses = std::make_shared<const std::vector<Address>>(std::move(found));
+  // Whoever is resumed may make others leave.
+  while (!waiting.empty()) {
+    Event* const next = waiting.back();
+    waiting.pop_back();
+    next->set();
+  }
+}
 
 Task<Result<Addresses>> Resolver::resolve(std::string host, uint16_t port, Scope& scope) {
   if (auto numeric = parse_address(host, port)) {
     co_return std::make_shared<const std::vector<Address>>(1, *numeric);
   }
   const std::string key = fmt::format("{}:{}", host, port);
-  if (const auto cached = cache_.find(key); cached != cache_.end()) {
-    if (cached->second.until > loop_.now()) co_return cached->second.addresses;
-    cache_.erase(cached);
+  std::shared_ptr<Lookup> lookup;
+  if (const auto known = lookups_.find(key); known != lookups_.end()) {
+    lookup = known->second;
+    if (lookup->done && (!lookup->addresses || lookup->until <= loop_.now())) lookup.reset();
   }
-  auto lookup = std::make_shared<Lookup>();
-  const bool taken = pool_.submit([lookup, host, port, &loop = loop_] {
-    look_up(host, port, *lookup);
-    loop.post([lookup] { lookup->done.set(); });
-  });
-  if (!taken) co_return fail(ErrorCode::kResolve, "too many names are being resolved");
-  const Outcome outcome = co_await lookup->done.wait(scope);
-  if (outcome == Outcome::kCancelled) co_return fail(ErrorCode::kClientGone, "cancelled");
-  if (outcome == Outcome::kTimeout) {
-    co_return fail(ErrorCode::kTimeout, fmt::format("resolving {} timed out", host));
+  if (!lookup) {
+    lookup = std::make_shared<Lookup>();
+    const bool taken = pool_.submit([lookup, host, port, &loop = loop_] {
+      lookup->run(host, port);
+      loop.post([lookup, &loop] { lookup->finish(loop.now()); });
+    });
+    if (!taken) co_return fail(ErrorCode::kResolve, "too many names are being resolved");
+    if (lookups_.size() >= kMaxCached) lookups_.clear();
+    lookups_[key] = lookup;
   }
-  if (lookup->addresses.empty()) {
+  if (!lookup->done) {
+    Event done;
+    lookup->waiting.push_back(&done);
+    const Outcome outcome = co_await done.wait(scope);
+    if (outcome != Outcome::kReady) {
+      std::erase(lookup->waiting, &done);
+      if (outcome == Outcome::kCancelled) co_return fail(ErrorCode::kClientGone, "cancelled");
+      co_return fail(ErrorCode::kTimeout, fmt::format("resolving {} timed out", host));
+    }
+  }
+  if (!lookup->addresses) {
     co_return fail(ErrorCode::kResolve, fmt::format("{}: {}", host, gai_strerror(lookup->error)));
   }
-  auto addresses = std::make_shared<const std::vector<Address>>(std::move(lookup->addresses));
-  if (cache_.size() >= kMaxCached) cache_.clear();
-  cache_[key] = {addresses, loop_.now() + kKeptFor};
-  co_return addresses;
+  co_return lookup->addresses;
 }
 
 }  // namespace sluice::net

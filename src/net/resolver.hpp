@@ -19,18 +19,15 @@ class Resolver {
  public:
   Resolver(Loop& loop, BlockingPool& pool) : loop_(loop), pool_(pool) {}
 
-  /// Numeric addresses come back at once; names are cached for 30 s. kResolve when the name has
-  /// no address, kTimeout past the scope's deadline.
+  /// Numeric addresses come back at once; names are kept for 30 s, and looked up once for all who
+  /// ask meanwhile. kResolve when the name has no address, kTimeout past the scope's deadline.
   Task<Result<Addresses>> resolve(std::string host, uint16_t port, Scope& scope);
 
  private:
-  struct Cached {
-    Addresses addresses;
-    TimePoint until;
-  };
+  struct Lookup;
   Loop& loop_;
   BlockingPool& pool_;
-  std::unordered_map<std::string, Cached> cache_;
+  std::unordered_map<std::string, std::shared_ptr<Lookup>> lookups_;  // by host:port
 };
 
 }  // namespace sluice::net
