@@ -18,7 +18,9 @@ struct TaskGroup::Root {
 
 TaskGroup::Root TaskGroup::run(Task<void> task) {
   try {
-    co_await task;
+    // Its frame, with all that it owns, is gone before the group calls itself empty.
+    Task<void> owned = std::move(task);
+    co_await owned;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "a task ended with an exception: %s\n", error.what());
   }
