@@ -5,6 +5,11 @@
 
 namespace sluice::net {
 
+void IoWaiter::revisit_if_out_of_turn(Descriptor& descriptor) {
+  Loop& loop = descriptor.loop();
+  if (loop.out_of_turn()) loop.revisit(descriptor);
+}
+
 Descriptor::Descriptor(Loop& loop, int fd) : loop_(loop), fd_(fd) { loop.add(*this); }
 
 Descriptor::~Descriptor() {

@@ -16,6 +16,10 @@ class IoWaiter : public Waiter {
   friend class Descriptor;
   /// Tries. True when done, with or without success; then the coroutine is resumed.
   virtual bool attempt() = 0;
+  /// For await_ready of reads: false too when this chain has had its turn; then await_suspend
+  /// calls revisit_if_out_of_turn.
+  bool try_in_turn() { return !scope_.cancelled() && scope_.loop().take_turn() && attempt(); }
+  static void revisit_if_out_of_turn(Descriptor& descriptor);
 };
 
 /// Told about events of a descriptor that no reader asked for.

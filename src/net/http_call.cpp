@@ -10,9 +10,6 @@ namespace sluice::net {
 
 namespace {
 
-constexpr auto kBodyPause = std::chrono::seconds(30);   // between two reads of a request body
-constexpr auto kBodyTotal = std::chrono::seconds(300);  // for all of it
-
 /// Date field value, made once a second per thread.
 std::string_view date_now() {
   thread_local time_t made_at = 0;
@@ -30,13 +27,14 @@ std::string_view date_now() {
 }  // namespace
 
 HttpCall::HttpCall(ByteStream& stream, Scope& scope, std::string& received, std::string_view peer,
-                   bool may_keep_alive)
+                   const HttpServerLimits& limits, const bool& draining)
     : stream_(stream),
       scope_(scope),
       received_(received),
       peer_(peer),
-      started_(scope.loop().now()),
-      may_keep_alive_(may_keep_alive) {}
+      limits_(limits),
+      draining_(draining),
+      started_(scope.loop().now()) {}
 
 HttpCall::~HttpCall() { stream_.descriptor().unwatch(); }
 
@@ -52,39 +50,18 @@ Task<Result<std::string>> HttpCall::read_body(uint64_t limit) {
     // A length is a claim: room for all of it is made only as it arrives.
     body.reserve(std::min<uint64_t>(head_.content_length, 256 * 1024));
   }
-  const TimePoint total = loop().now() + kBodyTotal;
-  for (;;) {
-    std::string_view input = received_;
-    for (;;) {
-      const auto step = body_.next(input);
-      if (step.kind == http::BodyDecoder::kData) {
-        if (body.size() + step.data.size() > limit) {
-          keep_alive_ = false;
-          co_return fail(ErrorCode::kRequestTooLarge,
-                         fmt::format("the body is larger than the {} bytes allowed", limit));
-        }
-        body.append(step.data);
-        continue;
-      }
-      if (step.kind == http::BodyDecoder::kBad) {
-        keep_alive_ = false;
-        co_return fail(ErrorCode::kInvalidRequest,
-                       fmt::format("malformed request body: {}", step.reason));
-      }
-      break;
-    }
-    if (input.empty()) {
-      std::string().swap(received_);
-    } else {
-      received_.erase(0, received_.size() - input.size());
-    }
-    if (body_.done()) break;
+  const TimePoint total = loop().now() + limits_.body_total;
+  std::string_view input = received_;
+  auto taken = take_body(input, limit, body);
+  received_.erase(0, received_.size() - input.size());
+  while (taken && !body_.done()) {
+    if (received_.empty()) std::string().swap(received_);
     if (awaits_continue_) {
       awaits_continue_ = false;
       const Io io = co_await stream_.write(scope_, "HTTP/1.1 100 Continue\r\n\r\n");
       if (!io.ok()) co_return fail(ErrorCode::kClientGone, "the client went away");
     }
-    scope_.set_deadline(std::min(loop().now() + kBodyPause, total));
+    scope_.set_deadline(std::min(loop().now() + limits_.body_pause, total));
     const Io io = co_await stream_.read(scope_, loop().input());
     scope_.clear_deadline();
     if (io.kind == Io::kTimeout) {
@@ -95,9 +72,36 @@ Task<Result<std::string>> HttpCall::read_body(uint64_t limit) {
       scope_.cancel(CancelReason::kClientGone);
       co_return fail(ErrorCode::kClientGone, "the client went away");
     }
-    received_.append(loop().input().data(), io.bytes);
+    input = {loop().input().data(), io.bytes};
+    taken = take_body(input, limit, body);
+    received_.assign(input);  // of the next request
+  }
+  if (!taken) {
+    keep_alive_ = false;
+    co_return std::unexpected(std::move(taken.error()));
   }
   co_return body;
+}
+
+Status HttpCall::take_body(std::string_view& input, uint64_t limit, std::string& body) {
+  for (;;) {
+    const auto step = body_.next(input);
+    switch (step.kind) {
+      case http::BodyDecoder::kData:
+        if (body.size() + step.data.size() > limit) {
+          return fail(ErrorCode::kRequestTooLarge,
+                      fmt::format("the body is larger than the {} bytes allowed", limit));
+        }
+        body.append(step.data);
+        break;
+      case http::BodyDecoder::kBad:
+        return fail(ErrorCode::kInvalidRequest,
+                    fmt::format("malformed request body: {}", step.reason));
+      case http::BodyDecoder::kNeedMore:
+      case http::BodyDecoder::kEnd:
+        return {};
+    }
+  }
 }
 
 void HttpCall::release_head() {
@@ -105,9 +109,11 @@ void HttpCall::release_head() {
   std::string().swap(head_bytes_);
 }
 
-bool HttpCall::reusable() const {
-  return finished_ && !broken_ && keep_alive_ && may_keep_alive_ && body_.done();
+void HttpCall::add_header(std::string_view name, std::string_view value) {
+  extra_headers_.append(name).append(": ").append(value).append("\r\n");
 }
+
+bool HttpCall::reusable() const { return finished() && pending_.empty() && keeps_alive(); }
 
 void HttpCall::append_head(std::string& out, int status, const HeaderList& headers) const {
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", status,
@@ -115,9 +121,8 @@ void HttpCall::append_head(std::string& out, int status, const HeaderList& heade
   for (const auto& [name, value] : headers) {
     out.append(name).append(": ").append(value).append("\r\n");
   }
-  out.append("date: ").append(date_now()).append("\r\n");
-  const bool keep = keep_alive_ && may_keep_alive_ && body_.done();
-  if (!keep) {
+  out.append(extra_headers_).append("date: ").append(date_now()).append("\r\n");
+  if (!keeps_alive()) {
     out.append("connection: close\r\n");
   } else if (http_1_0_) {
     out.append("connection: keep-alive\r\n");
@@ -130,14 +135,15 @@ Task<Status> HttpCall::respond(int status, const HeaderList& headers, std::strin
   std::string head;
   head.reserve(512);
   append_head(head, status, headers);
-  if (status >= 200 && status != 204 && status != 304) {
+  const bool bodiless = status == 204 || status == 304;
+  if (!bodiless) {
     fmt::format_to(std::back_inserter(head), "content-length: {}\r\n", body.size());
   }
   head.append("\r\n");
   iovec parts[2] = {{.iov_base = head.data(), .iov_len = head.size()},
                     {.iov_base = const_cast<char*>(body.data()), .iov_len = body.size()}};
   finished_ = true;
-  if (send_parts({parts, head_request_ || body.empty() ? size_t{1} : size_t{2}})) {
+  if (send_parts({parts, head_request_ || bodiless || body.empty() ? size_t{1} : size_t{2}})) {
     co_return Status{};
   }
   co_return co_await flush();
@@ -165,11 +171,13 @@ bool HttpCall::push(std::string_view payload, bool last) {
     waiting.swap(pending_);
     add(waiting.data(), waiting.size());
   }
-  if (!payload.empty()) {
+  if (head_request_) {
+    // The head alone is the response.
+  } else if (!payload.empty()) {
     if (chunked_) add(chunk_head, http::write_chunk_head(payload.size(), chunk_head));
     add(payload.data(), payload.size());
   }
-  if (chunked_) {
+  if (chunked_ && !head_request_) {
     const std::string_view tail =
         payload.empty() ? (last ? "0\r\n\r\n" : "") : (last ? "\r\n0\r\n\r\n" : "\r\n");
     add(tail.data(), tail.size());
@@ -189,15 +197,7 @@ bool HttpCall::send_parts(std::span<iovec> parts) {
       return false;
     }
     bytes_sent_ += io.bytes;
-    size_t moved = io.bytes;
-    while (!parts.empty() && moved >= parts.front().iov_len) {
-      moved -= parts.front().iov_len;
-      parts = parts.subspan(1);
-    }
-    if (!parts.empty() && moved > 0) {
-      parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + moved;
-      parts.front().iov_len -= moved;
-    }
+    drop_front(parts, io.bytes);
   }
   for (const iovec& part : parts) {
     pending_.append(static_cast<const char*>(part.iov_base), part.iov_len);
@@ -206,19 +206,22 @@ bool HttpCall::send_parts(std::span<iovec> parts) {
 }
 
 Task<Status> HttpCall::flush() {
-  if (!pending_.empty() && !broken_) {
+  const bool own_deadline = scope_.deadline() == TimePoint::max();
+  while (!pending_.empty() && !broken_) {
+    if (own_deadline) scope_.set_deadline(loop().now() + limits_.write_stall);
     const Io io = co_await stream_.write(scope_, pending_);
-    if (io.kind == Io::kTimeout) {
-      broken_ = true;
-      co_return fail(ErrorCode::kTimeout, "the client does not read");
-    }
-    if (!io.ok()) {
-      broken_ = true;
-      scope_.cancel(CancelReason::kClientGone);
-    } else {
-      bytes_sent_ += io.bytes;
+    if (own_deadline) scope_.clear_deadline();
+    bytes_sent_ += io.bytes;
+    if (io.ok()) {
       std::string().swap(pending_);
+      break;
     }
+    pending_.erase(0, io.bytes);
+    if (io.kind == Io::kCancelled) co_return fail(ErrorCode::kClientGone, "cancelled");
+    if (io.kind == Io::kTimeout && own_deadline && io.bytes > 0) continue;
+    broken_ = true;
+    if (io.kind == Io::kTimeout) co_return fail(ErrorCode::kTimeout, "the client does not read");
+    scope_.cancel(CancelReason::kClientGone);
   }
   if (broken_) co_return fail(ErrorCode::kClientGone, "the client went away");
   co_return Status{};

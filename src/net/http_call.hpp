@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "http/body.hpp"
 #include "http/head.hpp"
@@ -18,12 +19,25 @@ namespace sluice::net {
 /// Response header fields, owned. Names and values must be valid: they are not checked again.
 using HeaderList = std::vector<std::pair<std::string_view, std::string>>;
 
+/// How long a client may take, and how much it may send.
+struct HttpServerLimits {
+  http::HeadLimits head;
+  Duration idle = std::chrono::seconds(75);          // between two requests of a connection
+  Duration head_arrival = std::chrono::seconds(10);  // from the first byte of a head to its last
+  Duration body_pause = std::chrono::seconds(30);    // between two reads of a request body
+  Duration body_total = std::chrono::seconds(300);   // for all of it
+  Duration write_stall = std::chrono::seconds(120);  // a client that takes nothing is gone
+  Duration linger = std::chrono::seconds(2);         // for a client to read a refusal
+  Duration drain_grace = std::chrono::seconds(1);    // for the first request of a new connection
+};
+
 /// Lives as long as the handler runs. The client is watched all that time: its departure cancels
 /// scope(), which ends whatever the handler awaits.
 class HttpCall final : private DescriptorWatch {
  public:
+  /// `draining` is the server's: once true, responses close their connection.
   HttpCall(ByteStream& stream, Scope& scope, std::string& received, std::string_view peer,
-           bool may_keep_alive);
+           const HttpServerLimits& limits, const bool& draining);
   ~HttpCall() override;
   HttpCall(const HttpCall&) = delete;
   HttpCall& operator=(const HttpCall&) = delete;
@@ -43,6 +57,9 @@ class HttpCall final : private DescriptorWatch {
   /// Gives back the memory of the request's head, whose views are invalid from then on.
   void release_head();
 
+  /// A field for the response, whoever makes it.
+  void add_header(std::string_view name, std::string_view value);
+
   /// Sends a whole response. Fails only when the client is gone.
   Task<Status> respond(int status, const HeaderList& headers, std::string_view body);
 
@@ -55,11 +72,13 @@ class HttpCall final : private DescriptorWatch {
   /// gone; await flush() before the next push. `last` also ends the body, in the same write.
   bool push(std::string_view payload, bool last = false);
 
-  /// Awaits that everything pushed is handed to the kernel. The scope's deadline applies.
+  /// Awaits that everything pushed is handed to the kernel. The scope's deadline applies; without
+  /// one, kTimeout when the client takes nothing for the server's write_stall. What a cancellation
+  /// leaves unsent can still be flushed after forgive().
   Task<Status> flush();
 
-  /// The response was sent to its end.
-  bool finished() const { return finished_; }
+  /// The response is complete; its last bytes may still have to be flushed.
+  bool finished() const { return finished_ && !broken_; }
   int status() const { return status_; }
   uint64_t bytes_sent() const { return bytes_sent_; }
   /// The connection can serve another request.
@@ -70,6 +89,8 @@ class HttpCall final : private DescriptorWatch {
   friend class HttpConnection;
   void on_hangup() override { scope_.cancel(CancelReason::kClientGone); }
   void start_watching() { stream_.descriptor().watch(this); }
+  bool keeps_alive() const { return keep_alive_ && !draining_ && body_.done(); }
+  Status take_body(std::string_view& input, uint64_t limit, std::string& body);
   void append_head(std::string& out, int status, const HeaderList& headers) const;
   bool send_parts(std::span<iovec> parts);
 
@@ -77,14 +98,16 @@ class HttpCall final : private DescriptorWatch {
   Scope& scope_;
   std::string& received_;  // bytes from the client that were not consumed yet
   std::string_view peer_;
+  const HttpServerLimits& limits_;
+  const bool& draining_;
   std::string head_bytes_;
   http::RequestHead head_;
   http::BodyDecoder body_;
   TimePoint started_;
+  std::string extra_headers_;
   std::string pending_;  // response bytes that the kernel would not take yet
   uint64_t bytes_sent_ = 0;
   int status_ = 0;
-  bool may_keep_alive_;
   bool keep_alive_ = true;
   bool head_request_ = false;
   bool http_1_0_ = false;

@@ -78,10 +78,18 @@ Task<Result<std::unique_ptr<ByteStream>>> HttpClient::connect(const Origin& orig
     auto plain = make_plain_stream(std::move(*socket));
     UpstreamConnection tunnel(std::move(plain), false);
     const std::string request =
-        fmt::format("CONNECT {0}:{1} HTTP/1.1\r\nhost: {0}:{1}\r\n\r\n", origin.host, origin.port);
+        fmt::format("CONNECT {0}:{1} HTTP/1.1\r\nhost: {0}:{1}\r\n\r\n",
+                    origin.host.contains(':') ? "[" + origin.host + "]" : origin.host, origin.port);
     auto status = co_await tunnel.send(request, {}, scope);
     if (status) status = co_await tunnel.read_head("CONNECT", scope);
-    if (!status) co_return std::unexpected(std::move(status.error()));
+    if (!status) {
+      Error error = std::move(status.error());
+      if (error.code != ErrorCode::kTimeout && error.code != ErrorCode::kClientGone) {
+        error.code = ErrorCode::kUpstreamUnreachable;
+      }
+      error.message.insert(0, "CONNECT through the proxy: ");
+      co_return std::unexpected(std::move(error));
+    }
     if (tunnel.head().status / 100 != 2) {
       co_return fail(ErrorCode::kUpstreamUnreachable,
                      fmt::format("the proxy answered {} to CONNECT", tunnel.head().status));
@@ -93,10 +101,14 @@ Task<Result<std::unique_ptr<ByteStream>>> HttpClient::connect(const Origin& orig
 
 void HttpClient::release(const Origin& origin, std::unique_ptr<UpstreamConnection> connection) {
   if (!connection->reusable()) return;
+  // What has come unasked since the response would be taken for the next one.
+  char byte = 0;
+  auto stream = connection->take_stream();
+  if (stream->try_read({&byte, 1}).kind != Io::kAgain) return;
   Host& host = hosts_[origin.pool_key];
   if (idle_count_ >= origin.max_idle || host.idle.size() >= origin.max_idle_per_host) return;
-  host.idle.push_back(std::make_unique<Idle>(*this, host, connection->take_stream(),
-                                             loop_.now() + origin.idle_timeout));
+  host.idle.push_back(
+      std::make_unique<Idle>(*this, host, std::move(stream), loop_.now() + origin.idle_timeout));
   ++idle_count_;
   host.idle.back()->start_watching();
 }

@@ -19,7 +19,8 @@ class HttpClient {
   ~HttpClient();
 
   /// An idle connection to `origin`, or a new one within its connect timeout (and the scope's own
-  /// deadline). `fresh`: never an idle one. kUpstreamUnreachable, kTimeout, kTls or kClientGone.
+  /// deadline). `fresh`: never an idle one. kUpstreamUnreachable, kResolve, kTimeout, kTls or
+  /// kClientGone.
   Task<Result<std::unique_ptr<UpstreamConnection>>> acquire(const Origin& origin, bool fresh,
                                                             Scope& scope);
   /// Takes a connection back whose response is complete; closes it when it cannot be reused or
@@ -31,8 +32,8 @@ class HttpClient {
  private:
   class Idle;
   struct Host {
+    TlsSessionSlot session;                 // outlives the streams
     std::list<std::unique_ptr<Idle>> idle;  // oldest first
-    TlsSessionSlot session;
   };
   Task<Result<std::unique_ptr<ByteStream>>> connect(const Origin& origin, Host& host, Scope& scope);
   void drop(Idle& idle);

@@ -26,7 +26,13 @@ class HttpConnection {
 
   Task<void> serve(std::unique_ptr<Descriptor> socket);
   void end_if_idle() {
-    if (idle_) scope_.cancel(CancelReason::kDraining);
+    if (!idle_) return;
+    if (served_) {
+      scope_.cancel(CancelReason::kDraining);
+    } else {
+      // Its request is on the way: who has just connected cannot know that we go.
+      scope_.set_deadline(server_.loop_.now() + server_.limits_.drain_grace);
+    }
   }
   Scope& scope() { return scope_; }
   HttpConnection* next() const { return next_; }
@@ -43,6 +49,7 @@ class HttpConnection {
   std::unique_ptr<ByteStream> stream_;
   std::string received_;
   bool idle_ = false;
+  bool served_ = false;
   HttpConnection* previous_ = nullptr;
   HttpConnection* next_;
 };
@@ -61,16 +68,17 @@ Task<void> HttpConnection::serve(std::unique_ptr<Descriptor> socket) {
 }
 
 Task<bool> HttpConnection::one_request() {
-  HttpCall call(*stream_, scope_, received_, peer_, !server_.draining_);
+  HttpCall call(*stream_, scope_, received_, peer_, server_.limits_, server_.draining_);
   if (!co_await read_head(call)) co_return false;
+  served_ = true;
   call.start_watching();
   co_await server_.handler_.handle(call);
-  if (!call.finished()) {
+  if (!call.finished() || !co_await call.flush()) {
     // Cut short: a reset says so, where an orderly close could pass for the end of the body.
     if (call.begun()) stream_->descriptor().reset_on_close();
     co_return false;
   }
-  if (call.reusable() && !server_.draining_ && !scope_.cancelled()) co_return true;
+  if (call.reusable() && !scope_.cancelled()) co_return true;
   if (!scope_.cancelled()) co_await linger();
   co_return false;
 }
@@ -78,11 +86,12 @@ Task<bool> HttpConnection::one_request() {
 Task<bool> HttpConnection::read_head(HttpCall& call) {
   Loop& loop = server_.loop_;
   size_t scanned = 0;
-  scope_.set_deadline(loop.now() + server_.limits_.idle);
+  const HttpServerLimits& limits = server_.limits_;
+  const Duration first_byte = server_.draining_ ? limits.drain_grace : limits.idle;
+  scope_.set_deadline(loop.now() + (received_.empty() ? first_byte : limits.head_arrival));
   for (;;) {
     if (!received_.empty()) {
-      const auto result =
-          http::parse_request_head(received_, scanned, server_.limits_.head, call.head_);
+      const auto result = http::parse_request_head(received_, scanned, limits.head, call.head_);
       if (result.state == http::HeadState::kBad) {
         co_await refuse(call, result.error.status, result.error.reason);
         co_return false;
@@ -94,12 +103,12 @@ Task<bool> HttpConnection::read_head(HttpCall& call) {
         if (received_.empty()) std::string().swap(received_);
         scanned = 0;
         call.head_ = {};
-        http::parse_request_head(call.head_bytes_, scanned, server_.limits_.head, call.head_);
+        http::parse_request_head(call.head_bytes_, scanned, limits.head, call.head_);
         break;
       }
     }
     idle_ = received_.empty();
-    if (idle_ && server_.draining_) co_return false;
+    if (idle_ && server_.draining_ && served_) co_return false;
     const Io io = co_await stream_->read(scope_, loop.input());
     const bool was_idle = std::exchange(idle_, false);
     if (io.kind == Io::kTimeout && !was_idle) {
@@ -107,7 +116,7 @@ Task<bool> HttpConnection::read_head(HttpCall& call) {
       co_return false;
     }
     if (!io.ok()) co_return false;
-    if (was_idle) scope_.set_deadline(loop.now() + server_.limits_.head_arrival);
+    if (was_idle) scope_.set_deadline(loop.now() + limits.head_arrival);
     received_.append(loop.input().data(), io.bytes);
   }
   scope_.clear_deadline();
@@ -133,10 +142,10 @@ Task<void> HttpConnection::refuse(HttpCall& call, int status, std::string_view r
 // Closing with unread input makes the kernel send a reset, which can destroy the response before
 // the client has read it. So: say that nothing more comes, and read on for a moment.
 Task<void> HttpConnection::linger() {
-  constexpr size_t kMost = 1 << 20;
+  constexpr size_t kMost = size_t{64} << 20;
   stream_->descriptor().unwatch();
   stream_->shut_down();
-  scope_.set_deadline(server_.loop_.now() + std::chrono::seconds(2));
+  scope_.set_deadline(server_.loop_.now() + server_.limits_.linger);
   for (size_t read = 0; read < kMost;) {
     const Io io = co_await stream_->read(scope_, server_.loop_.input());
     if (!io.ok()) break;

@@ -13,12 +13,6 @@
 
 namespace sluice::net {
 
-struct HttpServerLimits {
-  http::HeadLimits head;
-  Duration idle = std::chrono::seconds(75);          // between two requests of a connection
-  Duration head_arrival = std::chrono::seconds(10);  // from the first byte of a head to its last
-};
-
 class HttpConnection;
 
 class HttpServer {
@@ -33,7 +27,8 @@ class HttpServer {
   void use_tls(TlsContextPtr context) { tls_ = std::move(context); }
 
   /// Accepts what is queued already, then no more. Responses from now on close their connection,
-  /// and idle connections end at once.
+  /// and idle connections end at once; one that has not sent its first request yet, after
+  /// drain_grace.
   void stop_accepting();
   /// Cancels every request that is still running.
   void cancel_all(CancelReason reason);

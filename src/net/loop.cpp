@@ -67,14 +67,26 @@ void Loop::run() {
         woken = woken || event.events != 0;
         continue;
       }
+      turns_ = 0;
       static_cast<Descriptor*>(event.data.ptr)->on_events(event.events);
     }
     event_count_ = event_next_ = 0;
+    run_revisits();
     run_ready();
     run_timers();
     if (woken) run_posted();
     run_ready();
   }
+}
+
+void Loop::run_revisits() {
+  // What is put on the list by this is for the next round, behind the events of then.
+  visiting_.swap(revisit_);
+  for (size_t i = 0; i < visiting_.size(); ++i) {
+    turns_ = 0;
+    if (visiting_[i] != nullptr) visiting_[i]->on_events(EPOLLIN);
+  }
+  visiting_.clear();
 }
 
 void Loop::run_posted() {
@@ -85,13 +97,19 @@ void Loop::run_posted() {
     std::lock_guard lock(posted_mutex_);
     work.swap(posted_);
   }
-  for (auto& each : work) each();
+  for (auto& each : work) {
+    turns_ = 0;
+    each();
+  }
 }
 
 void Loop::run_ready() {
   while (!ready_.empty()) {
     resuming_.swap(ready_);
-    for (const auto handle : resuming_) handle.resume();
+    for (const auto handle : resuming_) {
+      turns_ = 0;
+      handle.resume();
+    }
     resuming_.clear();
   }
 }
@@ -100,12 +118,13 @@ void Loop::run_timers() {
   while (!timers_.empty() && timers_.front()->at_ <= now_) {
     Timer* timer = timers_.front();
     timer->disarm();
+    turns_ = 0;
     timer->fire();
   }
 }
 
 int Loop::poll_timeout() const {
-  if (!ready_.empty()) return 0;
+  if (!ready_.empty() || !revisit_.empty()) return 0;
   if (timers_.empty()) return -1;
   const auto wait = timers_.front()->at_ - sluice::now();
   if (wait <= Duration::zero()) return 0;
@@ -127,6 +146,8 @@ void Loop::remove(Descriptor& descriptor) {
     auto& event = events_[static_cast<size_t>(i)];
     if (event.data.ptr == &descriptor) event = {.events = 0, .data = {.ptr = nullptr}};
   }
+  std::erase(revisit_, &descriptor);
+  std::replace(visiting_.begin(), visiting_.end(), &descriptor, static_cast<Descriptor*>(nullptr));
 }
 
 void Loop::sift_up(size_t place) {

@@ -38,6 +38,12 @@ class Loop {
   int index() const { return index_; }
   /// Monotonic time, read once a wake-up.
   TimePoint now() const { return now_; }
+  /// A coroutine whose peer always has more would never let go of the loop: after so many reads
+  /// without a wait its turn is over, and it comes back in the next round.
+  bool take_turn() { return ++turns_ <= kTurns; }
+  bool out_of_turn() const { return turns_ > kTurns; }
+  /// Looks at `descriptor` again in the next round, as if it had become readable.
+  void revisit(Descriptor& descriptor) { revisit_.push_back(&descriptor); }
   /// Resumes `handle` in this round, from the loop itself and not from the caller's stack.
   void resume_soon(std::coroutine_handle<> handle) { ready_.push_back(handle); }
 
@@ -55,6 +61,7 @@ class Loop {
 
   void add(Descriptor& descriptor);
   void remove(Descriptor& descriptor);
+  void run_revisits();
   void run_posted();
   void run_ready();
   void run_timers();
@@ -77,6 +84,10 @@ class Loop {
   std::vector<epoll_event> events_;
   int event_count_ = 0;
   int event_next_ = 0;
+  static constexpr int kTurns = 16;
+  int turns_ = 0;
+  std::vector<Descriptor*> revisit_;
+  std::vector<Descriptor*> visiting_;  // null: died meanwhile
   std::mutex posted_mutex_;
   std::vector<std::move_only_function<void()>> posted_;
 };

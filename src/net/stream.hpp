@@ -30,6 +30,14 @@ struct Io {
   bool ok() const { return kind == kOk; }
 };
 
+/// One attempt on a connected socket, which remembers in `socket` what the kernel said: nothing is
+/// asked that is known.
+Io receive(Descriptor& socket, std::span<char> into);
+Io transmit(Descriptor& socket, std::span<const iovec> parts);
+
+/// Takes the first `bytes` off the front of `parts`.
+void drop_front(std::span<iovec>& parts, size_t bytes);
+
 class ByteStream {
  public:
   explicit ByteStream(std::unique_ptr<Descriptor> descriptor)
@@ -51,7 +59,8 @@ class ByteStream {
   class WriteAwaiter;
   /// Awaits at least one byte, the end, or an error.
   ReadAwaiter read(Scope& scope, std::span<char> into);
-  /// Awaits that all of `bytes` are handed to the kernel. The bytes must stay until then.
+  /// Awaits that all of `bytes` are handed to the kernel. The bytes must stay until then. A wait
+  /// that ends early still says how many were.
   WriteAwaiter write(Scope& scope, std::string_view bytes);
 
   /// Registers who waits for input, or for output; TLS may need the other direction too.
@@ -66,7 +75,7 @@ class ByteStream::ReadAwaiter final : private IoWaiter {
  public:
   ReadAwaiter(ByteStream& stream, Scope& scope, std::span<char> into)
       : IoWaiter(scope), stream_(stream), into_(into) {}
-  bool await_ready() { return !scope_.cancelled() && attempt(); }
+  bool await_ready() { return try_in_turn(); }
   bool await_suspend(std::coroutine_handle<> handle);
   Io await_resume() const;
 

@@ -34,13 +34,51 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
   return 1;  // the reference is ours now
 }
 
+// OpenSSL's own socket BIO would raise SIGPIPE, and asks the kernel although it is known to have
+// nothing.
+Descriptor& descriptor_of(BIO* bio) { return *static_cast<Descriptor*>(BIO_get_data(bio)); }
+
+int bio_read(BIO* bio, char* into, int size) {
+  Descriptor& descriptor = descriptor_of(bio);
+  const Io io = receive(descriptor, {into, static_cast<size_t>(size)});
+  BIO_clear_retry_flags(bio);
+  if (io.kind == Io::kAgain) BIO_set_retry_read(bio);
+  if (io.kind == Io::kEnd) return 0;
+  return io.ok() ? static_cast<int>(io.bytes) : -1;
+}
+
+int bio_write(BIO* bio, const char* from, int size) {
+  const iovec part{.iov_base = const_cast<char*>(from), .iov_len = static_cast<size_t>(size)};
+  const Io io = transmit(descriptor_of(bio), {&part, 1});
+  BIO_clear_retry_flags(bio);
+  if (io.kind == Io::kAgain) BIO_set_retry_write(bio);
+  return io.ok() ? static_cast<int>(io.bytes) : -1;
+}
+
+long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+BIO_METHOD* bio_method() {
+  static const std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "descriptor");
+    BIO_meth_set_read(made, bio_read);
+    BIO_meth_set_write(made, bio_write);
+    BIO_meth_set_ctrl(made, bio_control);
+    return std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)>(made, BIO_meth_free);
+  }();
+  return method.get();
+}
+
 class TlsStream final : public ByteStream {
  public:
   TlsStream(std::unique_ptr<Descriptor> socket, TlsContextPtr context)
       : ByteStream(std::move(socket)),
         context_(std::move(context)),
         ssl_(SSL_new(context_->native())) {
-    if (ssl_ != nullptr) SSL_set_fd(ssl_, descriptor_->fd());
+    if (ssl_ == nullptr) return;
+    BIO* bio = BIO_new(bio_method());
+    BIO_set_data(bio, descriptor_.get());
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl_, bio, bio);
   }
   ~TlsStream() override {
     if (ssl_ == nullptr) return;
@@ -106,10 +144,7 @@ class TlsStream final : public ByteStream {
   Io failed(int result, bool reading) {
     switch (SSL_get_error(ssl_, result)) {
       case SSL_ERROR_WANT_READ:
-        descriptor_->readable = false;
-        return {};
       case SSL_ERROR_WANT_WRITE:
-        descriptor_->writable = false;
         return {};
       case SSL_ERROR_ZERO_RETURN:
         return {.kind = reading ? Io::kEnd : Io::kError};
@@ -174,6 +209,7 @@ SSL_CTX* new_context(const SSL_METHOD* method) {
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_read_ahead(context, 1);  // one read from the socket for a record, not two
   return context;
 }
 
@@ -210,6 +246,8 @@ Result<std::shared_ptr<TlsContext>> TlsContext::server(const std::string& cert_f
                 fmt::format("key {} does not belong to certificate {}", key_file, cert_file));
   }
   SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
+  // Sessions resume by tickets, which the clients keep.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   return made;
 }
 

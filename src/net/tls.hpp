@@ -1,5 +1,5 @@
-// TLS with OpenSSL on non-blocking descriptors. OpenSSL reads and writes the socket itself and
-// gives its record buffers back while a connection is idle, so a quiet TLS stream stays small.
+// TLS with OpenSSL on non-blocking descriptors. OpenSSL gives its record buffers back while a
+// connection is idle, so a quiet TLS stream stays small.
 #pragma once
 
 #include <memory>

@@ -8,30 +8,59 @@ UpstreamConnection::~UpstreamConnection() {
   if (stream_ && !ended_) stream_->descriptor().reset_on_close();
 }
 
+// Done when all is sent, or there is no use in sending more.
+class UpstreamConnection::SendAwaiter final : private IoWaiter {
+ public:
+  SendAwaiter(UpstreamConnection& connection, Scope& scope, std::span<iovec> parts)
+      : IoWaiter(scope), connection_(connection), parts_(parts) {}
+  bool await_ready() { return !scope_.cancelled() && attempt(); }
+  bool await_suspend(std::coroutine_handle<> handle) {
+    if (!begin(handle)) return false;
+    connection_.stream_->wait_for_read(this);
+    connection_.stream_->wait_for_write(this);
+    return true;
+  }
+  Outcome await_resume() const { return outcome(); }
+
+ private:
+  bool attempt() override {
+    while (!parts_.empty()) {
+      const Io io = connection_.stream_->try_write(parts_);
+      if (io.kind == Io::kAgain) return answered();
+      if (!io.ok()) return true;
+      drop_front(parts_, io.bytes);
+    }
+    connection_.sent_whole_ = true;
+    return true;
+  }
+  bool answered() {
+    const auto buffer = scope_.loop().input();
+    const Io io = connection_.stream_->try_read(buffer);
+    if (io.ok()) connection_.head_bytes_.assign(buffer.data(), io.bytes);
+    return io.kind != Io::kAgain;
+  }
+  void unhook() override { connection_.stream_->descriptor().forget(this); }
+
+  UpstreamConnection& connection_;
+  std::span<iovec> parts_;
+};
+
 Task<Status> UpstreamConnection::send(std::string_view head, std::string_view body, Scope& scope) {
-  const iovec parts[2] = {
+  iovec parts[2] = {
       {.iov_base = const_cast<char*>(head.data()), .iov_len = head.size()},
       {.iov_base = const_cast<char*>(body.data()), .iov_len = body.size()},
   };
-  Io io = stream_->try_write({parts, body.empty() ? size_t{1} : size_t{2}});
-  const size_t sent = io.ok() ? io.bytes : 0;
-  if (io.ok() || io.kind == Io::kAgain) {
-    if (sent < head.size()) {
-      io = co_await stream_->write(scope, head.substr(sent));
-      if (io.ok() && !body.empty()) io = co_await stream_->write(scope, body);
-    } else if (sent < head.size() + body.size()) {
-      io = co_await stream_->write(scope, body.substr(sent - head.size()));
-    }
-  }
-  if (io.kind == Io::kTimeout) co_return fail(ErrorCode::kTimeout, "sending timed out");
-  if (io.kind == Io::kCancelled) co_return fail(ErrorCode::kClientGone, "cancelled");
+  const std::span<iovec> all(parts, body.empty() ? size_t{1} : size_t{2});
+  const Outcome outcome = co_await SendAwaiter(*this, scope, all);
+  if (outcome == Outcome::kTimeout) co_return fail(ErrorCode::kTimeout, "sending timed out");
+  if (outcome == Outcome::kCancelled) co_return fail(ErrorCode::kClientGone, "cancelled");
   co_return Status{};
 }
 
 Task<Status> UpstreamConnection::read_head(std::string_view request_method, Scope& scope) {
   Loop& loop = scope.loop();
   const http::HeadLimits limits;
-  std::string received;
+  std::string received = std::move(head_bytes_);
   size_t scanned = 0;
   for (;;) {
     if (!received.empty()) {
@@ -97,7 +126,7 @@ BodyPiece UpstreamConnection::ready() {
 }
 
 bool UpstreamConnection::reusable() const {
-  return stream_ && ended_ && keep_alive_ && !stream_->descriptor().hung_up();
+  return stream_ && ended_ && sent_whole_ && keep_alive_ && !stream_->descriptor().hung_up();
 }
 
 bool UpstreamConnection::BodyAwaiter::attempt() {
@@ -122,6 +151,7 @@ bool UpstreamConnection::BodyAwaiter::attempt() {
 bool UpstreamConnection::BodyAwaiter::await_suspend(std::coroutine_handle<> handle) {
   if (!begin(handle)) return false;
   connection_.stream_->wait_for_read(this);
+  revisit_if_out_of_turn(connection_.stream_->descriptor());
   return true;
 }
 

@@ -40,8 +40,8 @@ class UpstreamConnection {
   /// The connection had served before: its death before an answer says nothing of the upstream.
   bool reused() const { return reused_; }
 
-  /// Sends a request. An upstream that answers early and stops reading is no error here:
-  /// read_head() finds the answer, or that there is none.
+  /// Sends a request. An upstream that answers before it has read all, or stops reading, is no
+  /// error here: sending ends, and read_head() finds the answer, or that there is none.
   Task<Status> send(std::string_view head, std::string_view body, Scope& scope);
 
   /// Reads the response head, skipping 1xx. kConnectionClosed (nothing came), kProtocol,
@@ -64,22 +64,25 @@ class UpstreamConnection {
 
  private:
   friend class BodyAwaiter;
+  class SendAwaiter;
 
   std::unique_ptr<ByteStream> stream_;
-  std::string head_bytes_;   // the head while it is in use, then bytes of the body behind it
+  // An early answer; the head while it is in use, then bytes of the body behind it.
+  std::string head_bytes_;
   std::string_view unread_;  // arrived, not decoded yet
   http::ResponseHead head_;
   http::BodyDecoder body_;
   bool reused_;
   bool keep_alive_ = false;
   bool ended_ = false;
+  bool sent_whole_ = false;
 };
 
 class UpstreamConnection::BodyAwaiter final : private IoWaiter {
  public:
   BodyAwaiter(UpstreamConnection& connection, Scope& scope)
       : IoWaiter(scope), connection_(connection) {}
-  bool await_ready() { return !scope_.cancelled() && attempt(); }
+  bool await_ready() { return try_in_turn(); }
   bool await_suspend(std::coroutine_handle<> handle);
   BodyPiece await_resume() const;
 
