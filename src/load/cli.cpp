@@ -30,8 +30,11 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--model", options.model, "model to ask for; a scripted one tells the answer")
       ->capture_default_str();
   app.add_option("--dialect", options.dialect, "openai (default) or anthropic")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Dialect>{
-          {"openai", Dialect::kOpenAi}, {"anthropic", Dialect::kAnthropic}}));
+      ->transform(CLI::CheckedTransformer(
+                      std::map<std::string, Dialect>{{"openai", Dialect::kOpenAi},
+                                                     {"anthropic", Dialect::kAnthropic}})
+                      .description(""))
+      ->type_name("NAME");
   app.add_flag("--stream,!--no-stream", options.stream,
                "streamed answers (default), or whole ones");
   app.add_option("--header", options.headers, "'name: value' to add; may be given several times");
@@ -44,8 +47,11 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--rate", options.rate,
                  "open loop: arrivals per second, whether or not answers keep up");
   app.add_option("--spacing", options.spacing, "of arrivals: poisson (default) or fixed")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Spacing>{
-          {"poisson", Spacing::kPoisson}, {"fixed", Spacing::kFixed}}));
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, Spacing>{{"poisson", Spacing::kPoisson},
+                                                                 {"fixed", Spacing::kFixed}})
+              .description(""))
+      ->type_name("NAME");
   app.add_option("--seed", options.seed, "of everything random")->capture_default_str();
   app.add_option("--threads", options.threads, "threads that make the load")->capture_default_str();
 

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "json/writer.hpp"
 #include "mock/words.hpp"
 
@@ -44,6 +45,9 @@ std::string_view fill(const Answer& answer, const Frame& frame, const Particular
         break;
       case Gap::kToolId:
         append_token(scratch, particulars.seed + (uint64_t{gap.index} << 32), 24);
+        break;
+      case Gap::kClock:
+        append_number(scratch, now().time_since_epoch().count());
         break;
     }
   }

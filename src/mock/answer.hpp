@@ -21,7 +21,14 @@ struct Particulars {
 };
 
 struct Gap {
-  enum Kind : uint8_t { kId, kCreated, kPromptTokens, kTotalTokens, kToolId };
+  enum Kind : uint8_t {
+    kId,
+    kCreated,
+    kPromptTokens,
+    kTotalTokens,
+    kToolId,
+    kClock,  // monotonic nanoseconds at the moment of sending
+  };
   uint32_t at = 0;  // offset in Answer::bytes
   Kind kind = kId;
   uint8_t index = 0;  // of the tool call

@@ -97,7 +97,8 @@ class MessageStream {
     ping_once();
     for (uint32_t i = 0; i < plan_.text_events(); ++i) {
       delta("text_delta", ++step_, true).text(R"(,"text":)");
-      builder_.quoted(plan_.text_event(i)).text("}");
+      append_text(builder_, ask_, plan_, i);
+      builder_.text("}");
       end();
     }
     block_stop();

@@ -60,6 +60,14 @@ std::string Plan::all_text() const {
   return out;
 }
 
+void append_text(AnswerBuilder& builder, const Ask& ask, const Plan& plan, uint32_t event) {
+  if (ask.stamps) {
+    builder.text("\"t").gap(Gap::kClock).text(" \"");
+  } else {
+    builder.quoted(plan.text_event(event));
+  }
+}
+
 uint64_t count_tokens(json::Value value) { return (value.raw().size() + 3) / 4; }
 
 void take_tool_names(json::Value tools, std::string_view wrapper, Ask& ask) {

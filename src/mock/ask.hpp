@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "json/slices.hpp"
+#include "mock/answer.hpp"
 #include "mock/script.hpp"
 #include "mock/words.hpp"
 
@@ -32,6 +33,7 @@ struct Ask {
   Script script;
   bool stream = false;
   bool include_usage = false;
+  bool stamps = false;  // text events of a stream are `t`, the clock, and a space
   uint32_t choices = 1;
   uint64_t limit = std::numeric_limits<uint64_t>::max();  // words in a choice
   uint64_t prompt_tokens = 0;
@@ -86,6 +88,10 @@ class Plan {
   bool tools_;
   bool cut_;
 };
+
+/// Appends a text event as a JSON string; with stamps, as `t`, the monotonic nanoseconds at which
+/// it is sent, and a space, so that a reader on the same host can tell how long it took.
+void append_text(AnswerBuilder& builder, const Ask& ask, const Plan& plan, uint32_t event);
 
 /// A rough and repeatable count: a token for every four bytes of the value as it stands.
 uint64_t count_tokens(json::Value value);

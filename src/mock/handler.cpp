@@ -135,15 +135,17 @@ Reply Handler::decide(const http::RequestHead& head, std::string_view body, Tick
   } else if (models) {
     reply = models_reply(dialect, path.size() > 8 ? path.substr(8) : "", ticket);
   } else {
-    reply = script_reply(*route, body, ticket);
+    reply = script_reply(*route, head, body, ticket);
   }
   record(head, body, ticket);
   return reply;
 }
 
-Reply Handler::script_reply(const Route& route, std::string_view body, Ticket& ticket) {
+Reply Handler::script_reply(const Route& route, const http::RequestHead& head,
+                            std::string_view body, Ticket& ticket) {
   auto ask = route.read(body);
   if (!ask) return error_reply(route.dialect, ask.error(), ticket);
+  ask->stamps = head.fields.get("x-mock-stamp") == "1";
   const Script script = ask->script.for_attempt(ticket.name(ask->model));
   if (script.error_status > 0) {
     Reply reply = error_reply(route.dialect,
@@ -179,10 +181,10 @@ std::shared_ptr<const Answer> Handler::answer_for(const Route& route, const Ask&
   // A limit beyond the whole text is none.
   const uint64_t words = uint64_t{script.events + kThinkingEvents} * script.words;
   const bool tools = script.tools;
-  std::string key = fmt::format("{} {:d}{:d}{:d} {} {} {} {} {} {} {} {}", route.path, ask.stream,
-                                ask.include_usage, script.terminal, script.malformed_event,
-                                ask.choices, std::min(ask.limit, words), ask.model.size(),
-                                ask.model, tools ? ask.tools[0].size() : 0,
+  std::string key = fmt::format("{} {:d}{:d}{:d}{:d} {} {} {} {} {} {} {} {}", route.path,
+                                ask.stream, ask.stamps, ask.include_usage, script.terminal,
+                                script.malformed_event, ask.choices, std::min(ask.limit, words),
+                                ask.model.size(), ask.model, tools ? ask.tools[0].size() : 0,
                                 tools ? ask.tools[0] : "", tools ? ask.tools[1] : "");
   if (const auto found = answers_.find(key); found != answers_.end()) return found->second;
   auto answer = make();

@@ -135,8 +135,10 @@ void content_chunk(Frames& frames, const Ask& ask, const Plan& plan, uint32_t ch
   }
   event -= plan.thinking_events();
   if (event < plan.text_events()) {
-    chunk(frames, step, true, choice, "",
-          [&](AnswerBuilder& to) { to.text(R"("content":)").quoted(plan.text_event(event)); });
+    chunk(frames, step, true, choice, "", [&](AnswerBuilder& to) {
+      to.text(R"("content":)");
+      append_text(to, ask, plan, event);
+    });
     return;
   }
   event -= plan.text_events();
