@@ -1,10 +1,14 @@
 #include "mock/server.hpp"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -34,12 +38,38 @@ struct Server::Worker {
   std::thread thread;
 };
 
+namespace {
+
+/// Listening sockets share their port (SO_REUSEPORT), with another process too. Two scripted
+/// upstreams on one port would each see a part of the requests: that is refused.
+Status expect_free(const std::string& host, uint16_t port) {
+  const auto address = net::parse_address(host == "localhost" ? "127.0.0.1" : host, port);
+  if (!address) return std::unexpected(address.error());
+  const int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const bool bound =
+      bind(fd, reinterpret_cast<const sockaddr*>(&address->storage), address->length) == 0;
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (bound) return {};
+  return fail(ErrorCode::kIo, fmt::format("cannot listen on {}:{}: {}", host, port,
+                                          std::generic_category().message(error)));
+}
+
+}  // namespace
+
 Server::Server(int threads) : stats_(static_cast<size_t>(threads)) {}
 
 Server::~Server() { stop(); }
 
 Result<std::unique_ptr<Server>> Server::start(const Options& options) {
   const int threads = std::clamp(options.threads, 1, 64);
+  if (options.port != 0) {
+    if (const Status free = expect_free(options.host, options.port); !free) {
+      return std::unexpected(free.error());
+    }
+  }
   std::unique_ptr<Server> server(new Server(threads));
   uint16_t port = options.port;
   for (int index = 0; index < threads; ++index) {
