@@ -205,7 +205,6 @@ net::Task<Attempted> Attempt::whole() {
   const auto facts =
       dialect::inspect_response(in_.request.endpoint, passes && !plain.empty() ? plain : *body);
   in_.meter.report(facts.usage);
-  give_back_connection();
   Attempted done;
   done.finish = facts.finish_reason;
   done.upstream_wait = wait;
@@ -213,6 +212,8 @@ net::Task<Attempted> Attempt::whole() {
   in_.live.tokens_out(static_cast<uint64_t>(in_.meter.output()));
   in_.call.scope().set_deadline(total_until_);
   const auto sent = co_await in_.call.respond(status, headers, *body);
+  // Not earlier: the names of the header fields are views of its head.
+  give_back_connection();
   done.first_content = in_.call.loop().now();
   if (!sent) done.kind = Attempted::kCancelled;
   co_return done;
