@@ -32,7 +32,7 @@ expect() {
   fi
 }
 
-for script in includes.sh lengths.sh format.sh words.sh; do
+for script in includes.sh lengths.sh format.sh words.sh docs.sh; do
   fresh_tree
   expect pass "$script" "a clean tree"
 done
@@ -77,6 +77,14 @@ expect fail words.sh "a thread without an owner" "src/net/b.cpp:1"
 fresh_tree
 echo 'void f() { std::cout << 1; }' >"$tree/src/net/b.cpp"
 expect fail words.sh "output outside app/" "src/net/b.cpp:1"
+
+fresh_tree
+echo 'See [the plan](plan.md) and `src/net/b.cpp`.' >"$tree/docs/page.md"
+expect fail docs.sh "a link to nowhere" "docs/page.md: points to plan.md"
+
+fresh_tree
+echo 'See `src/net/gone.cpp`.' >"$tree/docs/page.md"
+expect fail docs.sh "a path that is gone" "docs/page.md: points to src/net/gone.cpp"
 
 [ $failures -eq 0 ] && echo "the lint scripts find what they should"
 exit $((failures > 0))
