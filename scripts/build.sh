@@ -19,6 +19,7 @@ if [ ! -f "$dir/build.ninja" ] || [ CMakePresets.json -nt "$dir/build.ninja" ]; 
   touch "$dir/build.ninja"
 fi
 # Progress is for somebody who watches; a log gets only what the compiler says.
-quiet=(--quiet)
-[ ! -t 1 ] || quiet=()
-exec ninja -C "$dir" "${quiet[@]}" "$@"
+if [ -t 1 ]; then
+  exec ninja -C "$dir" "$@"
+fi
+ninja -C "$dir" --quiet "$@" | sed '/^ninja: no work to do/d'

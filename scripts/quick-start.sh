@@ -110,10 +110,10 @@ cat <<END
 
 Sluice runs at $base (key $key). Point an SDK at it:
 
-  OpenAI     base_url="$base/v1"   api_key="$key"
+  OpenAI     base_url="$base/v1"   api_key="$key"   model="$model"
   Anthropic  base_url="$base"      api_key="$key"
 
   curl $base/metrics     what it counts
-  .run/gateway.log                  its log
-  make stop                         ends it
+  less .run/gateway.log                  its log
+  make stop                              ends it
 END
