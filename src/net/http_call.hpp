@@ -17,7 +17,7 @@
 namespace sluice::net {
 
 /// Response header fields, owned. Names and values must be valid: they are not checked again.
-using HeaderList = std::vector<std::pair<std::string_view, std::string>>;
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
 /// How long a client may take, and how much it may send.
 struct HttpServerLimits {

@@ -226,9 +226,7 @@ net::Task<Attempted> Attempt::refused() {
   done.failure = route::Failure::kStatus;
   done.status = head.status;
   done.retry_after = parse_retry_after(head.fields);
-  net::HeaderList passed;
-  pass_response_headers(head.fields, passed);
-  for (auto& [name, value] : passed) done.passed_headers.emplace_back(name, std::move(value));
+  pass_response_headers(head.fields, done.passed_headers);
   const http::Coding coding = http::parse_coding(head.fields.get("content-encoding"));
   auto body = co_await read_body(kMaxErrorBody);
   if (in_.call.scope().cancelled()) {

@@ -34,7 +34,7 @@ struct Attempted {
   std::string body;
   std::optional<dialect::UpstreamFailure> upstream;
   std::optional<Duration> retry_after;
-  std::vector<std::pair<std::string, std::string>> passed_headers;
+  net::HeaderList passed_headers;
 
   dialect::FinishReason finish = dialect::FinishReason::kNone;
   std::optional<TimePoint> first_content;

@@ -115,7 +115,7 @@ void pass_response_headers(const http::Fields& upstream, net::HeaderList& header
     if (iequals(name, "content-type") || iequals(name, "retry-after") ||
         istarts_with(name, "anthropic-") || istarts_with(name, "openai-") ||
         istarts_with(name, "x-ratelimit-")) {
-      headers.emplace_back(name, std::string(value));
+      headers.emplace_back(name, value);
     }
   }
 }

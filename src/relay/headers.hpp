@@ -40,7 +40,7 @@ struct UpstreamRequest {
 std::string upstream_head(const UpstreamRequest& request);
 
 /// Appends the upstream's fields that a client gets: content type, anthropic-*, openai-*,
-/// rate limits and retry-after. `headers` holds views into the upstream's head.
+/// rate limits and retry-after.
 void pass_response_headers(const http::Fields& upstream, net::HeaderList& headers);
 
 /// The query of the client's request line as it goes upstream: without credentials.

@@ -10,7 +10,8 @@ namespace sluice::relay {
 namespace {
 
 size_t share(int limit, int loops) {
-  return static_cast<size_t>(std::max(1, (limit + loops - 1) / loops));
+  // A limit of 0 keeps nothing; any other leaves every loop one.
+  return static_cast<size_t>((limit + loops - 1) / loops);
 }
 
 Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& provider, int loops) {
