@@ -33,6 +33,12 @@ std::string new_request_id(Dialect dialect) {
   return id;
 }
 
+/// Why a body could not be read.
+int status_of(ErrorCode code) {
+  if (code == ErrorCode::kRequestTooLarge) return 413;
+  return code == ErrorCode::kRequestTimeout ? 408 : 400;
+}
+
 bool has_credential(const http::RequestHead& head) {
   return !head.fields.get("authorization").empty() || !head.fields.get("x-api-key").empty();
 }
@@ -104,8 +110,9 @@ net::Task<void> Handler::api(net::HttpCall& call) {
       co_return;
     } else {
       const Dialect dialect = route != nullptr ? route->dialect : dialect_of(call.head());
-      const bool large = body.error().code == ErrorCode::kRequestTooLarge;
-      reply = error_reply(dialect, refusal_for(dialect, large ? 413 : 400, ""), ticket);
+      Refusal refusal = refusal_for(dialect, status_of(body.error().code), "");
+      refusal.message = body.error().message;
+      reply = error_reply(dialect, refusal, ticket);
     }
   }
   call.release_head();
