@@ -122,10 +122,12 @@ export class Lab {
     return { child, pid: child.pid, port: Number(port), url: `http://127.0.0.1:${port}` };
   }
 
-  async startSluice(upstreamPort, port = undefined) {
+  /** `port`: one that another gateway may have already. `idle`: kept upstream connections. */
+  async startSluice(upstreamPort, { port, idle = 1000 } = {}) {
     port ??= await freePort();
-    const config = this.render('gateway.yaml.in', `gateway-${this.count}.yaml`,
-      { PORT: port, DIR: this.dir, UPSTREAM_PORT: upstreamPort, KEY });
+    const name = `gateway-${this.count}`;
+    const config = this.render('gateway.yaml.in', `${name}.yaml`,
+      { PORT: port, DIR: join(this.dir, name), UPSTREAM_PORT: upstreamPort, KEY, IDLE: idle });
     const child = this.spawn('sluice', this.binary, ['serve', '--config', config]);
     await this.printed(child, /Starting server on/);
     return { child, pid: child.pid, port, url: `http://127.0.0.1:${port}` };
