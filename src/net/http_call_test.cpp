@@ -1,5 +1,6 @@
 #include "net/http_call.hpp"
 
+#include "net/test_certificates.hpp"
 #include "net/test_server.hpp"
 
 namespace sluice::net {
@@ -144,6 +145,52 @@ TEST(HttpCall, StopsPushingAtAClientThatDoesNotReadAndGoesOnWhenItDoes) {
       EXPECT_TRUE(co_await client.read_bytes(framed.size()) == framed) << "at " << got;
     }
     EXPECT_EQ(co_await client.read_through("0\r\n\r\n"), "5\r\nafter\r\n0\r\n\r\n");
+  };
+  server.run(body());
+}
+
+TEST(HttpCall, LosesNothingUnderTlsWhenItPushesAtAFullSocket) {
+  const TestCertificates certificates;
+  TestServer server;
+  server.http.use_tls(*TlsContext::server(certificates.cert_file(), certificates.key_file()));
+  const auto client_tls = *TlsContext::client(certificates.ca_file());
+  // Of sizes below and above that of a TLS record, so that records break anywhere.
+  std::string sent;
+  Event full;
+  server.on_call = [&](HttpCall& call) -> Task<void> {
+    call.begin_stream(200, {});
+    size_t size = 1;
+    const auto push_one = [&] {
+      const std::string chunk(size, static_cast<char>('a' + size % 26));
+      size = size * 3 % 40'009;
+      sent += chunk;
+      return call.push(chunk);
+    };
+    while (push_one()) {
+    }
+    for (int i = 0; i < 5; ++i) EXPECT_FALSE(push_one());
+    full.set();
+    EXPECT_TRUE((co_await call.flush()).has_value());
+    push_one();
+    call.push({}, true);
+  };
+  const auto body = [&]() -> Task<void> {
+    Peer client(server.loop());
+    co_await client.connect(server.port());
+    co_await client.secure(client_tls);
+    co_await client.send("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    co_await full.wait(client.scope);
+    co_await client.read_through("\r\n\r\n");
+    const std::string framed = co_await client.read_to_end();
+    http::BodyDecoder decoder(http::Framing::kChunked, 0);
+    std::string_view input = framed;
+    std::string got;
+    for (auto step = decoder.next(input); step.kind == http::BodyDecoder::kData;
+         step = decoder.next(input)) {
+      got += step.data;
+    }
+    EXPECT_TRUE(decoder.done());
+    EXPECT_TRUE(got == sent);
   };
   server.run(body());
 }

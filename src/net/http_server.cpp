@@ -12,8 +12,8 @@ namespace sluice::net {
 /// One client connection: reads heads, runs the handler, again.
 class HttpConnection {
  public:
-  HttpConnection(HttpServer& server, const Address& peer)
-      : server_(server), peer_(peer.host()), scope_(server.loop_), next_(server.first_) {
+  HttpConnection(HttpServer& server, std::string peer)
+      : server_(server), peer_(std::move(peer)), scope_(server.loop_), next_(server.first_) {
     if (next_ != nullptr) next_->previous_ = this;
     server_.first_ = this;
   }
@@ -195,10 +195,10 @@ void HttpServer::accept_all() {
     }
     // The connection is the first thing in its coroutine's frame; the group owns the frame.
     tasks_.spawn(
-        [](HttpServer& server, Address address, std::unique_ptr<Descriptor> socket) -> Task<void> {
-          HttpConnection connection(server, address);
+        [](HttpServer& server, std::string host, std::unique_ptr<Descriptor> socket) -> Task<void> {
+          HttpConnection connection(server, std::move(host));
           co_await connection.serve(std::move(socket));
-        }(*this, peer, std::make_unique<Descriptor>(loop_, fd)));
+        }(*this, peer.host(), std::make_unique<Descriptor>(loop_, fd)));
   }
 }
 

@@ -1,5 +1,8 @@
 #include "net/http_server.hpp"
 
+#include <sys/resource.h>
+
+#include "net/test_certificates.hpp"
 #include "net/test_server.hpp"
 
 namespace sluice::net {
@@ -363,6 +366,56 @@ TEST(HttpServer, LetsACancelledRequestWriteAProperEnd) {
     server.http.cancel_all(CancelReason::kDraining);
     EXPECT_EQ(co_await client.read_to_end(), "5\r\nended\r\n0\r\n\r\n");
     EXPECT_EQ(client.ended, Io::kEnd);
+  };
+  server.run(body());
+}
+
+TEST(HttpServer, AcceptsAgainWhenThereAreDescriptorsAgain) {
+#if __has_feature(undefined_behavior_sanitizer)
+  GTEST_SKIP() << "the sanitizer itself needs descriptors to check a vptr";
+#endif
+  TestServer server;
+  const auto body = [&]() -> Task<void> {
+    rlimit before{};
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const int next = dup(STDERR_FILENO);
+    ::close(next);
+    // Room for the client's socket, and none for the server's.
+    const rlimit scarce{.rlim_cur = static_cast<rlim_t>(next) + 1, .rlim_max = before.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &scarce), 0);
+    Peer client(server.loop());
+    co_await client.connect(server.port());
+    co_await client.send("GET /text HTTP/1.1\r\nhost: x\r\n\r\n");
+    Scope scope(server.loop());
+    co_await Sleep(scope, now() + milliseconds(5));
+    EXPECT_EQ(server.http.connections(), 0U);
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    co_await client.read_through("\r\n\r\ntext");
+  };
+  server.run(body());
+}
+
+TEST(HttpServer, SpeaksTls) {
+  const TestCertificates certificates;
+  TestServer server;
+  server.http.use_tls(*TlsContext::server(certificates.cert_file(), certificates.key_file()));
+  const auto client_tls = *TlsContext::client(certificates.ca_file());
+  const auto body = [&]() -> Task<void> {
+    Peer client(server.loop());
+    co_await client.connect(server.port());
+    co_await client.secure(client_tls);
+    co_await client.send_bytewise("GET /text HTTP/1.1\r\nhost: x\r\n\r\n");
+    co_await client.read_through("\r\n\r\ntext");
+    co_await client.send("GET /stream HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    const std::string streamed = co_await client.read_to_end();
+    EXPECT_TRUE(streamed.ends_with("5\r\nthree\r\n0\r\n\r\n")) << streamed;
+    EXPECT_EQ(client.ended, Io::kEnd) << "with TLS's own end";
+
+    Peer plain(server.loop());
+    co_await plain.connect(server.port());
+    co_await plain.send("GET /text HTTP/1.1\r\nhost: x\r\n\r\n");
+    const std::string answer = co_await plain.read_to_end();
+    EXPECT_EQ(answer.find("text"), std::string::npos);
   };
   server.run(body());
 }

@@ -19,6 +19,7 @@
 #include "net/socket.hpp"
 #include "net/stream.hpp"
 #include "net/task_group.hpp"
+#include "net/tls.hpp"
 
 namespace sluice::net {
 
@@ -63,6 +64,14 @@ class Peer {
     auto socket = co_await connect_to(addresses, scope);
     EXPECT_TRUE(socket.has_value());
     if (socket) stream = make_plain_stream(std::move(*socket));
+  }
+
+  /// Goes on under TLS, as the client of "localhost".
+  Task<void> secure(TlsContextPtr context) {
+    auto secured = co_await tls_connect(stream->take_descriptor(), std::move(context), "localhost",
+                                        nullptr, scope);
+    EXPECT_TRUE(secured.has_value());
+    if (secured) stream = std::move(*secured);
   }
 
   Task<void> send(std::string bytes) {

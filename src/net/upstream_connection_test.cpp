@@ -1,5 +1,6 @@
 #include "net/upstream_connection.hpp"
 
+#include "net/test_certificates.hpp"
 #include "net/test_client.hpp"
 
 namespace sluice::net {
@@ -210,6 +211,36 @@ TEST_F(UpstreamConnectionTest, SendsABodyFarLargerThanTheBuffers) {
     EXPECT_TRUE((co_await connection->read_head("POST", scope)).has_value());
     EXPECT_EQ(co_await read_body(*connection), "ok");
     EXPECT_TRUE(connection->reusable());
+  };
+  test.run(body());
+}
+
+TEST_F(UpstreamConnectionTest, SendsALargeBodyUnderTls) {
+  const TestCertificates certificates;
+  const auto server_tls = *TlsContext::server(certificates.cert_file(), certificates.key_file());
+  origin.tls = *TlsContext::client(certificates.ca_file());
+  origin.host = "localhost";
+  std::string large(size_t{8} << 20, 'b');
+  for (size_t i = 0; i < large.size(); i += 1000) large[i] = static_cast<char>('a' + i / 1000 % 26);
+  const auto serve = [&](Peer& peer) -> Task<void> {
+    auto socket = co_await listener.accept_socket();
+    auto secured = co_await tls_accept(std::move(socket), server_tls, peer.scope);
+    EXPECT_TRUE(secured.has_value());
+    peer.stream = std::move(*secured);
+    co_await peer.read_through("\r\n\r\n");
+    EXPECT_TRUE(co_await peer.read_bytes(large.size()) == large);
+    co_await peer.send(kOk);
+  };
+  const auto body = [&]() -> Task<void> {
+    Peer upstream(test.loop);
+    TaskGroup group;
+    group.spawn(serve(upstream));
+    auto connection = co_await acquire();
+    EXPECT_TRUE((co_await connection->send("POST / HTTP/1.1\r\n\r\n", large, scope)).has_value());
+    EXPECT_TRUE((co_await connection->read_head("POST", scope)).has_value());
+    EXPECT_EQ(co_await read_body(*connection), "ok");
+    EXPECT_TRUE(connection->reusable());
+    co_await group.empty(scope);
   };
   test.run(body());
 }
