@@ -160,8 +160,7 @@ net::Task<Attempted> Attempt::stream() {
       done.kind = Attempted::kAnswered;
       break;
     case PumpEnd::kBeforeContent:
-      done.kind = done.error.code == ErrorCode::kServerDraining ? Attempted::kCancelled
-                                                                : Attempted::kFailed;
+      done.kind = Attempted::kFailed;
       if (end.failure == route::Failure::kStatus) {
         // An error event instead of content is what an error answer would have been.
         done.upstream = pump.inspector().failure();
@@ -205,6 +204,7 @@ net::Task<Attempted> Attempt::whole() {
   const auto facts =
       dialect::inspect_response(in_.request.endpoint, passes && !plain.empty() ? plain : *body);
   in_.meter.report(facts.usage);
+  give_back_connection();
   Attempted done;
   done.finish = facts.finish_reason;
   done.upstream_wait = wait;
@@ -212,8 +212,6 @@ net::Task<Attempted> Attempt::whole() {
   in_.live.tokens_out(static_cast<uint64_t>(in_.meter.output()));
   in_.call.scope().set_deadline(total_until_);
   const auto sent = co_await in_.call.respond(status, headers, *body);
-  // Not earlier: the names of the header fields are views of its head.
-  give_back_connection();
   done.first_content = in_.call.loop().now();
   if (!sent) done.kind = Attempted::kCancelled;
   co_return done;

@@ -214,6 +214,11 @@ net::Task<void> Exchange::answer_cancelled() {
     co_return;
   }
   context_.metrics.cancelled(observe::CancelReason::kDraining);
+  if (call_.begun()) {
+    // The client was too slow for the end of its answer; it sees the connection reset.
+    error_ = ErrorCode::kServerDraining;
+    co_return;
+  }
   scope.forgive();
   call_.forbid_reuse();
   co_await answer_error({.code = ErrorCode::kServerDraining, .message = {}, .param = {}});

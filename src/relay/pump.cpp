@@ -49,7 +49,7 @@ net::Task<PumpEnd> Pump::run() {
       if (piece.kind != BodyPiece::kEnd) co_await await_upstream_end();
       co_return PumpEnd{};
     }
-    if (!out.empty() && !push(false) && !co_await drain()) co_return cancelled();
+    if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
     if (upstream_error_) co_return co_await at_upstream_error();
     if (!more || reader_.overflowed()) {
       co_return co_await fail_with(route::Failure::kCut, ErrorCode::kUpstreamStreamInterrupted,
@@ -177,7 +177,8 @@ net::Task<PumpEnd> Pump::at_timeout() {
 
 net::Task<PumpEnd> Pump::at_cancel() {
   net::Scope& scope = context_.call.scope();
-  if (scope.reason() == net::CancelReason::kClientGone) co_return cancelled();
+  // Before content there is no stream to end: the answer will be an error like any other.
+  if (scope.reason() == net::CancelReason::kClientGone || !begun_) co_return cancelled();
   const bool draining = scope.reason() == net::CancelReason::kDraining;
   scope.forgive();
   co_return co_await fail_with(
