@@ -14,8 +14,8 @@
 
 namespace sluice::net {
 
-/// A few threads and a bounded queue. Destroyed before the loops that its work posts to: it waits
-/// for that work, and a loop does not.
+/// A few threads and a bounded queue. Outlives what submits work to it; the work itself may end
+/// after that, and must own what it touches.
 class BlockingPool {
  public:
   explicit BlockingPool(int threads, size_t max_queued = 1024);

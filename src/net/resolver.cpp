@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 
 namespace sluice::net {
 
@@ -60,6 +61,22 @@ void Resolver::Lookup::finish(TimePoint now) {
   }
 }
 
+/// Where an answer goes. The system may take longer over it than the loop lives.
+struct Resolver::Home {
+  std::mutex mutex;
+  Loop* loop;
+};
+
+Resolver::Resolver(Loop& loop, BlockingPool& pool)
+    : loop_(loop), pool_(pool), home_(std::make_shared<Home>()) {
+  home_->loop = &loop;
+}
+
+Resolver::~Resolver() {
+  const std::lock_guard lock(home_->mutex);
+  home_->loop = nullptr;
+}
+
 Task<Result<Addresses>> Resolver::resolve(std::string host, uint16_t port, Scope& scope) {
   if (auto numeric = parse_address(host, port)) {
     co_return std::make_shared<const std::vector<Address>>(1, *numeric);
@@ -72,9 +89,11 @@ Task<Result<Addresses>> Resolver::resolve(std::string host, uint16_t port, Scope
   }
   if (!lookup) {
     lookup = std::make_shared<Lookup>();
-    const bool taken = pool_.submit([lookup, host, port, &loop = loop_] {
+    const bool taken = pool_.submit([lookup, host, port, home = home_] {
       lookup->run(host, port);
-      loop.post([lookup, &loop] { lookup->finish(loop.now()); });
+      const std::lock_guard lock(home->mutex);
+      Loop* const loop = home->loop;
+      if (loop != nullptr) loop->post([lookup, loop] { lookup->finish(loop->now()); });
     });
     if (!taken) co_return fail(ErrorCode::kResolve, "too many names are being resolved");
     if (lookups_.size() >= kMaxCached) lookups_.clear();

@@ -17,7 +17,10 @@ using Addresses = std::shared_ptr<const std::vector<Address>>;
 /// One per loop; outlives the coroutines that use it.
 class Resolver {
  public:
-  Resolver(Loop& loop, BlockingPool& pool) : loop_(loop), pool_(pool) {}
+  Resolver(Loop& loop, BlockingPool& pool);
+  ~Resolver();
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
 
   /// Numeric addresses come back at once; names are kept for 30 s, and looked up once for all who
   /// ask meanwhile. kResolve when the name has no address, kTimeout past the scope's deadline.
@@ -25,8 +28,10 @@ class Resolver {
 
  private:
   struct Lookup;
+  struct Home;
   Loop& loop_;
   BlockingPool& pool_;
+  std::shared_ptr<Home> home_;
   std::unordered_map<std::string, std::shared_ptr<Lookup>> lookups_;  // by host:port
 };
 

@@ -14,26 +14,29 @@ using std::chrono::milliseconds;
 class BusyThread {
  public:
   explicit BusyThread(BlockingPool& pool) {
-    EXPECT_TRUE(pool.submit([this] {
-      std::unique_lock lock(mutex_);
-      started_ = true;
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return free_; });
+    EXPECT_TRUE(pool.submit([state = state_] {
+      std::unique_lock lock(state->mutex);
+      state->started = true;
+      state->changed.notify_all();
+      state->changed.wait(lock, [&] { return state->free; });
     }));
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return started_; });
+    std::unique_lock lock(state_->mutex);
+    state_->changed.wait(lock, [&] { return state_->started; });
   }
   void release() {
-    const std::lock_guard lock(mutex_);
-    free_ = true;
-    changed_.notify_all();
+    const std::lock_guard lock(state_->mutex);
+    state_->free = true;
+    state_->changed.notify_all();
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool started_ = false;
-  bool free_ = false;
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool started = false;
+    bool free = false;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 TEST(Resolver, TakesNumbersAsTheyAre) {
@@ -146,6 +149,22 @@ TEST(Resolver, LooksANameUpOnceForAllWhoAskMeanwhile) {
     EXPECT_EQ(answered, 20);
   };
   test.run(body());
+}
+
+TEST(Resolver, MayGoWithItsLoopBeforeTheAnswerComes) {
+  BlockingPool pool(1);
+  BusyThread busy(pool);
+  {
+    TestLoop test;
+    Resolver resolver(test.loop, pool);
+    const auto body = [&]() -> Task<void> {
+      Scope scope(test.loop);
+      scope.set_deadline(now() + milliseconds(1));
+      EXPECT_FALSE((co_await resolver.resolve("localhost", 80, scope)).has_value());
+    };
+    test.run(body());
+  }
+  busy.release();  // the pool's end waits for the look-up
 }
 
 TEST(BlockingPool, FinishesWhatIsQueuedBeforeItEnds) {
