@@ -76,6 +76,10 @@ Task<bool> Player::flush() {
   call_.scope().set_deadline(call_.loop().now() + kUnread);
   const Status flushed = co_await call_.flush();
   call_.scope().clear_deadline();
+  // A write may learn of a reset before the loop does: it is an abort like any other.
+  if (!flushed && flushed.error().code == ErrorCode::kClientGone) {
+    call_.scope().cancel(net::CancelReason::kClientGone);
+  }
   co_return flushed.has_value();
 }
 

