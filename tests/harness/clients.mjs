@@ -1,7 +1,7 @@
 // The official clients, told to show every failure at once.
-import Anthropic from "@anthropic-ai/sdk";
-import OpenAI from "openai";
-import { kClientKey } from "./gateway.mjs";
+import Anthropic from '@anthropic-ai/sdk';
+import OpenAI from 'openai';
+import { kClientKey } from './gateway.mjs';
 
 export function openai(gateway, options = {}) {
   return new OpenAI({
@@ -21,7 +21,7 @@ export function anthropic(gateway, options = {}) {
   });
 }
 
-export const kHello = [{ role: "user", content: "Hello" }];
+export const kHello = [{ role: 'user', content: 'Hello' }];
 
 /// A chat request for a scripted model.
 export function chat(model, more = {}) {
@@ -46,5 +46,5 @@ export async function refusal(promise) {
   } catch (error) {
     return error;
   }
-  throw new Error("it should have been refused");
+  throw new Error('it should have been refused');
 }

@@ -1,36 +1,36 @@
 // The gateway with a configuration of the test's own.
-import path from "node:path";
-import { Sluice, temporaryFolder, writeConfig } from "./processes.mjs";
+import path from 'node:path';
+import { Sluice, temporaryFolder, writeConfig } from './processes.mjs';
 
-export const kClientKey = "sk-client-0123456789abcdef";
-export const kOpenAiKey = "sk-upstream-openai-fedcba9876543210";
-export const kAnthropicKey = "sk-ant-upstream-fedcba9876543210";
+export const kClientKey = 'sk-client-0123456789abcdef';
+export const kOpenAiKey = 'sk-upstream-openai-fedcba9876543210';
+export const kAnthropicKey = 'sk-ant-upstream-fedcba9876543210';
 
 /// Both dialects to one upstream. `changes` are merged into it; lists are replaced.
 export function configFor(upstream, changes = {}) {
   return merge(
     {
       // Retries of one test must not use up the budget of the next.
-      routing: { retry: { budget: 1, backoff: "10ms" } },
-      server: { host: "127.0.0.1", port: 0, drain_min: "0s", drain_max: "10s" },
+      routing: { retry: { budget: 1, backoff: '10ms' } },
+      server: { host: '127.0.0.1', port: 0, drain_min: '0s', drain_max: '10s' },
       providers: [
         {
-          name: "oa",
-          type: "openai",
+          name: 'oa',
+          type: 'openai',
           base_url: `${upstream}/v1`,
           api_keys: [kOpenAiKey],
           default: true,
         },
         {
-          name: "an",
-          type: "anthropic",
+          name: 'an',
+          type: 'anthropic',
           base_url: upstream,
           api_keys: [kAnthropicKey],
           default: true,
         },
       ],
-      keys: [{ key: kClientKey, name: "tester" }],
-      logging: { level: "debug", format: "json" },
+      keys: [{ key: kClientKey, name: 'tester' }],
+      logging: { level: 'debug', format: 'json' },
     },
     changes,
   );
@@ -46,21 +46,21 @@ export function merge(base, changes) {
 }
 
 function isMap(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /// Starts `sluice serve` with `config`, and waits until it accepts connections.
 export async function startGateway(config, { args = [], env = {} } = {}) {
   const folder = temporaryFolder();
-  const file = writeConfig(path.join(folder, "gateway.yaml"), config);
-  const gateway = new Gateway(["serve", "--config", file, ...args], {
+  const file = writeConfig(path.join(folder, 'gateway.yaml'), config);
+  const gateway = new Gateway(['serve', '--config', file, ...args], {
     env,
     cwd: folder,
   });
   gateway.file = file;
   gateway.folder = folder;
   gateway.port = await gateway.listening(/^Starting server on :(\d+)$/);
-  const scheme = config.server?.tls?.enabled ? "https" : "http";
+  const scheme = config.server?.tls?.enabled ? 'https' : 'http';
   gateway.url = `${scheme}://127.0.0.1:${gateway.port}`;
   return gateway;
 }
@@ -70,36 +70,31 @@ class Gateway extends Sluice {
   async reload(config) {
     const from = this.stdout.seen.length;
     writeConfig(this.file, config);
-    this.kill("SIGHUP");
-    const line = await this.stdout.first(
-      /"event":"(reloaded|reload refused[^"]*)"/,
-      { from },
-    );
-    return JSON.parse(line).event === "reloaded";
+    this.kill('SIGHUP');
+    const line = await this.stdout.first(/"event":"(reloaded|reload refused[^"]*)"/, { from });
+    return JSON.parse(line).event === 'reloaded';
   }
 
   /// The log line of the first request with these fields.
   async requestLine(fields) {
-    const parts = Object.entries({ event: "request", ...fields }).map(
+    const parts = Object.entries({ event: 'request', ...fields }).map(
       ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`,
     );
     return JSON.parse(
-      await this.stdout.first((line) =>
-        parts.every((part) => line.includes(part)),
-      ),
+      await this.stdout.first((line) => parts.every((part) => line.includes(part))),
     );
   }
 
   /// POSTs JSON, or a text as it is, with the client's key.
   post(route, body, headers = {}, options = {}) {
     return fetch(this.url + route, {
-      method: "POST",
+      method: 'POST',
       headers: {
         authorization: `Bearer ${kClientKey}`,
-        "content-type": "application/json",
+        'content-type': 'application/json',
         ...headers,
       },
-      body: typeof body === "string" ? body : JSON.stringify(body),
+      body: typeof body === 'string' ? body : JSON.stringify(body),
       ...options,
     });
   }

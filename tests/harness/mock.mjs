@@ -1,9 +1,9 @@
 // The scripted upstream, and what it says of what it saw.
-import { Sluice } from "./processes.mjs";
-import { until } from "./until.mjs";
+import { Sluice } from './processes.mjs';
+import { until } from './until.mjs';
 
 export async function startMock(args = []) {
-  const mock = new Mock(["mock", "--port", "0", ...args]);
+  const mock = new Mock(['mock', '--port', '0', ...args]);
   mock.port = await mock.listening(/^Scripted upstream on :(\d+)$/);
   mock.url = `http://127.0.0.1:${mock.port}`;
   return mock;
@@ -28,9 +28,7 @@ class Mock extends Sluice {
   countsOf(model, wanted) {
     return until(`${model} to have ${JSON.stringify(wanted)}`, async () => {
       const counts = (await this.stats()).models[model] ?? {};
-      const same = Object.entries(wanted).every(
-        ([name, value]) => counts[name] === value,
-      );
+      const same = Object.entries(wanted).every(([name, value]) => counts[name] === value);
       return { done: same, value: counts };
     });
   }
@@ -38,9 +36,7 @@ class Mock extends Sluice {
   /// Waits until the mock has noticed that the caller of `model` left; returns what it says.
   abortOf(model) {
     return until(`the abort of ${model}`, async () => {
-      const abort = (await this.stats()).aborts.find(
-        (each) => each.model === model,
-      );
+      const abort = (await this.stats()).aborts.find((each) => each.model === model);
       return { done: abort !== undefined, value: abort };
     });
   }
@@ -48,9 +44,7 @@ class Mock extends Sluice {
 
 /// A header of a recorded request: undefined, or its only value.
 export function header(request, name) {
-  const values = request.headers
-    .filter(([each]) => each.toLowerCase() === name)
-    .map(([, v]) => v);
+  const values = request.headers.filter(([each]) => each.toLowerCase() === name).map(([, v]) => v);
   if (values.length > 1) throw new Error(`${name} came ${values.length} times`);
   return values[0];
 }
