@@ -126,7 +126,8 @@ started anew for every run, and take turns.
   the event to the client; "direct" is without anything in between.
 - **Calls**: not streamed, 32 connections, closed loop.
 - **First token**: ${options.rate} new streams a second at random times (open loop).
-- **Aborts**: clients reset their connection at a random one of the first ten events.
+- **Aborts**: clients reset their connection at a random one of the first ten events of a stream, or
+  50 ms into a call whose answer takes 5 s.
 
 ${table(results)}
 

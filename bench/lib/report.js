@@ -16,6 +16,8 @@ const rows = [
   { workload: 'first-token', title: 'first token, p99', unit: 'us', key: 'ttft_p99', direct: true, goal: 1000, of: 'added' },
   { workload: 'aborts', title: 'client reset to upstream closed, p50', unit: 'us', key: 'abort_p50', direct: true },
   { workload: 'aborts', title: 'client reset to upstream closed, p99', unit: 'us', key: 'abort_p99', direct: true, goal: 1000, of: 'value' },
+  { workload: 'aborts', title: 'the same while waiting for the head, p50', unit: 'us', key: 'waiting_p50', direct: true },
+  { workload: 'aborts', title: 'the same while waiting for the head, p99', unit: 'us', key: 'waiting_p99', direct: true, goal: 1000, of: 'value' },
 ];
 
 // results[workload][target] is a list of figures, one entry a pass.

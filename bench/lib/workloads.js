@@ -96,23 +96,33 @@ export const firstToken = {
   },
 };
 
-/** From the client's reset to the moment at which the upstream sees its connection closed. */
+/**
+ * From the client's reset to the moment at which the upstream sees its connection closed: in the
+ * middle of streams, and of calls that still wait for their head.
+ */
 export const aborts = {
   name: 'aborts',
   async run({ lab, target, mock, options }) {
-    await fetch(`${mock.url}/mock/stats`, { method: 'DELETE' });
-    const report = await lab.bench([
-      '--url', target.url, '--model', 'mock-c500-i20', '--abort', 1, '--abort-within', 10,
-      '--rate', options.abortRate, '--requests', options.aborts,
-    ]);
-    expectClean(report, `aborts through ${target.name}`);
-    let seen = [];
-    for (let tries = 0; seen.length < report.resets_ns.length && tries < 100; ++tries) {
-      await sleep(20);
-      seen = (await stats(mock)).aborts;
-    }
-    const delays = abortDelays(report.resets_ns, seen.map((abort) => abort.at_ns));
-    return { abort_p50: quantile(delays, 0.5), abort_p99: quantile(delays, 0.99) };
+    const load = ['--url', target.url, '--abort', 1, '--rate', options.abortRate, '--requests', options.aborts];
+    const measure = async (what) => {
+      await fetch(`${mock.url}/mock/stats`, { method: 'DELETE' });
+      const report = await lab.bench([...load, ...what]);
+      expectClean(report, `aborts through ${target.name}`);
+      let seen = [];
+      for (let tries = 0; seen.length < report.resets_ns.length && tries < 100; ++tries) {
+        await sleep(20);
+        seen = (await stats(mock)).aborts;
+      }
+      return abortDelays(report.resets_ns, seen.map((abort) => abort.at_ns));
+    };
+    const streaming = await measure(['--model', 'mock-c500-i20', '--abort-within', 10]);
+    const waiting = await measure(['--model', 'mock-c5-f5000', '--no-stream', '--abort-at', '50ms']);
+    return {
+      abort_p50: quantile(streaming, 0.5),
+      abort_p99: quantile(streaming, 0.99),
+      waiting_p50: quantile(waiting, 0.5),
+      waiting_p99: quantile(waiting, 0.99),
+    };
   },
 };
 

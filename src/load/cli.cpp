@@ -64,9 +64,12 @@ void add_options(CLI::App& app, Options& options) {
   add_duration(app, "--timeout", options.timeout, "of one request (default 60s)");
 
   app.add_option("--abort", options.abort,
-                 "share of streams, 0 to 1, that are reset after a random event");
+                 "share of requests, 0 to 1, whose connection is reset after a random event");
   app.add_option("--abort-within", options.abort_within, "of the first so many events")
       ->capture_default_str();
+
+  add_duration(app, "--abort-at", options.abort_at,
+               "reset so long after sending instead, whatever has arrived");
 
   app.add_flag("--delay-stamp", options.stamps,
                "relay delay per event: has a scripted upstream on this host put its clock into "

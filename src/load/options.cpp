@@ -34,7 +34,10 @@ Status complete(Options& options) {
   };
   if (options.rate < 0 || options.rate > 1e6) return refuse("--rate must be from 0 to 1000000");
   if (options.abort < 0 || options.abort > 1) return refuse("--abort must be from 0 to 1");
-  if (options.abort > 0 && !options.stream) return refuse("--abort needs streams");
+  if (options.abort > 0 && !options.stream && options.abort_at == Duration::zero()) {
+    return refuse("--abort without streams needs --abort-at");
+  }
+  if (options.abort_at >= options.timeout) return refuse("--abort-at must be below --timeout");
   if (options.abort_within == 0) return refuse("--abort-within must be at least 1");
   if (options.threads == 0 || options.threads > 64) return refuse("--threads must be 1 to 64");
   if (options.timeout <= Duration::zero()) return refuse("--timeout must be above 0");

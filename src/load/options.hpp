@@ -36,8 +36,9 @@ struct Options {
   Duration ramp{};        // closed loop: the connections start spread over this time
   Duration timeout = std::chrono::seconds(60);  // of one request, from its start
 
-  double abort = 0;            // share of streams to be reset
+  double abort = 0;            // share of requests to be reset
   uint32_t abort_within = 10;  // after a random one of so many first events
+  Duration abort_at{};         // above 0: so long after sending instead, whatever has come by then
 
   bool stamps = false;          // ask a scripted upstream to write its clock into events
   std::vector<int32_t> cpu_of;  // processes whose CPU time is measured

@@ -63,7 +63,7 @@ struct Worker::Answer {
   http::SseReader events;
   TimePoint last_content{};
   uint32_t contents = 0;
-  uint32_t abort_after = 0;  // 0: never
+  Abort abort;
   bool terminal = false;
   bool error = false;
   bool abort_now = false;
@@ -184,15 +184,16 @@ Task<bool> Worker::exchange(TimePoint due) {
   ++tally_.started;
   ++in_flight_;
   tally_.peak_in_flight = std::max<uint64_t>(tally_.peak_in_flight, in_flight_);
-  Attempt attempted = co_await attempt(scope, due, false);
+  const Abort abort = choose_abort();
+  Attempt attempted = co_await attempt(scope, due, false, abort);
   // A kept connection may be closed by the other side at any time: that is nobody's failure.
-  if (attempted == Attempt::kStale) attempted = co_await attempt(scope, due, true);
+  if (attempted == Attempt::kStale) attempted = co_await attempt(scope, due, true, abort);
   --in_flight_;
   running_.erase(&scope);
   co_return attempted != Attempt::kNoConnection;
 }
 
-Task<Worker::Attempt> Worker::attempt(Scope& scope, TimePoint due, bool fresh) {
+Task<Worker::Attempt> Worker::attempt(Scope& scope, TimePoint due, bool fresh, Abort abort) {
   auto acquired = co_await client_.acquire(request_.origin, fresh, scope);
   if (!acquired) {
     const ErrorCode code = acquired.error().code;
@@ -206,13 +207,18 @@ Task<Worker::Attempt> Worker::attempt(Scope& scope, TimePoint due, bool fresh) {
   if (!reused) ++tally_.connections;
 
   auto status = co_await connection->send(request_.head, request_.body, scope);
+  if (abort.at_time) scope.set_deadline(sluice::now() + options_.abort_at);
   if (status) status = co_await connection->read_head("POST", scope);
   if (!status) {
     switch (status.error().code) {
       case ErrorCode::kClientGone:
         break;
       case ErrorCode::kTimeout:
-        failed(Failure::kTimeout);
+        if (abort.at_time) {
+          reset(std::move(connection), due);
+        } else {
+          failed(Failure::kTimeout);
+        }
         break;
       case ErrorCode::kConnectionClosed:
         if (reused && !fresh) co_return Attempt::kStale;
@@ -235,7 +241,7 @@ Task<Worker::Attempt> Worker::attempt(Scope& scope, TimePoint due, bool fresh) {
     co_return Attempt::kDone;
   }
   connection->release_head();
-  co_await read_answer(std::move(connection), scope, due);
+  co_await read_answer(std::move(connection), scope, due, abort);
   co_return Attempt::kDone;
 }
 
@@ -248,10 +254,10 @@ Task<void> Worker::drain(std::unique_ptr<net::UpstreamConnection> connection, Sc
 }
 
 Task<void> Worker::read_answer(std::unique_ptr<net::UpstreamConnection> connection, Scope& scope,
-                               TimePoint due) {
+                               TimePoint due, Abort abort) {
   Answer answer;
   answer.due = due;
-  answer.abort_after = choose_abort();
+  answer.abort = abort;
   for (;;) {
     BodyPiece piece = co_await connection->next(scope);
     const TimePoint now = sluice::now();
@@ -260,12 +266,8 @@ Task<void> Worker::read_answer(std::unique_ptr<net::UpstreamConnection> connecti
       if (answer.abort_now) break;
       piece = connection->ready();
     }
-    if (answer.abort_now) {
-      if (tally_.resets.size() < kMaxResets) {
-        tally_.resets.push_back(sluice::now().time_since_epoch().count());
-      }
-      connection.reset();
-      if (due >= window_.begin) ++tally_.aborted;
+    if (answer.abort_now || (abort.at_time && piece.kind == BodyPiece::kTimeout)) {
+      reset(std::move(connection), due);
       co_return;
     }
     if (piece.kind == BodyPiece::kNone) continue;
@@ -275,9 +277,23 @@ Task<void> Worker::read_answer(std::unique_ptr<net::UpstreamConnection> connecti
   }
 }
 
-uint32_t Worker::choose_abort() {
-  if (options_.abort <= 0 || !std::bernoulli_distribution(options_.abort)(random_)) return 0;
-  return std::uniform_int_distribution<uint32_t>(1, options_.abort_within)(random_);
+Worker::Abort Worker::choose_abort() {
+  if (options_.abort <= 0 || !std::bernoulli_distribution(options_.abort)(random_)) return {};
+  if (options_.abort_at > Duration::zero()) return {.at_time = true};
+  return {.after_events =
+              std::uniform_int_distribution<uint32_t>(1, options_.abort_within)(random_)};
+}
+
+void Worker::reset(std::unique_ptr<net::UpstreamConnection> connection, TimePoint due) {
+  if (tally_.resets.size() < kMaxResets) {
+    tally_.resets.push_back(sluice::now().time_since_epoch().count());
+  }
+  connection.reset();
+  if (due >= window_.begin) {
+    ++tally_.aborted;
+  } else {
+    ++tally_.warmed_up;
+  }
 }
 
 void Worker::take(Answer& answer, std::string_view bytes, TimePoint now) {
@@ -317,7 +333,7 @@ void Worker::take_content(Answer& answer, std::string_view data, TimePoint now) 
     }
   }
   answer.last_content = now;
-  answer.abort_now = answer.contents == answer.abort_after;
+  answer.abort_now = answer.contents == answer.abort.after_events;
 }
 
 void Worker::finish(const Answer& answer, BodyPiece::Kind how) {

@@ -62,15 +62,21 @@ class Worker {
 
   // False when no connection could be had.
   net::Task<bool> exchange(TimePoint due);
+  // How a request is to be reset, if it is.
+  struct Abort {
+    uint32_t after_events = 0;
+    bool at_time = false;
+  };
+  Abort choose_abort();
   enum class Attempt : uint8_t { kDone, kStale, kNoConnection };
-  net::Task<Attempt> attempt(net::Scope& scope, TimePoint due, bool fresh);
+  net::Task<Attempt> attempt(net::Scope& scope, TimePoint due, bool fresh, Abort abort);
   net::Task<void> drain(std::unique_ptr<net::UpstreamConnection> connection, net::Scope& scope);
   net::Task<void> read_answer(std::unique_ptr<net::UpstreamConnection> connection,
-                              net::Scope& scope, TimePoint due);
+                              net::Scope& scope, TimePoint due, Abort abort);
   void take(Answer& answer, std::string_view bytes, TimePoint now);
   void take_content(Answer& answer, std::string_view data, TimePoint now);
   void finish(const Answer& answer, net::BodyPiece::Kind how);
-  uint32_t choose_abort();
+  void reset(std::unique_ptr<net::UpstreamConnection> connection, TimePoint due);
   bool measured(TimePoint at) const { return at >= window_.begin && at < window_.end; }
   void failed(Failure failure) { ++tally_.failed[static_cast<size_t>(failure)]; }
 

@@ -196,6 +196,20 @@ TEST(Load, ResetsTheShareOfStreamsThatWasAskedFor) {
   EXPECT_GE(tally.content_events, 12U);
 }
 
+TEST(Load, ResetsRequestsThatWaitForAHead) {
+  Upstream upstream([](net::HttpCall& call) -> net::Task<void> {
+    co_await net::Sleep(call.scope(), TimePoint::max());
+  });
+  Options options = options_for(upstream, 8);
+  options.stream = false;
+  options.abort = 1;
+  options.abort_at = milliseconds(5);
+  const Tally tally = load(options);
+  EXPECT_EQ(tally.aborted, 8U);
+  EXPECT_EQ(tally.resets.size(), 8U);
+  EXPECT_EQ(tally.all_failed(), 0U);
+}
+
 TEST(Load, ASilentTargetEndsInATimeout) {
   Upstream upstream([](net::HttpCall& call) -> net::Task<void> {
     begin_events(call);
