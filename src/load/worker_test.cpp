@@ -65,22 +65,27 @@ void begin_events(net::HttpCall& call) {
   call.begin_stream(200, headers);
 }
 
-// `events` content events and the end of the stream, with or without the terminal event.
-auto stream_of(int events, bool terminal = true) {
-  return [events, terminal](net::HttpCall& call) -> net::Task<void> {
+/// Answers with `events` content events and the end of the stream, with or without the terminal
+/// event.
+struct StreamOf {
+  int events;
+  bool terminal = true;
+
+  net::Task<void> operator()(net::HttpCall& call) const {
     begin_events(call);
     std::string text;
     for (int i = 0; i < events; ++i) text += kContent;
     if (terminal) text += "data: [DONE]\n\n";
     call.push(text, true);
     co_return;
-  };
-}
+  }
+};
 
-auto status_of(int status) {
-  return
-      [status](net::HttpCall& call) -> net::Task<void> { co_await call.respond(status, {}, "{}"); };
-}
+struct StatusOf {
+  int status;
+
+  net::Task<void> operator()(net::HttpCall& call) const { co_await call.respond(status, {}, "{}"); }
+};
 
 Tally load(Options options) {
   EXPECT_TRUE(complete(options));
@@ -115,7 +120,7 @@ uint64_t count(const Tally& tally, Failure failure) {
 }
 
 TEST(Load, CountsEveryAnswerAndEventOfACleanRun) {
-  Upstream upstream(stream_of(5));
+  Upstream upstream(StreamOf{5});
   const Tally tally = load(options_for(upstream, 50));
   EXPECT_EQ(upstream.requests(), 50U);
   EXPECT_EQ(tally.started, 50U);
@@ -129,7 +134,7 @@ TEST(Load, CountsEveryAnswerAndEventOfACleanRun) {
 }
 
 TEST(Load, AStreamWithoutItsTerminalEventIsAFailure) {
-  Upstream upstream(stream_of(5, false));
+  Upstream upstream(StreamOf{5, false});
   const Tally tally = load(options_for(upstream, 8));
   EXPECT_EQ(tally.ok, 0U);
   EXPECT_EQ(count(tally, Failure::kTruncated), 8U);
@@ -157,7 +162,7 @@ TEST(Load, AnErrorEventIsAFailureEvenBeforeAnOrderlyEnd) {
 }
 
 TEST(Load, TellsFailuresByStatus) {
-  Upstream upstream(status_of(429));
+  Upstream upstream(StatusOf{429});
   const Tally tally = load(options_for(upstream, 8));
   EXPECT_EQ(count(tally, Failure::kStatus), 8U);
   EXPECT_EQ(tally.statuses.at(429), 8U);
@@ -168,7 +173,7 @@ TEST(Load, TellsFailuresByStatus) {
 TEST(Load, NobodyListeningIsAFailureToConnect) {
   Options options;
   {
-    Upstream upstream(status_of(200));
+    Upstream upstream(StatusOf{200});
     options = options_for(upstream, 6);
   }
   const Tally tally = load(options);
@@ -222,7 +227,7 @@ TEST(Load, ASilentTargetEndsInATimeout) {
 }
 
 TEST(Load, WhatTheWarmUpSendsIsNotReported) {
-  Upstream upstream(stream_of(3));
+  Upstream upstream(StreamOf{3});
   Options options = options_for(upstream, 20);
   options.warmup = std::chrono::hours(1);
   const Tally tally = load(options);
@@ -237,7 +242,7 @@ TEST(Load, AnOpenLoopChargesTheTargetForTheQueueItCauses) {
   // millisecond: the last of 20 has waited for some 400 ms, which a closed loop would not show.
   Upstream upstream([](net::HttpCall& call) -> net::Task<void> {
     co_await net::Sleep(call.scope(), call.loop().now() + milliseconds(20));
-    co_await stream_of(1)(call);
+    co_await StreamOf{1}(call);
   });
   Options options = options_for(upstream, 20);
   options.concurrency = 1;
