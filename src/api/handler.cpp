@@ -79,7 +79,9 @@ net::Task<void> Handler::dispatch(net::HttpCall& call) {
   const std::string_view below = below_v1(path);
   for (const InferenceRoute& route : kInference) {
     if (below != route.path) continue;
-    if (method != "POST") co_return co_await answer_wrong_method(call, "POST");
+    if (method != "POST") {
+      co_return co_await answer_wrong_method(call, dialect::dialect_of(route.endpoint), "POST");
+    }
     relay::Exchange exchange(context_, call, route.endpoint, route.pattern);
     co_return co_await exchange.run();
   }

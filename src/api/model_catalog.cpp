@@ -149,10 +149,10 @@ net::Task<void> ModelCatalog::handle(net::HttpCall& call, std::string id) {
   Entries entries = co_await all();
   std::erase_if(entries, [&](const auto& entry) { return !(*key)->allows_model(entry.id); });
   if (id.empty()) {
-    co_return co_await answer_json(call, 200, dialect::render_model_list(entries));
+    co_return co_await answer_json(call, dialect, dialect::render_model_list(entries));
   }
   for (const dialect::ModelEntry& entry : entries) {
-    if (entry.id == id) co_return co_await answer_json(call, 200, dialect::render_model(entry));
+    if (entry.id == id) co_return co_await answer_json(call, dialect, dialect::render_model(entry));
   }
   co_await answer_error(call, dialect,
                         Error{.code = ErrorCode::kModelNotFound,

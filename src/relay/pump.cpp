@@ -114,10 +114,11 @@ bool Pump::take_event(const http::SseEvent& event) {
   context_.call.loop().output().append(event.raw);
   if (verdict.has_content) {
     const TimePoint now = last_arrival_;
-    if (first_content_) {
-      context_.series.between_tokens.record(now - last_content_);
-    } else {
+    if (!first_content_) {
       first_content_ = now;
+    } else if (verdict.text_bytes > 0) {
+      // A finish reason alone comes with the last token, not an interval after it.
+      context_.series.between_tokens.record(now - last_content_);
     }
     last_content_ = now;
     context_.live.event(event.raw.size());
