@@ -194,6 +194,13 @@ describe('models', () => {
     }
   });
 
+  test('come with a request id, errors too', async () => {
+    const { response } = await client.models.list().withResponse();
+    assert.ok(response.headers.get('request-id'));
+    const error = await refusal(client.models.retrieve('claude-nobody'));
+    assert.ok(error.requestID);
+  });
+
   test('are found by name, or not', async () => {
     assert.equal((await client.models.retrieve('claude-haiku-4-5')).id, 'claude-haiku-4-5');
     const error = await refusal(client.models.retrieve('claude-nobody'));

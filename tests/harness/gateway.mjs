@@ -71,8 +71,8 @@ class Gateway extends Sluice {
     const from = this.stdout.seen.length;
     writeConfig(this.file, config);
     this.kill('SIGHUP');
-    const line = await this.stdout.first(/"event":"(reloaded|reload refused[^"]*)"/, { from });
-    return JSON.parse(line).event === 'reloaded';
+    const line = await this.stdout.first(/\b(reloaded|reload refused)\b/, { from });
+    return !line.includes('refused');
   }
 
   /// The log line of the first request with these fields.
