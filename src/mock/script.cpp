@@ -82,6 +82,8 @@ void apply(Script& script, char letter, uint32_t value) {
     case 'l':
       script.context = value;
       break;
+    default:
+      break;  // the table above has no other letter
   }
 }
 

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/text.hpp"
+
 namespace sluice::net {
 
 namespace {
@@ -47,6 +49,13 @@ void Resolver::Lookup::run(const std::string& host, uint16_t port) {
     found.push_back(address);
   }
   if (list != nullptr) freeaddrinfo(list);
+  // This name means the machine itself whatever the system knows (RFC 6761, section 6.3):
+  // minimal containers have no /etc/hosts.
+  if (found.empty() && iequals(host, "localhost")) {
+    for (const char* loopback : {"127.0.0.1", "::1"}) {
+      found.push_back(*parse_address(loopback, port));
+    }
+  }
 }
 
 void Resolver::Lookup::finish(TimePoint now) {

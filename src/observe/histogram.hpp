@@ -84,7 +84,7 @@ class Histogram {
     if (ns > kLimit) return kBuckets - 1;
     const uint64_t unit = static_cast<uint64_t>(ns - 1) * 16 / 15625;  // 1/1024 ms
     if (unit < kSub) return unit;
-    const int shift = std::bit_width(unit) - 1 - kSubBits;
+    const int shift = static_cast<int>(std::bit_width(unit)) - 1 - kSubBits;
     return (static_cast<size_t>(shift) << kSubBits) + (unit >> shift);
   }
 
