@@ -48,7 +48,8 @@ class Text {
   }
 
   template <typename Value>
-  void single(std::string_view name, std::string_view type, std::string_view help, const Value& value) {
+  void single(std::string_view name, std::string_view type, std::string_view help,
+              const Value& value) {
     family(name, type, help);
     sample({}, value);
   }
