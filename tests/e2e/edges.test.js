@@ -95,13 +95,11 @@ describe('a client that leaves', { concurrency: 8 }, () => {
   }
 
   test('in half, by closing its own direction, is gone', async () => {
-    const model = 'half-closed';
-    const seen = asked(model);
+    const model = upstream.on('half-closed', () => {});
     const connection = await connect(gateway.port);
     connection.socket.end(bytesOf(model));
-    const { closed } = await seen;
-    await closed;
     assert.equal((await connection.whole()).length, 0);
+    await gateway.requestLine({ model, status: 499, error: 'client_gone' });
   });
 });
 
