@@ -45,24 +45,9 @@ std::vector<dialect::ModelEntry> parse_model_list(std::string_view body,
 
 net::Task<Result<std::string>> ModelCatalog::fetch(const relay::Upstream& upstream,
                                                    net::Scope& scope) {
-  const bool anthropic = upstream.dialect == dialect::Dialect::kAnthropic;
-  std::string path = dialect::upstream_path(dialect::Endpoint::kEmbeddings, upstream.base_path);
-  path.resize(path.size() - std::string_view("embeddings").size());
-  if (anthropic) path = dialect::upstream_path(dialect::Endpoint::kMessages, upstream.base_path);
-  if (anthropic) path.resize(path.size() - std::string_view("messages").size());
-  std::string head =
-      fmt::format("GET {}{}models{} HTTP/1.1\r\nhost: {}\r\n", upstream.target_prefix, path,
-                  anthropic ? "?limit=1000" : "", upstream.host_header);
   const auto choice = upstream.keys.pick(context_.loop.now());
-  if (choice) {
-    const std::string_view key = upstream.provider->api_keys[choice->index].expose();
-    head.append(anthropic ? "x-api-key: " : "authorization: Bearer ").append(key).append("\r\n");
-  }
-  if (anthropic) head.append("anthropic-version: 2023-06-01\r\n");
-  for (const auto& [name, value] : upstream.provider->headers) {
-    head.append(name).append(": ").append(value).append("\r\n");
-  }
-  head.append("accept-encoding: identity\r\n\r\n");
+  const std::string head = relay::model_list_head(
+      upstream, choice ? &upstream.provider->api_keys[choice->index] : nullptr);
   auto connection = co_await context_.client.acquire(upstream.origin, true, scope);
   if (!connection) co_return std::unexpected(std::move(connection.error()));
   auto status = co_await (*connection)->send(head, {}, scope);

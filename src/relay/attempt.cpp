@@ -15,6 +15,8 @@ using net::BodyPiece;
 
 constexpr size_t kMaxErrorBody = 256 * 1024;
 constexpr size_t kMaxWholeBody = 64 * 1024 * 1024;
+// At least so long may a client take to read a whole answer.
+constexpr auto kSendTime = std::chrono::seconds(120);
 
 /// Retry-After in seconds; the date form is not used by any provider and is ignored.
 std::optional<Duration> parse_retry_after(const http::Fields& fields) {
@@ -66,7 +68,9 @@ void note_failure(Attempted& done) {
       done.failure = route::Failure::kContentPolicy;
       break;
   }
-  if (done.status == 0) done.status = usual;
+  // What the gateway's own account is refused for, whatever number an upstream gives it.
+  const bool account = usual == 429 || usual == 401;
+  if (done.status == 0 || account) done.status = usual;
 }
 
 }  // namespace
@@ -106,11 +110,13 @@ net::Task<Status> Attempt::send_request() {
     if (!connection) co_return std::unexpected(std::move(connection.error()));
     connection_ = std::move(*connection);
     in_.live.state(observe::LiveState::kWaiting);
+    const Duration patience = timeouts.first_answer(in_.request.stream);
+    scope.set_deadline(std::min(total_until_, sluice::now() + patience));
     auto status = co_await connection_->send(head, body, scope);
-    sent_at_ = in_.call.loop().now();
+    // The clock itself: the loop's is from before the request was even read.
+    sent_at_ = sluice::now();
     if (status) {
-      scope.set_deadline(
-          std::min(total_until_, sent_at_ + timeouts.first_answer(in_.request.stream)));
+      scope.set_deadline(std::min(total_until_, sent_at_ + patience));
       status = co_await connection_->read_head("POST", scope);
     }
     if (status) co_return Status{};
@@ -151,8 +157,9 @@ net::Task<Attempted> Attempt::stream() {
   Attempted done;
   done.finish = pump.inspector().finish_reason();
   done.first_content = pump.first_content();
-  if (pump.first_byte()) done.upstream_wait = *pump.first_byte() - sent_at_;
+  if (pump.first_arrival()) done.upstream_wait = *pump.first_arrival() - sent_at_;
   done.error = std::move(end.error);
+  done.out_of_time = end.out_of_time;
   done.failure = end.failure;
   switch (end.kind) {
     case PumpEnd::kComplete:
@@ -189,8 +196,10 @@ net::Task<Attempted> Attempt::whole() {
     headers.emplace_back("content-encoding", std::string(encoding));
   }
   const int status = head.status;
-  const Duration wait = in_.call.loop().now() - sent_at_;
-  auto body = co_await read_body(kMaxWholeBody);
+  const bool ends_with_connection = head.framing == http::Framing::kUntilClose;
+  // Some send their head at once, and the body when all of it is generated.
+  const Duration patience = in_.upstream.provider->timeouts.first_answer(in_.request.stream);
+  auto body = co_await read_body(kMaxWholeBody, sent_at_ + patience);
   if (!body) co_return failed(body.error());
   std::string plain;
   if (coding != http::Coding::kIdentity && coding != http::Coding::kUnknown) {
@@ -201,18 +210,31 @@ net::Task<Attempted> Attempt::whole() {
     }
     if (!passes) body = std::move(plain);
   }
-  const auto facts =
+  auto facts =
       dialect::inspect_response(in_.request.endpoint, passes && !plain.empty() ? plain : *body);
-  in_.meter.report(facts.usage);
-  give_back_connection();
   Attempted done;
+  done.upstream_wait = in_.call.loop().now() - sent_at_;
+  give_back_connection();
+  if (ends_with_connection && body->starts_with('{') && !facts.valid) {
+    // Such a body may be cut anywhere, and only its text tells.
+    co_return failed(route::Failure::kCut, ErrorCode::kUpstreamError,
+                     "the upstream's answer broke off");
+  }
+  if (facts.is_error) {
+    done.kind = Attempted::kFailed;
+    done.upstream = std::move(facts.failure);
+    done.body = plain.empty() ? std::move(*body) : std::move(plain);
+    note_failure(done);
+    co_return done;
+  }
+  in_.meter.report(facts.usage);
   done.finish = facts.finish_reason;
-  done.upstream_wait = wait;
   // Settlement belongs here: durable before the client has the last byte.
   in_.live.tokens_out(static_cast<uint64_t>(in_.meter.output()));
-  in_.call.scope().set_deadline(total_until_);
+  std::string().swap(in_.request.body);
+  in_.call.scope().set_deadline(std::max(total_until_, in_.call.loop().now() + kSendTime));
   const auto sent = co_await in_.call.respond(status, headers, *body);
-  done.first_content = in_.call.loop().now();
+  done.first_content = sluice::now();
   if (!sent) done.kind = Attempted::kCancelled;
   co_return done;
 }
@@ -226,7 +248,7 @@ net::Task<Attempted> Attempt::refused() {
   done.retry_after = parse_retry_after(head.fields);
   pass_response_headers(head.fields, done.passed_headers);
   const http::Coding coding = http::parse_coding(head.fields.get("content-encoding"));
-  auto body = co_await read_body(kMaxErrorBody);
+  auto body = co_await read_body(kMaxErrorBody, sent_at_);
   if (in_.call.scope().cancelled()) {
     done.kind = Attempted::kCancelled;
     co_return done;
@@ -253,12 +275,13 @@ net::Task<Attempted> Attempt::refused() {
   co_return done;
 }
 
-net::Task<Result<std::string>> Attempt::read_body(size_t limit) {
+net::Task<Result<std::string>> Attempt::read_body(size_t limit, TimePoint first_until) {
   net::Scope& scope = in_.call.scope();
   const Duration pause = in_.upstream.provider->timeouts.between_tokens;
   std::string body;
   for (;;) {
-    scope.set_deadline(std::min(total_until_, in_.call.loop().now() + pause));
+    const TimePoint until = in_.call.loop().now() + pause;
+    scope.set_deadline(std::min(total_until_, body.empty() ? std::max(first_until, until) : until));
     BodyPiece piece = co_await connection_->next(scope);
     for (; piece.kind == BodyPiece::kData; piece = connection_->ready()) {
       if (body.size() + piece.data.size() > limit) {
@@ -291,6 +314,7 @@ Attempted Attempt::failed(route::Failure failure, ErrorCode code, std::string me
   done.kind = in_.call.scope().cancelled() ? Attempted::kCancelled : Attempted::kFailed;
   done.failure = failure;
   done.error = {.code = code, .message = std::move(message), .param = {}};
+  done.out_of_time = in_.call.loop().now() >= total_until_;
   return done;
 }
 

@@ -29,7 +29,9 @@ struct Attempted {
   Kind kind = kAnswered;
   route::Failure failure = route::Failure::kReset;
   Error error;
-  /// Of an error answer.
+  /// The provider's total time was up, and not only a phase's.
+  bool out_of_time = false;
+  /// Of an error answer, or what an error inside a success would have come with.
   int status = 0;
   std::string body;
   std::optional<dialect::UpstreamFailure> upstream;
@@ -37,8 +39,8 @@ struct Attempted {
   net::HeaderList passed_headers;
 
   dialect::FinishReason finish = dialect::FinishReason::kNone;
-  std::optional<TimePoint> first_content;
-  /// Time spent waiting for the upstream: until its first byte.
+  std::optional<TimePoint> first_content;  // handed to the client's socket
+  /// Time spent waiting for the upstream: until its first content, or all of a whole answer.
   std::optional<Duration> upstream_wait;
 };
 
@@ -46,7 +48,7 @@ struct Attempted {
 struct AttemptInput {
   LoopContext& context;
   net::HttpCall& call;
-  const dialect::InferenceRequest& request;
+  dialect::InferenceRequest& request;  // its body is given back once nothing is tried again
   const Upstream& upstream;
   std::string_view upstream_model;
   const Secret* credential;
@@ -68,8 +70,9 @@ class Attempt {
   net::Task<Attempted> stream();
   net::Task<Attempted> whole();
   net::Task<Attempted> refused();
-  /// Reads the rest of the body, at most `limit` bytes of it.
-  net::Task<Result<std::string>> read_body(size_t limit);
+  /// Reads the rest of the body, at most `limit` bytes of it. `first_until` is how long its first
+  /// byte may take.
+  net::Task<Result<std::string>> read_body(size_t limit, TimePoint first_until);
   void give_back_connection();
   Attempted failed(route::Failure failure, ErrorCode code, std::string message) const;
   Attempted failed(const Error& error) const;

@@ -15,7 +15,6 @@ struct LoopContext {
   observe::LoopMetrics& metrics;
   observe::LiveShard& live;
   SnapshotPtr snapshot;  // of requests that begin now
-  bool draining = false;
 };
 
 }  // namespace sluice::relay

@@ -1,6 +1,6 @@
 #include "relay/exchange.hpp"
 
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "base/ids.hpp"
 #include "dialect/models.hpp"
@@ -46,7 +46,11 @@ net::Task<void> Exchange::run() {
   if (status) status = co_await understand();
   if (status) status = plan();
   if (!status) {
-    co_await answer_error(status.error());
+    if (call_.scope().cancelled()) {
+      co_await answer_cancelled();
+    } else {
+      co_await answer_error(status.error());
+    }
   } else {
     snapshot_->retries.on_request(call_.loop().now());
     co_await attempt_all();
@@ -96,19 +100,20 @@ net::Task<void> Exchange::attempt_all() {
     live_.attempt(target.provider->name, target.model);
     net::HeaderList headers;
     add_own_headers(headers);
-    Attempt attempt({.context = context_,
-                     .call = call_,
-                     .request = request_,
-                     .upstream = upstream,
-                     .upstream_model = target.model,
-                     .credential = credential,
-                     .request_id = request_id_,
-                     .trace = trace_,
-                     .own_headers = std::move(headers),
-                     .meter = meter_,
-                     .live = live_,
-                     .series = *series()});
-    Attempted result = co_await attempt.run();
+    // Gone with this statement: no connection stays open while the next step is awaited.
+    Attempted result = co_await Attempt({.context = context_,
+                                         .call = call_,
+                                         .request = request_,
+                                         .upstream = upstream,
+                                         .upstream_model = target.model,
+                                         .credential = credential,
+                                         .request_id = request_id_,
+                                         .trace = trace_,
+                                         .own_headers = std::move(headers),
+                                         .meter = meter_,
+                                         .live = live_,
+                                         .series = *series()})
+                           .run();
     finish_ = result.finish;
     if (result.first_content) first_token_ = *result.first_content - call_.started();
     switch (result.kind) {
@@ -122,6 +127,9 @@ net::Task<void> Exchange::attempt_all() {
         note_cancel(result);
         co_return;
       case Attempted::kCancelled:
+        context_.metrics.cancelled(call_.scope().reason() == net::CancelReason::kDraining
+                                       ? observe::CancelReason::kDraining
+                                       : observe::CancelReason::kClientGone);
         co_return co_await answer_cancelled();
       case Attempted::kFailed:
         break;
@@ -134,8 +142,12 @@ net::Task<void> Exchange::attempt_all() {
 void Exchange::note_key(const Upstream& upstream, size_t index, const Attempted& result) {
   used_keys_.push_back(index);
   const TimePoint now = call_.loop().now();
-  if (result.status == 429) upstream.keys.rate_limited(index, now, result.retry_after);
-  if (result.status == 401 || result.status == 403) {
+  if (!result.upstream) return;
+  const dialect::FailureKind kind = result.upstream->kind;
+  if (kind == dialect::FailureKind::kRateLimited || kind == dialect::FailureKind::kQuotaExhausted) {
+    upstream.keys.rate_limited(index, now, result.retry_after);
+  }
+  if (kind == dialect::FailureKind::kAuth) {
     upstream.keys.refused(index, now);
     log::warn("an upstream refused the gateway's credential",
               {{"provider", upstream.provider->name},
@@ -193,7 +205,10 @@ net::Task<void> Exchange::answer_failure(const Attempted& failed) {
   net::HeaderList headers;
   for (const auto& [name, value] : failed.passed_headers) {
     // The body may be another one than the upstream's.
-    if (name != "content-type" && name != "retry-after") headers.emplace_back(name, value);
+    if (name == "content-type") continue;
+    // A date is passed on as it is, a number rounded to what the header can say.
+    if (name == "retry-after" && failed.retry_after) continue;
+    headers.emplace_back(name, value);
   }
   const auto answer = dialect::map_upstream_error(dialect_, failed.status, failed.body,
                                                   *failed.upstream, request_id_);
@@ -202,7 +217,6 @@ net::Task<void> Exchange::answer_failure(const Attempted& failed) {
 
 net::Task<void> Exchange::answer_error(const Error& error, std::optional<Duration> retry_after) {
   error_ = error.code;
-  if (error.code == ErrorCode::kClientGone) co_return;
   co_await respond(dialect::render_error(dialect_, error, request_id_), {}, retry_after);
 }
 
@@ -210,10 +224,8 @@ net::Task<void> Exchange::answer_cancelled() {
   net::Scope& scope = call_.scope();
   if (scope.reason() == net::CancelReason::kClientGone || !scope.cancelled()) {
     error_ = ErrorCode::kClientGone;
-    context_.metrics.cancelled(observe::CancelReason::kClientGone);
     co_return;
   }
-  context_.metrics.cancelled(observe::CancelReason::kDraining);
   if (call_.begun()) {
     // The client was too slow for the end of its answer; it sees the connection reset.
     error_ = ErrorCode::kServerDraining;
@@ -231,7 +243,9 @@ net::Task<void> Exchange::respond(const dialect::ErrorAnswer& answer, net::Heade
   if (retry_after) {
     const auto whole = std::chrono::ceil<std::chrono::seconds>(*retry_after).count();
     headers.emplace_back("retry-after", std::to_string(whole));
-  } else if (answer.wants_retry_after) {
+  } else if (answer.wants_retry_after && std::ranges::none_of(headers, [](const auto& each) {
+               return each.first == "retry-after";
+             })) {
     headers.emplace_back("retry-after", "1");
   }
   if (answer.should_retry) {
@@ -310,6 +324,8 @@ void Exchange::tell() {
 void Exchange::note_cancel(const Attempted& result) {
   if (result.error.code == ErrorCode::kServerDraining) {
     context_.metrics.cancelled(observe::CancelReason::kDraining);
+  } else if (result.out_of_time) {
+    context_.metrics.cancelled(observe::CancelReason::kTotal);
   } else if (result.failure == route::Failure::kSilent) {
     context_.metrics.cancelled(observe::CancelReason::kFirstToken);
   } else if (result.failure == route::Failure::kStalled) {

@@ -1,7 +1,5 @@
 #include "relay/headers.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 
 #include "base/text.hpp"
@@ -21,6 +19,13 @@ constexpr std::array kWithheld = {
     "expect"sv,  "x-request-id"sv,   "traceparent"sv,   "proxy-authorization"sv,
 };
 
+bool configured(std::string_view name, const Upstream& upstream) {
+  for (const auto& [own, value] : upstream.provider->headers) {
+    if (iequals(name, own)) return true;
+  }
+  return false;
+}
+
 bool withheld(std::string_view name, const UpstreamRequest& request) {
   for (const std::string_view each : kWithheld) {
     if (iequals(name, each)) return true;
@@ -28,11 +33,48 @@ bool withheld(std::string_view name, const UpstreamRequest& request) {
   if (istarts_with(name, "x-sluice-")) return true;
   // A tracestate belongs to its traceparent.
   if (!request.trace_continued && iequals(name, "tracestate")) return true;
-  for (const auto& [own, value] : request.upstream.provider->headers) {
-    if (iequals(name, own)) return true;
-  }
-  return http::is_hop_by_hop(name, request.client.fields);
+  return configured(name, request.upstream) || http::is_hop_by_hop(name, request.client.fields);
 }
+
+/// Writes a head towards an upstream. Where the provider's configuration has a field, it stands
+/// there once, with the configured value.
+class HeadWriter {
+ public:
+  HeadWriter(const Upstream& upstream, std::string_view method, std::string_view path)
+      : upstream_(upstream) {
+    head_.reserve(1024);
+    head_.append(method).append(" ").append(upstream.target_prefix).append(path);
+    head_.append(" HTTP/1.1\r\n");
+  }
+  void add(std::string_view name, std::string_view value, std::string_view more = {}) {
+    if (!configured(name, upstream_)) put(name, value, more);
+  }
+  void add_configured() {
+    for (const auto& [name, value] : upstream_.provider->headers) put(name, value, {});
+  }
+  void add_credential(const Secret* credential) {
+    if (credential == nullptr) return;
+    if (upstream_.dialect == dialect::Dialect::kAnthropic) {
+      add("x-api-key", credential->expose());
+    } else {
+      add("authorization", "Bearer ", credential->expose());
+    }
+  }
+  std::string take() {
+    head_.append("\r\n");
+    return std::move(head_);
+  }
+
+ private:
+  void put(std::string_view name, std::string_view value, std::string_view more) {
+    head_.append(name).append(": ").append(value).append(more).append("\r\n");
+  }
+
+  const Upstream& upstream_;
+  std::string head_;
+};
+
+constexpr std::string_view kAnthropicVersion = "2023-06-01";
 
 }  // namespace
 
@@ -74,48 +116,53 @@ std::string upstream_query(std::string_view query) {
 std::string upstream_head(const UpstreamRequest& request) {
   const Upstream& upstream = request.upstream;
   const http::Fields& fields = request.client.fields;
-  std::string head;
-  head.reserve(1024);
-  head.append("POST ")
-      .append(upstream.target_prefix)
-      .append(dialect::upstream_path(request.endpoint, upstream.base_path))
-      .append(upstream_query(request.client.query()))
-      .append(" HTTP/1.1\r\n");
-  const auto add = [&](std::string_view name, std::string_view value) {
-    head.append(name).append(": ").append(value).append("\r\n");
-  };
-  add("host", upstream.host_header);
+  HeadWriter head(upstream, "POST",
+                  dialect::upstream_path(request.endpoint, upstream.base_path) +
+                      upstream_query(request.client.query()));
+  head.add("host", upstream.host_header);
   for (const auto& [name, value] : fields) {
-    if (!withheld(name, request)) add(name, value);
+    if (!withheld(name, request)) head.add(name, value);
   }
-  for (const auto& [name, value] : upstream.provider->headers) add(name, value);
-  if (!fields.has("content-type")) add("content-type", "application/json");
+  head.add_configured();
+  if (!fields.has("content-type")) head.add("content-type", "application/json");
   // Events are read as they pass, so streams come plain. A whole answer may come compressed
   // where the client takes it so; a coding that is unknown here is not offered.
   const bool gzip =
       !request.stream && http::accepts(fields.get("accept-encoding"), http::Coding::kGzip);
-  add("accept-encoding", gzip ? "gzip" : "identity");
-  const bool anthropic = upstream.dialect == dialect::Dialect::kAnthropic;
-  if (anthropic && !fields.has("anthropic-version")) add("anthropic-version", "2023-06-01");
-  if (request.credential != nullptr) {
-    if (anthropic) {
-      add("x-api-key", request.credential->expose());
-    } else {
-      head.append("authorization: Bearer ").append(request.credential->expose()).append("\r\n");
-    }
+  head.add("accept-encoding", gzip ? "gzip" : "identity");
+  if (upstream.dialect == dialect::Dialect::kAnthropic && !fields.has("anthropic-version")) {
+    head.add("anthropic-version", kAnthropicVersion);
   }
-  add("x-request-id", request.request_id);
-  add("traceparent", request.traceparent);
-  fmt::format_to(std::back_inserter(head), "content-length: {}\r\n\r\n", request.body_size);
-  return head;
+  head.add_credential(request.credential);
+  head.add("x-request-id", request.request_id);
+  head.add("traceparent", request.traceparent);
+  head.add("content-length", std::to_string(request.body_size));
+  return head.take();
+}
+
+std::string model_list_head(const Upstream& upstream, const Secret* credential) {
+  const bool anthropic = upstream.dialect == dialect::Dialect::kAnthropic;
+  // The list lies beside the endpoints of its dialect.
+  std::string path = dialect::upstream_path(
+      anthropic ? dialect::Endpoint::kMessages : dialect::Endpoint::kEmbeddings,
+      upstream.base_path);
+  path.erase(path.rfind('/'));
+  path.append(anthropic ? "/models?limit=1000" : "/models");
+  HeadWriter head(upstream, "GET", path);
+  head.add("host", upstream.host_header);
+  head.add_configured();
+  head.add("accept-encoding", "identity");
+  if (anthropic) head.add("anthropic-version", kAnthropicVersion);
+  head.add_credential(credential);
+  return head.take();
 }
 
 void pass_response_headers(const http::Fields& upstream, net::HeaderList& headers) {
   for (const auto& [name, value] : upstream) {
     if (iequals(name, "content-type") || iequals(name, "retry-after") ||
         istarts_with(name, "anthropic-") || istarts_with(name, "openai-") ||
-        istarts_with(name, "x-ratelimit-")) {
-      headers.emplace_back(name, value);
+        istarts_with(name, "x-ratelimit-") || istarts_with(name, "ratelimit")) {
+      headers.emplace_back(to_lower(name), value);
     }
   }
 }

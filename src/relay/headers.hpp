@@ -36,11 +36,15 @@ struct UpstreamRequest {
 };
 
 /// The request head to send, blank line included. All that the client sent goes along but for
-/// hop-by-hop fields, host, cookies, credentials and what the gateway says itself.
+/// hop-by-hop fields, host, cookies, credentials and what the gateway says itself. The fields of
+/// the provider's configuration win over both.
 std::string upstream_head(const UpstreamRequest& request);
 
+/// The same to ask an upstream for its models. `credential` null: call without.
+std::string model_list_head(const Upstream& upstream, const Secret* credential);
+
 /// Appends the upstream's fields that a client gets: content type, anthropic-*, openai-*,
-/// rate limits and retry-after.
+/// rate limits and retry-after. Their names come in lower case.
 void pass_response_headers(const http::Fields& upstream, net::HeaderList& headers);
 
 /// The query of the client's request line as it goes upstream: without credentials.

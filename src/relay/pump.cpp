@@ -15,6 +15,8 @@ constexpr auto kClientStall = std::chrono::seconds(120);
 // For the last chunk behind a terminal event, so that the connection can be used again.
 constexpr auto kUpstreamTail = std::chrono::milliseconds(50);
 constexpr uint64_t kMaxDecoded = uint64_t{1} << 30;
+// A buffer that one huge event has blown up is given back.
+constexpr size_t kKeptBuffer = 512 * 1024;
 
 PumpEnd cancelled() { return {.kind = PumpEnd::kCancelled, .error = {}}; }
 
@@ -36,11 +38,16 @@ net::Task<PumpEnd> Pump::run() {
     bool more = true;
     if (piece.kind == BodyPiece::kData) {
       last_arrival_ = scope.loop().now();
-      if (!first_byte_) first_byte_ = last_arrival_;
+      any_byte_ = true;
       do {
         more = take(piece.data);
         piece = context_.upstream.ready();
       } while (more && piece.kind == BodyPiece::kData);
+      if (begun_ && !head_released_) {
+        // Not before: the first pieces may lie behind the head, in its memory.
+        head_released_ = true;
+        context_.upstream.release_head();
+      }
     }
     if (inspector_.terminated()) {
       // Settlement belongs here: durable before the client sees the terminal event.
@@ -68,6 +75,18 @@ net::Task<PumpEnd> Pump::run() {
         co_return co_await at_timeout();
     }
   }
+}
+
+bool Pump::push(bool last) {
+  std::string& out = context_.call.loop().output();
+  const bool all = context_.call.push(out, last);
+  if (first_arrival_ && !first_content_) {
+    first_content_ = sluice::now();
+    context_.live.first_token(*first_content_ - context_.call.started());
+  }
+  if (out.capacity() > kKeptBuffer) std::string().swap(out);
+  if (decoded_.capacity() > kKeptBuffer) std::string().swap(decoded_);
+  return all;
 }
 
 void Pump::set_deadline() {
@@ -114,8 +133,8 @@ bool Pump::take_event(const http::SseEvent& event) {
   context_.call.loop().output().append(event.raw);
   if (verdict.has_content) {
     const TimePoint now = last_arrival_;
-    if (!first_content_) {
-      first_content_ = now;
+    if (!first_arrival_) {
+      first_arrival_ = now;
     } else if (verdict.text_bytes > 0) {
       // A finish reason alone comes with the last token, not an interval after it.
       context_.series.between_tokens.record(now - last_content_);
@@ -134,7 +153,7 @@ void Pump::begin() {
   // From here on nothing is tried again, so nothing is kept for it.
   net::HeaderList().swap(context_.headers);
   std::string().swap(held_);
-  context_.upstream.release_head();
+  std::string().swap(context_.request.body);
   context_.call.release_head();
   context_.live.state(observe::LiveState::kStreaming);
 }
@@ -166,7 +185,7 @@ net::Task<PumpEnd> Pump::at_upstream_error() {
 
 net::Task<PumpEnd> Pump::at_timeout() {
   if (!begun_) {
-    co_return co_await fail_with(first_byte_ ? route::Failure::kStalled : route::Failure::kSilent,
+    co_return co_await fail_with(any_byte_ ? route::Failure::kStalled : route::Failure::kSilent,
                                  ErrorCode::kUpstreamTimeout,
                                  "the upstream sent no content in time");
   }
@@ -196,6 +215,10 @@ net::Task<PumpEnd> Pump::at_end() {
     const size_t before = out.size();
     take_event(*event);
     if (out.size() > before) out.append("\n\n");
+    if (upstream_error_) {
+      if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
+      co_return co_await at_upstream_error();
+    }
   }
   if (!inspector_.finished() && !inspector_.terminated()) {
     co_return co_await fail_with(route::Failure::kCut, ErrorCode::kUpstreamStreamInterrupted,
@@ -210,7 +233,8 @@ net::Task<PumpEnd> Pump::at_end() {
 net::Task<PumpEnd> Pump::fail_with(route::Failure failure, ErrorCode code, std::string message) {
   PumpEnd end{.kind = begun_ ? PumpEnd::kAfterContent : PumpEnd::kBeforeContent,
               .failure = failure,
-              .error = {.code = code, .message = std::move(message), .param = {}}};
+              .error = {.code = code, .message = std::move(message), .param = {}},
+              .out_of_time = context_.call.loop().now() >= context_.total_until};
   if (!begun_) co_return end;
   net::HttpCall& call = context_.call;
   call.forbid_reuse();

@@ -29,13 +29,14 @@ struct PumpEnd {
   Kind kind = kComplete;
   route::Failure failure = route::Failure::kCut;  // for kBeforeContent
   Error error;                                    // for both failures
+  bool out_of_time = false;                       // all that the answer may take was used up
 };
 
 /// What the pump works on; all of it outlives the pump.
 struct PumpContext {
   net::HttpCall& call;
   net::UpstreamConnection& upstream;
-  const dialect::InferenceRequest& request;
+  dialect::InferenceRequest& request;  // its body is given back with the first content
   const config::Timeouts& timeouts;
   TimePoint sent_at;         // when the request had gone to the upstream
   TimePoint total_until;     // the attempt's last moment
@@ -57,10 +58,9 @@ class Pump {
   net::Task<PumpEnd> run();
 
   const dialect::StreamInspector& inspector() const { return inspector_; }
-  /// When the first content had been handed to the client's socket.
+  /// When the first content had come, and when it had been handed to the client's socket.
+  std::optional<TimePoint> first_arrival() const { return first_arrival_; }
   std::optional<TimePoint> first_content() const { return first_content_; }
-  /// When the first byte of the body had come.
-  std::optional<TimePoint> first_byte() const { return first_byte_; }
 
  private:
   void set_deadline();
@@ -70,7 +70,7 @@ class Pump {
   bool decode(std::string_view bytes);
   void begin();
   /// Pushes what was gathered. False: drain() must be awaited (no coroutine where none waits).
-  bool push(bool last) { return context_.call.push(context_.call.loop().output(), last); }
+  bool push(bool last);
   /// False when the client is gone, or does not read.
   net::Task<bool> drain();
   net::Task<PumpEnd> at_end();
@@ -86,11 +86,13 @@ class Pump {
   std::optional<http::Inflater> inflater_;
   std::string decoded_;  // of a compressed stream
   std::string held_;     // preamble
-  std::optional<TimePoint> first_byte_;
+  std::optional<TimePoint> first_arrival_;
   std::optional<TimePoint> first_content_;
   TimePoint last_content_;
   TimePoint last_arrival_;
+  bool any_byte_ = false;  // of the body
   bool begun_ = false;
+  bool head_released_ = false;
   bool upstream_error_ = false;
 };
 

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "dialect/models.hpp"
+#include "http/head.hpp"
 #include "http/url.hpp"
 
 namespace sluice::relay {
@@ -25,6 +27,12 @@ Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& pr
 
   const auto url = http::parse_url(provider.base_url);
   if (!url) return wrong("base_url", url.error().message);
+  for (const auto& [name, value] : provider.headers) {
+    if (http::is_hop_by_hop(name, {}) || iequals(name, "content-length") ||
+        iequals(name, "expect")) {
+      return wrong("headers", fmt::format("\"{}\" is the gateway's own to say", name));
+    }
+  }
   upstream->base_path = url->path;
   upstream->host_header = url->host_header();
 
