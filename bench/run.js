@@ -1,7 +1,7 @@
 // Sluice beside nginx on the same machine, in turns: bench/run.sh --help.
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { availableParallelism, release } from 'node:os';
+import { availableParallelism, release, setPriority } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -18,6 +18,8 @@ const usage = `Measures Sluice beside nginx on one machine, in turns, one worker
   --passes N         of every workload, at least 5 for figures to keep (default 5)
   --only LIST        of streams, calls, first-token, aborts, start (default: all)
   --streams N        live streams (default 1000)
+  --nice N           priority of everything that is measured, alike, for a machine that others use
+                     too: -15, say (below 0 needs root)
   --quick            two short passes: shows that everything works, and no more
   --bin FILE         the binary to measure (default bin/sluice)
   --nginx FILE       (default /usr/sbin/nginx)
@@ -30,6 +32,7 @@ const { values: args } = parseArgs({
     passes: { type: 'string', default: '5' },
     only: { type: 'string' },
     streams: { type: 'string', default: '1000' },
+    nice: { type: 'string' },
     quick: { type: 'boolean', default: false },
     bin: { type: 'string', default: join(root, 'bin/sluice') },
     nginx: { type: 'string', default: '/usr/sbin/nginx' },
@@ -61,6 +64,9 @@ const options = {
   abortRate: 200,
   aborts: args.quick ? 100 : 1000,
 };
+
+// Inherited by all that is started.
+if (args.nice) setPriority(Number(args.nice));
 
 const lab = new Lab(resolve(args.bin), args.nginx);
 
