@@ -45,7 +45,6 @@ std::string_view allowed_origin(const config::Cors& cors, std::string_view origi
 }  // namespace
 
 net::Task<void> Handler::handle(net::HttpCall& call) {
-  const observe::GaugeHold connection(context_.metrics.connections);
   const config::Cors& cors = context_.snapshot->config->server.cors;
   const std::string_view origin = call.head().fields.get("origin");
   if (cors.enabled && !origin.empty()) {

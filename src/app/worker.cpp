@@ -18,7 +18,9 @@ Worker::Worker(int index, api::Service& service, relay::SnapshotPtr snapshot,
       handler_(service, context_),
       metrics_handler_(service, context_),
       server_(loop_, handler_),
-      scope_(loop_) {}
+      scope_(loop_) {
+  server_.count_in(metrics.connections);
+}
 
 Worker::~Worker() { stop_and_join(); }
 
@@ -55,6 +57,12 @@ void Worker::drain(std::move_only_function<void()> when_drained) {
 
 net::Task<void> Worker::await_drained(std::move_only_function<void()> when_drained) {
   co_await server_.drained(scope_);
+  if (metrics_server_) {
+    // Until here the drain could be watched.
+    metrics_server_->stop_accepting();
+    metrics_server_->cancel_all(net::CancelReason::kDraining);
+    co_await metrics_server_->drained(scope_);
+  }
   when_drained();
 }
 

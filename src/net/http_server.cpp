@@ -16,6 +16,7 @@ class HttpConnection {
       : server_(server), peer_(std::move(peer)), scope_(server.loop_), next_(server.first_) {
     if (next_ != nullptr) next_->previous_ = this;
     server_.first_ = this;
+    if (server_.gauge_ != nullptr) counted_ = observe::GaugeHold(*server_.gauge_);
   }
   ~HttpConnection() {
     if (next_ != nullptr) next_->previous_ = previous_;
@@ -48,6 +49,7 @@ class HttpConnection {
   Scope scope_;
   std::unique_ptr<ByteStream> stream_;
   std::string received_;
+  observe::GaugeHold counted_;
   bool idle_ = false;
   bool served_ = false;
   HttpConnection* previous_ = nullptr;

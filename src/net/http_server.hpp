@@ -10,6 +10,7 @@
 #include "net/http_call.hpp"
 #include "net/task_group.hpp"
 #include "net/tls.hpp"
+#include "observe/histogram.hpp"
 
 namespace sluice::net {
 
@@ -23,6 +24,8 @@ class HttpServer {
 
   /// Takes over a listening socket and accepts from it.
   void start(int listening_fd);
+  /// Counts open connections there from now on. `gauge` outlives the server; set it before start().
+  void count_in(observe::Gauge& gauge) { gauge_ = &gauge; }
   /// For connections accepted from now on; null is plain text.
   void use_tls(TlsContextPtr context) { tls_ = std::move(context); }
 
@@ -46,6 +49,7 @@ class HttpServer {
   HttpHandler& handler_;
   HttpServerLimits limits_;
   TlsContextPtr tls_;
+  observe::Gauge* gauge_ = nullptr;
   std::unique_ptr<Acceptor> acceptor_;
   HttpConnection* first_ = nullptr;  // intrusive list of live connections
   TaskGroup tasks_;

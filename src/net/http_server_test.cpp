@@ -263,6 +263,23 @@ TEST(HttpServer, ClosesAnIdleConnectionSilently) {
   server.run(body());
 }
 
+TEST(HttpServer, CountsConnectionsThatAreOpenIdleOnesToo) {
+  TestServer server;
+  observe::Gauge open;
+  server.http.count_in(open);
+  const auto body = [&]() -> Task<void> {
+    Peer client(server.loop());
+    co_await client.connect(server.port());
+    co_await client.send("GET /text HTTP/1.1\r\nhost: x\r\n\r\n");
+    co_await client.read_through("\r\n\r\ntext");
+    EXPECT_EQ(open.value(), 1);
+    server.http.stop_accepting();
+    co_await client.read_to_end();
+    EXPECT_EQ(open.value(), 0);
+  };
+  server.run(body());
+}
+
 TEST(HttpServer, ClosesIdleConnectionsAtOnceWhenItDrains) {
   HttpServerLimits limits;
   limits.drain_grace = std::chrono::hours(1);
