@@ -120,6 +120,14 @@ describe('an event stream', () => {
     assert.ok(got.complete);
   });
 
+  test('is identical when it has a length, and when the end of the connection ends it', async () => {
+    const head = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n';
+    const sized = `${head}content-length: ${Buffer.byteLength(whole)}\r\n\r\n${whole}`;
+    assert.equal((await answered(sized, { stream: true })).text, whole);
+    const closed = `${head}connection: close\r\n\r\n${whole}`;
+    assert.equal((await answered(closed, { stream: true, end: true })).text, whole);
+  });
+
   test('is identical though every byte comes alone', async () => {
     const bytes = [...Buffer.from(whole)].map((byte) =>
       Buffer.concat([Buffer.from('1\r\n'), Buffer.from([byte]), Buffer.from('\r\n')]),

@@ -86,6 +86,11 @@ class Lines {
   }
 }
 
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /// A running `sluice`. What still runs when the test, or the file, that started it ends is ended
 /// then, and has to end well.
 export class Sluice {
@@ -95,6 +100,9 @@ export class Sluice {
       cwd: cwd ?? os.tmpdir(),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    // A test that fails leaves it running; that must not keep the whole file from ending.
+    for (const handle of [this.child, this.child.stdout, this.child.stderr]) handle.unref();
+    running.add(this.child);
     this.stdout = new Lines(this.child.stdout);
     this.stderr = new Lines(this.child.stderr);
     this.exited = new Promise((resolve, reject) => {
@@ -103,10 +111,11 @@ export class Sluice {
     });
     this.exited.catch(() => {});
     this.running = true;
-    this.exited.then(
-      () => (this.running = false),
-      () => (this.running = false),
-    );
+    const ended = () => {
+      this.running = false;
+      running.delete(this.child);
+    };
+    this.exited.then(ended, ended);
     after(() => this.stop());
   }
 
