@@ -1,24 +1,9 @@
 // What watching a stream costs: time and allocations per event, in steady state.
 #include <benchmark/benchmark.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+#include "base/counting_allocator.hpp"
 #include "dialect/stream.hpp"
 #include "dialect/stream_testing.hpp"
-
-namespace {
-std::atomic<uint64_t> allocations = 0;
-}  // namespace
-
-void* operator new(size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size)) return memory;
-  std::abort();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace sluice::dialect {
 namespace {
@@ -46,9 +31,9 @@ void inspect(benchmark::State& state, Endpoint endpoint, std::string_view path, 
   const http::SseEvent event = *reader.next();
   StreamInspector inspector(endpoint, true);
   inspector.inspect(event);  // keeps the model's name
-  const uint64_t before = allocations;
+  const uint64_t before = sluice::testing::allocations();
   for (auto _ : state) benchmark::DoNotOptimize(inspector.inspect(event));
-  report(state, allocations - before, bytes.size());
+  report(state, sluice::testing::allocations() - before, bytes.size());
 }
 
 /// From bytes to verdict, an event in each read.
@@ -62,9 +47,9 @@ void read_and_inspect(benchmark::State& state, Endpoint endpoint, std::string_vi
     while (const auto event = reader.next()) benchmark::DoNotOptimize(inspector.inspect(*event));
   };
   relay();
-  const uint64_t before = allocations;
+  const uint64_t before = sluice::testing::allocations();
   for (auto _ : state) relay();
-  report(state, allocations - before, bytes.size());
+  report(state, sluice::testing::allocations() - before, bytes.size());
 }
 
 constexpr std::string_view kChat = "openai/testdata/chat.sse";

@@ -3,30 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <ostream>
 #include <random>
 #include <string>
 #include <vector>
 
-namespace {
-thread_local size_t allocations = 0;
-}
-
-// Counted, to hold the reader to its promise. All forms end here.
-void* operator new(size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  std::abort();
-}
-void* operator new(size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
-void* operator new[](size_t size) { return operator new(size); }
-void* operator new[](size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+#include "base/counting_allocator.hpp"
 
 namespace sluice::http {
 namespace {
@@ -203,12 +185,12 @@ TEST(SseReader, DoesNotAllocateForWholeEvents) {
   }
   SseReader reader;
   size_t events = 0;
-  const size_t before = allocations;
+  const size_t before = sluice::testing::allocations();
   for (int round = 0; round < 3; ++round) {
     reader.feed(bytes);
     while (reader.next()) ++events;
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(sluice::testing::allocations(), before);
   EXPECT_EQ(events, 600u);
 }
 
