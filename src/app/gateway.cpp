@@ -131,6 +131,7 @@ Status Gateway::listen() {
   if (!snapshot) return std::unexpected(snapshot.error());
   auto tls = make_tls(server.tls);
   if (!tls) return std::unexpected(tls.error());
+  tls_ = server.tls.enabled;
   port_ = server.port;
   for (int i = 0; i < loops; ++i) {
     const auto fd = net::listen_on(server.host, port_);
@@ -182,18 +183,18 @@ void Gateway::reload() {
   const config::Server& before = config_->server;
   const config::Server& after = (*config)->server;
   if (before.host != after.host || before.port != after.port || before.threads != after.threads ||
-      before.tls.enabled != after.tls.enabled || config_->metrics.port != (*config)->metrics.port) {
+      tls_ != after.tls.enabled || config_->metrics.port != (*config)->metrics.port) {
     log::warn("host, port, threads, tls.enabled and metrics.port change only with a restart");
   }
-  const bool tls_on = before.tls.enabled;
   config_ = std::move(*config);
   log::start(log_options(config_->logging));
   for (const std::string& warning : config_->warnings) log::warn(warning);
-  for (const auto& worker : workers_) worker->use(*snapshot, tls_on ? *tls : nullptr);
+  // Without a context in the new configuration the old one stays: never plain text instead.
+  for (const auto& worker : workers_) worker->use(*snapshot, tls_ ? *tls : nullptr);
   log::info("reloaded", {{"providers", config_->providers.size()}, {"keys", config_->keys.size()}});
 }
 
-bool Gateway::drain() {
+void Gateway::drain() {
   service_.phase = api::Phase::kDraining;
   const Signals signals;
   const TimePoint begun = now();
@@ -216,13 +217,12 @@ bool Gateway::drain() {
       [[maybe_unused]] const ssize_t written = write(drained, &one, sizeof one);
     });
   }
-  const bool hurried = at_once || hurry(begun + config_->server.drain_max, drained);
+  if (!at_once) hurry(begun + config_->server.drain_max, drained);
   if (*left != 0) {
     log::warn("closing what still runs", {{"live_requests", live_count()}});
     for (const auto& worker : workers_) worker->cancel_all(net::CancelReason::kDraining);
     hurry(now() + kLastWords, drained);
   }
-  return !hurried;
 }
 
 void Gateway::stop() {

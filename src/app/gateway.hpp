@@ -39,8 +39,8 @@ class Gateway {
  private:
   Status listen();
   void reload();
-  /// True when drained; false when a second signal asked to hurry.
-  bool drain();
+  /// Returns when the last request has ended, was told that it must, or a second signal came.
+  void drain();
   void stop();
   int64_t live_count() const;
   void say_how_many_streams_fit() const;
@@ -54,6 +54,7 @@ class Gateway {
   std::vector<observe::LoopMetrics*> loop_metrics_;
   std::vector<std::unique_ptr<Worker>> workers_;
   uint16_t port_ = 0;
+  bool tls_ = false;  // as it was at the start: only a restart changes it
 };
 
 }  // namespace sluice::app

@@ -10,6 +10,7 @@
 #include "load/cli.hpp"
 #include "load/run.hpp"
 #include "mock/server.hpp"
+#include "relay/snapshot.hpp"
 
 namespace {
 
@@ -69,6 +70,10 @@ int serve(const ConfigOptions& given) {
 int check(const ConfigOptions& given) {
   const auto config = load_config(given.load_options());
   if (!config) return complain(config.error());
+  // Files that the configuration names must be usable too.
+  if (const auto snapshot = relay::make_snapshot(*config, 1); !snapshot) {
+    return complain(snapshot.error());
+  }
   for (const std::string& warning : (*config)->warnings) {
     std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }

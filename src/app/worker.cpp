@@ -44,7 +44,7 @@ void Worker::start() {
 void Worker::use(relay::SnapshotPtr snapshot, net::TlsContextPtr tls) {
   loop_.post([this, snapshot = std::move(snapshot), tls = std::move(tls)]() mutable {
     context_.snapshot = std::move(snapshot);
-    server_.use_tls(std::move(tls));
+    if (tls) server_.use_tls(std::move(tls));
   });
 }
 

@@ -27,7 +27,7 @@ class Worker {
   void start();
 
   // From another thread.
-  /// For requests and connections that begin from now on.
+  /// For requests and connections that begin from now on. `tls` null: as before.
   void use(relay::SnapshotPtr snapshot, net::TlsContextPtr tls);
   /// Closes the listener; `when_drained` runs on the loop once the last connection has ended.
   void drain(std::move_only_function<void()> when_drained);
