@@ -313,9 +313,6 @@ class Binder {
     if (config.server.cors.enabled && config.server.cors.allowed_origins.empty()) {
       problems_.warn("server.cors is enabled and allows no origin");
     }
-    if (config.logging.content) {
-      problems_.warn("logging.content is true: prompts and answers are written to the log");
-    }
   }
 
   const Node& root_;

@@ -194,7 +194,7 @@ TEST(Load, WarnsOfAnOpenGatewayAndOfOneThatCanDoNothing) {
   EXPECT_THAT(warnings(""), HasSubstr("no provider is enabled"));
   EXPECT_THAT(warnings("providers: [{ name: a, type: openai }]"),
               HasSubstr("provider a has no API key"));
-  EXPECT_THAT(warnings("logging: { content: true }"), HasSubstr("prompts and answers"));
+  EXPECT_THAT(warnings("logging: { content: true }"), HasSubstr("logging.content: accepted, but"));
   EXPECT_THAT(warnings("keys: [{ key: k, name: n }]\n"
                        "providers: [{ name: a, type: openai, api_keys: [k] }]"),
               IsEmpty());

@@ -188,7 +188,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "logging", .type = kSection, .help = "Log lines on standard output."},
     {.name = "logging.level", .type = kChoice, .standard = "info", .help = "Least important line that is written.", .env = "LOG_LEVEL", .choices = kLogLevels},
     {.name = "logging.format", .type = kChoice, .standard = "text", .help = "Form of a line.", .choices = "text|json"},
-    {.name = "logging.content", .type = kBool, .standard = "false", .help = "Also log prompts and answers; for debugging only."},
+    {.name = "logging.content", .type = kBool, .standard = "false", .help = "Also log prompts and answers; for debugging only.", .effective = false},
 });
 // clang-format on
 
