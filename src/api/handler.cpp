@@ -45,15 +45,17 @@ std::string_view allowed_origin(const config::Cors& cors, std::string_view origi
 }  // namespace
 
 net::Task<void> Handler::handle(net::HttpCall& call) {
+  if (context_.snapshot->config->server.gzip) call.allow_gzip();
   const config::Cors& cors = context_.snapshot->config->server.cors;
   const std::string_view origin = call.head().fields.get("origin");
+  if (cors.enabled) call.add_header("vary", "origin");
   if (cors.enabled && !origin.empty()) {
     const std::string allowed(allowed_origin(cors, origin));
     if (!allowed.empty()) {
       call.add_header("access-control-allow-origin", allowed);
-      call.add_header("vary", "origin");
       call.add_header("access-control-expose-headers",
-                      "x-request-id, request-id, retry-after, x-sluice-provider, x-sluice-model");
+                      "x-request-id, request-id, retry-after, x-should-retry, x-sluice-provider, "
+                      "x-sluice-model, x-sluice-attempts");
       if (call.head().method == "OPTIONS" &&
           call.head().fields.has("access-control-request-method")) {
         co_return co_await answer_preflight(call);

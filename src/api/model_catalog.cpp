@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "api/answer.hpp"
 #include "json/slices.hpp"
@@ -18,6 +20,7 @@ constexpr auto kRetried = std::chrono::seconds(30);
 constexpr auto kFetchTime = std::chrono::seconds(5);
 constexpr size_t kMaxListBytes = 4 * 1024 * 1024;
 constexpr size_t kMaxModels = 10'000;
+constexpr int64_t kLatest = 4'102'444'800;  // 2100; an upstream may say anything
 
 bool wants_anthropic(const net::HttpCall& call) {
   return call.head().fields.has("anthropic-version");
@@ -35,10 +38,11 @@ std::vector<dialect::ModelEntry> parse_model_list(std::string_view body,
   while (list.next(each) && entries.size() < kMaxModels) {
     auto id = each["id"].as_string();
     if (!id || id->empty() || id->size() > 256) continue;
-    entries.push_back({.id = std::move(*id),
-                       .owned_by = std::string(provider),
-                       .display_name = each["display_name"].as_string().value_or(""),
-                       .created = each["created"].as_int().value_or(0)});
+    entries.push_back(
+        {.id = std::move(*id),
+         .owned_by = std::string(provider),
+         .display_name = each["display_name"].as_string().value_or(""),
+         .created = std::clamp<int64_t>(each["created"].as_int().value_or(0), 0, kLatest)});
   }
   return entries;
 }
@@ -73,13 +77,28 @@ net::Task<Result<std::string>> ModelCatalog::fetch(const relay::Upstream& upstre
   co_return body;
 }
 
+std::string ModelCatalog::cache_key(const config::Provider& provider) {
+  return provider.name + " " + provider.base_url;
+}
+
 net::Task<void> ModelCatalog::refresh(const relay::Upstream& upstream, net::Scope& scope) {
   const config::Provider& provider = *upstream.provider;
+  // Elements of an unordered_map stay where they are.
+  Cached& cached = cache_[cache_key(provider)];
+  if (cached.asking) {
+    net::Event done;
+    cached.waiting.push_back(&done);
+    // Never past the deadline of who asks, so the event outlives its place on the list.
+    co_await done.wait(scope);
+    co_return;
+  }
+  cached.asking = true;
   scope.set_deadline(context_.loop.now() + kFetchTime);
   const auto body = co_await fetch(upstream, scope);
-  Cached& cached = cache_[provider.name + " " + provider.base_url];
+  cached.asking = false;
   cached.entries = body ? parse_model_list(*body, provider.name) : Entries{};
   cached.until = context_.loop.now() + (body ? Duration(kKept) : Duration(kRetried));
+  for (net::Event* each : std::exchange(cached.waiting, {})) each->set();
 }
 
 net::Task<ModelCatalog::Entries> ModelCatalog::all() {
@@ -92,7 +111,7 @@ net::Task<ModelCatalog::Entries> ModelCatalog::all() {
   for (const auto& upstream : snapshot->upstreams) {
     const config::Provider& provider = *upstream->provider;
     if (!provider.enabled || !upstream->supported || !provider.models.empty()) continue;
-    const auto cached = cache_.find(provider.name + " " + provider.base_url);
+    const auto cached = cache_.find(cache_key(provider));
     if (cached != cache_.end() && cached->second.until > now) continue;
     scopes.push_back(std::make_unique<net::Scope>(context_.loop));
     group.spawn(refresh(*upstream, *scopes.back()));
@@ -116,7 +135,7 @@ net::Task<ModelCatalog::Entries> ModelCatalog::all() {
   for (const auto& upstream : snapshot->upstreams) {
     const config::Provider& provider = *upstream->provider;
     if (!provider.enabled || !provider.models.empty()) continue;
-    const auto cached = cache_.find(provider.name + " " + provider.base_url);
+    const auto cached = cache_.find(cache_key(provider));
     if (cached == cache_.end()) continue;
     for (const dialect::ModelEntry& entry : cached->second.entries) add(entry);
   }

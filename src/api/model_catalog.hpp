@@ -26,10 +26,13 @@ class ModelCatalog {
   struct Cached {
     Entries entries;
     TimePoint until;
+    bool asking = false;
+    std::vector<net::Event*> waiting;  // for the answer that another request asked for
   };
 
   net::Task<Entries> all();
   net::Task<void> refresh(const relay::Upstream& upstream, net::Scope& scope);
+  static std::string cache_key(const config::Provider& provider);
   net::Task<Result<std::string>> fetch(const relay::Upstream& upstream, net::Scope& scope);
 
   relay::LoopContext& context_;

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/text.hpp"
+#include "http/content_coding.hpp"
 
 namespace sluice::net {
 
@@ -113,6 +115,22 @@ void HttpCall::add_header(std::string_view name, std::string_view value) {
   extra_headers_.append(name).append(": ").append(value).append("\r\n");
 }
 
+void HttpCall::allow_gzip() {
+  gzip_ = http::accepts(head_.fields.get("accept-encoding"), http::Coding::kGzip);
+  add_header("vary", "accept-encoding");
+}
+
+bool HttpCall::compresses(const HeaderList& headers, std::string_view body) const {
+  // Less is not worth it, and more would keep the loop from its streams.
+  constexpr size_t kLeast = 1024;
+  constexpr size_t kMost = 256 * 1024;
+  if (!gzip_ || body.size() < kLeast || body.size() > kMost) return false;
+  return std::ranges::none_of(headers, [](const auto& each) {
+    return iequals(each.first, "content-encoding") ||
+           (iequals(each.first, "content-type") && istarts_with(each.second, "text/event-stream"));
+  });
+}
+
 bool HttpCall::reusable() const { return finished() && pending_.empty() && keeps_alive(); }
 
 void HttpCall::append_head(std::string& out, int status, const HeaderList& headers) const {
@@ -135,6 +153,12 @@ Task<Status> HttpCall::respond(int status, const HeaderList& headers, std::strin
   std::string head;
   head.reserve(512);
   append_head(head, status, headers);
+  std::string coded;
+  if (compresses(headers, body)) {
+    coded = http::gzip(body);
+    body = coded;
+    head.append("content-encoding: gzip\r\n");
+  }
   const bool bodiless = status == 204 || status == 304;
   if (!bodiless) {
     fmt::format_to(std::back_inserter(head), "content-length: {}\r\n", body.size());

@@ -60,6 +60,10 @@ class HttpCall final : private DescriptorWatch {
   /// A field for the response, whoever makes it.
   void add_header(std::string_view name, std::string_view value);
 
+  /// Whole responses of a middling size go out as gzip where the client takes that and they have
+  /// no coding yet. Event streams never do.
+  void allow_gzip();
+
   /// Sends a whole response. Fails only when the client is gone.
   Task<Status> respond(int status, const HeaderList& headers, std::string_view body);
 
@@ -92,6 +96,7 @@ class HttpCall final : private DescriptorWatch {
   bool keeps_alive() const { return keep_alive_ && !draining_ && body_.done(); }
   Status take_body(std::string_view& input, uint64_t limit, std::string& body);
   void append_head(std::string& out, int status, const HeaderList& headers) const;
+  bool compresses(const HeaderList& headers, std::string_view body) const;
   bool send_parts(std::span<iovec> parts);
 
   ByteStream& stream_;
@@ -112,6 +117,7 @@ class HttpCall final : private DescriptorWatch {
   bool head_request_ = false;
   bool http_1_0_ = false;
   bool awaits_continue_ = false;
+  bool gzip_ = false;
   bool chunked_ = false;
   bool begun_ = false;
   bool finished_ = false;
