@@ -76,9 +76,9 @@ class TestRelay final : public net::HttpHandler {
         path, fields, body.size(), body);
   }
   static constexpr std::string_view kStreamBody =
-      R"({"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]})";
+      R"({"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]})";
   static constexpr std::string_view kWholeBody =
-      R"({"model":"m","messages":[{"role":"user","content":"hi"}]})";
+      R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]})";
 
   /// Connects a client and sends a request.
   net::Task<void> ask(net::Peer& client, std::string bytes) {

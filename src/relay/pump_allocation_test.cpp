@@ -1,0 +1,69 @@
+#include <sys/socket.h>
+
+#include <array>
+
+#include "base/counting_allocator.hpp"
+#include "relay/test_relay.hpp"
+
+namespace sluice::relay {
+namespace {
+
+using net::Peer;
+using net::Task;
+
+/// Relays `event` a thousand times on a running stream, one wake-up each. The test's own part
+/// does not allocate, so all that is counted is the relay's.
+uint64_t allocations_of_a_thousand(TestRelay& relay, const std::string& preamble,
+                                   const std::string& event) {
+  uint64_t counted = ~uint64_t{0};
+  const auto body = [&]() -> Task<void> {
+    Peer client(relay.loop());
+    Peer upstream(relay.loop());
+    co_await relay.ask_stream(client);
+    co_await relay.take_request(relay.up_a, upstream);
+    co_await upstream.send(std::string(kSseHead) + "transfer-encoding: chunked\r\n\r\n" + preamble +
+                           event);
+    const std::string mark = event.substr(event.find("\r\n") + 2);
+    co_await client.read_through(mark);
+
+    std::array<char, 4096> buffer;
+    const int fd = upstream.stream->descriptor().fd();
+    uint64_t before = 0;
+    for (int i = 0; i < 1100; ++i) {
+      if (i == 100) before = sluice::testing::allocations();
+      EXPECT_EQ(::send(fd, event.data(), event.size(), 0), static_cast<ssize_t>(event.size()));
+      for (size_t got = 0; got < event.size();) {
+        const net::Io io = co_await client.stream->read(client.scope, buffer);
+        EXPECT_TRUE(io.ok());
+        if (!io.ok()) co_return;
+        got += io.bytes;
+      }
+    }
+    counted = sluice::testing::allocations() - before;
+    client.reset();
+    co_await relay.ended.wait(client.scope);
+  };
+  relay.run(body());
+  return counted;
+}
+
+TEST(PumpAllocation, IsNoneForAnEventOfAnOpenAiStream) {
+  TestRelay relay;
+  EXPECT_EQ(allocations_of_a_thousand(relay, kRole, content("token")), 0U);
+}
+
+TEST(PumpAllocation, IsNoneForAnEventOfAnAnthropicStream) {
+  TestRelay relay;
+  relay.endpoint = dialect::Endpoint::kMessages;
+  relay.config.providers[0].type = config::ProviderType::kAnthropic;
+  const std::string start = chunk(
+      "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m\","
+      "\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n");
+  const std::string delta = chunk(
+      "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+      "\"delta\":{\"type\":\"text_delta\",\"text\":\"token\"}}\n\n");
+  EXPECT_EQ(allocations_of_a_thousand(relay, start, delta), 0U);
+}
+
+}  // namespace
+}  // namespace sluice::relay
