@@ -1,0 +1,123 @@
+#include "api/model_catalog.hpp"
+
+#include <gmock/gmock.h>
+
+#include "api/test_gateway.hpp"
+
+namespace sluice::api {
+namespace {
+
+using config::ProviderType;
+using net::Peer;
+using net::Task;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+std::vector<std::string> ids(std::string_view body) {
+  std::vector<std::string> out;
+  for (const auto& entry : parse_model_list(body, "p")) out.push_back(entry.id);
+  return out;
+}
+
+TEST(ModelList, IsReadInBothShapesWithoutItsBadEntries) {
+  using testing::ElementsAre;
+  EXPECT_THAT(ids(R"({"object":"list","data":[{"id":"a","created":5},{"id":7},{},{"id":""},
+                      3,{"id":"b","display_name":"B"}]})"),
+              ElementsAre("a", "b"));
+  EXPECT_THAT(ids("<html>"), ElementsAre());
+  EXPECT_THAT(ids(R"({"data":"x"})"), ElementsAre());
+  EXPECT_THAT(ids("{}"), ElementsAre());
+}
+
+TEST(ModelList, DoesNotBelieveEveryTime) {
+  const auto entries = parse_model_list(
+      R"({"data":[{"id":"a","created":9000000000000000000},{"id":"b","created":-5}]})", "p");
+  ASSERT_EQ(entries.size(), 2U);
+  EXPECT_EQ(entries[0].created, 4'102'444'800);
+  EXPECT_EQ(entries[1].created, 0);
+  EXPECT_THAT(dialect::render_model_list(entries), HasSubstr("2100-01-01"));
+}
+
+class ModelCatalogTest : public testing::Test {
+ protected:
+  Task<void> serve_list(Peer& upstream, std::string body) {
+    co_await gateway.upstream.accept(upstream);
+    request = co_await upstream.read_through("\r\n\r\n");
+    co_await upstream.send(
+        fmt::format("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{}", body.size(), body));
+  }
+  /// Asks in the background.
+  Task<void> get(std::string path, std::string& answer, std::string fields = {}) {
+    answer = co_await gateway.ask("GET " + path, std::move(fields));
+  }
+
+  TestGateway gateway;
+  std::string request;
+};
+
+TEST_F(ModelCatalogTest, UnitesWhatIsConfiguredAndWhatTheUpstreamTells) {
+  gateway.add_provider("listed", ProviderType::kOpenAi).models = {"gpt-x"};
+  gateway.add_provider("asked", ProviderType::kAnthropic);
+  gateway.add_provider("off", ProviderType::kOpenAi).enabled = false;
+  const auto body = [&]() -> Task<void> {
+    net::TaskGroup group;
+    std::string first;
+    std::string second;
+    group.spawn(get("/v1/models", first));
+    group.spawn(get("/v1/models", second));
+    Peer upstream(gateway.loop());
+    co_await serve_list(upstream, R"({"data":[{"id":"claude-x"},{"id":"gpt-x"}]})");
+    net::Scope scope(gateway.loop());
+    co_await group.empty(scope);
+    // Two clients asked, the upstream was asked once.
+    EXPECT_THAT(first, HasSubstr("claude-x"));
+    EXPECT_THAT(second, HasSubstr("claude-x"));
+    EXPECT_THAT(first, HasSubstr(R"("id":"gpt-x","object":"model")"));
+    EXPECT_EQ(first.find(R"("id":"gpt-x")"), first.rfind(R"("id":"gpt-x")"));
+    EXPECT_THAT(first, HasSubstr("x-request-id: "));
+    EXPECT_THAT(request, HasSubstr("x-api-key: upstream-key\r\n"));
+
+    EXPECT_THAT(co_await gateway.ask("GET /models/claude-x"), HasSubstr("claude-x"));
+    EXPECT_THAT(co_await gateway.ask("GET /v1/models/other"), StartsWith("HTTP/1.1 404 "));
+  };
+  gateway.run(body());
+}
+
+TEST_F(ModelCatalogTest, ShowsAKeyOnlyWhatItMayUse) {
+  gateway.config.auth.enabled = true;
+  config::Key& key = gateway.config.keys.emplace_back();
+  key.key = Secret("k");
+  key.models = {"gpt-*"};
+  gateway.add_provider("a", ProviderType::kOpenAi).models = {"gpt-x", "o1"};
+  const auto body = [&]() -> Task<void> {
+    EXPECT_THAT(co_await gateway.ask("GET /v1/models"), StartsWith("HTTP/1.1 401 "));
+    const std::string answer = co_await gateway.ask("GET /v1/models", "x-api-key: k\r\n");
+    EXPECT_THAT(answer, HasSubstr("gpt-x"));
+    EXPECT_THAT(answer, Not(HasSubstr("\"o1\"")));
+    EXPECT_THAT(co_await gateway.ask("GET /v1/models/o1", "x-api-key: k\r\n"),
+                StartsWith("HTTP/1.1 404 "));
+  };
+  gateway.run(body());
+}
+
+TEST_F(ModelCatalogTest, LeavesOutAnUpstreamThatCannotTell) {
+  gateway.add_provider("listed", ProviderType::kOpenAi).models = {"gpt-x"};
+  gateway.add_provider("broken", ProviderType::kAnthropic);
+  const auto body = [&]() -> Task<void> {
+    net::TaskGroup group;
+    std::string answer;
+    group.spawn(get("/v1/models", answer));
+    Peer upstream(gateway.loop());
+    co_await gateway.upstream.accept(upstream);
+    upstream.reset();
+    net::Scope scope(gateway.loop());
+    co_await group.empty(scope);
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 "));
+    EXPECT_THAT(answer, HasSubstr("gpt-x"));
+  };
+  gateway.run(body());
+}
+
+}  // namespace
+}  // namespace sluice::api
