@@ -78,6 +78,8 @@ Task<Result<std::string>> HttpCall::read_body(uint64_t limit) {
     taken = take_body(input, limit, body);
     received_.assign(input);  // of the next request
   }
+  // The answer may take long: nothing is held meanwhile.
+  if (received_.empty()) std::string().swap(received_);
   if (!taken) {
     keep_alive_ = false;
     co_return std::unexpected(std::move(taken.error()));
