@@ -1,7 +1,7 @@
 // Sluice beside nginx on the same machine, in turns: bench/run.sh --help.
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { availableParallelism, release, setPriority } from 'node:os';
+import { availableParallelism, release } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -18,8 +18,8 @@ const usage = `Measures Sluice beside nginx on one machine, in turns, one worker
   --passes N         of every workload, at least 5 for figures to keep (default 5)
   --only LIST        of streams, calls, first-token, aborts, start (default: all)
   --streams N        live streams (default 1000)
-  --nice N           priority of everything that is measured, alike, for a machine that others use
-                     too: -15, say (below 0 needs root)
+  --realtime         schedules all that takes part, alike, before everything else on the machine
+                     (SCHED_RR; needs root): delays are then not those of somebody's compiler
   --quick            two short passes: shows that everything works, and no more
   --bin FILE         the binary to measure (default bin/sluice)
   --nginx FILE       (default /usr/sbin/nginx)
@@ -32,7 +32,7 @@ const { values: args } = parseArgs({
     passes: { type: 'string', default: '5' },
     only: { type: 'string' },
     streams: { type: 'string', default: '1000' },
-    nice: { type: 'string' },
+    realtime: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     bin: { type: 'string', default: join(root, 'bin/sluice') },
     nginx: { type: 'string', default: '/usr/sbin/nginx' },
@@ -64,9 +64,6 @@ const options = {
   abortRate: 200,
   aborts: args.quick ? 100 : 1000,
 };
-
-// Inherited by all that is started.
-if (args.nice) setPriority(Number(args.nice));
 
 const lab = new Lab(resolve(args.bin), args.nginx);
 
@@ -113,7 +110,8 @@ function facts() {
   const { cpu, memory } = machine();
   return `${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} cores (${cpu}), ` +
     `${(memory / 2 ** 30).toFixed(1)} GiB, Linux ${release()}; ${versionOf(args.bin, 'version')}; ` +
-    `${versionOf(args.nginx, '-v').replace('nginx version: ', '')}; median of ${passes} passes.`;
+    `${versionOf(args.nginx, '-v').replace('nginx version: ', '')}; ` +
+    `${args.realtime ? 'real-time scheduling; ' : ''}median of ${passes} passes.`;
 }
 
 function document(results) {

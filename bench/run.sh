@@ -10,4 +10,9 @@ node=.tools/bin/node
   exit 1
 }
 ulimit -n "$(ulimit -Hn)"
-exec "$node" bench/run.js "$@"
+command=("$node" bench/run.js)
+for argument in "$@"; do
+  # Inherited by all that is started.
+  [ "$argument" != --realtime ] || command=(chrt --rr 1 "${command[@]}")
+done
+exec "${command[@]}" "$@"
