@@ -1,6 +1,8 @@
+#include <malloc.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <deque>
 
 #include "base/counting_allocator.hpp"
 #include "relay/test_relay.hpp"
@@ -64,6 +66,42 @@ TEST(PumpAllocation, IsNoneForAnEventOfAnAnthropicStream) {
       "\"delta\":{\"type\":\"text_delta\",\"text\":\"token\"}}\n\n");
   EXPECT_EQ(allocations_of_a_thousand(relay, start, delta), 0U);
 }
+
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+TEST(PumpAllocation, HoldsLittleForALiveStreamHoweverLongItsPrompt) {
+  TestRelay relay;
+  std::deque<Peer> peers;
+  const std::string prompt(50'000, 'x');
+  std::array<char, 64 * 1024> buffer;
+  size_t held = 0;
+  const auto stream = [&]() -> Task<void> {
+    Peer& client = peers.emplace_back(relay.loop());
+    Peer& upstream = peers.emplace_back(relay.loop());
+    co_await relay.ask(client, TestRelay::request(R"({"model":"m","stream":true,"messages":["x)" +
+                                                  prompt + R"("]})"));
+    co_await relay.up_a.accept(upstream);
+    for (size_t got = 0; got < prompt.size();) {
+      const net::Io io = co_await upstream.stream->read(upstream.scope, buffer);
+      got += io.bytes;
+    }
+    co_await upstream.send(std::string(kSseHead) + "transfer-encoding: chunked\r\n\r\n" + kRole +
+                           content("x"));
+    co_await client.read_through("\"x\"}}]}\n\n\r\n");
+  };
+  const auto body = [&]() -> Task<void> {
+    constexpr size_t kStreams = 128;  // whole slabs of the live board
+    for (size_t i = 0; i < kStreams; ++i) co_await stream();
+    const size_t before = mallinfo2().uordblks;
+    for (size_t i = 0; i < kStreams; ++i) co_await stream();
+    held = (mallinfo2().uordblks - before) / kStreams;
+    for (Peer& peer : peers) peer.reset();
+  };
+  relay.run(body());
+  // The test's own two ends are in it, and a build without optimisation has larger frames.
+  EXPECT_LT(held, 12U * 1024);
+  EXPECT_GT(held, 1024U);
+}
+#endif
 
 }  // namespace
 }  // namespace sluice::relay
