@@ -68,6 +68,7 @@ void Loop::run() {
         continue;
       }
       turns_ = 0;
+      prefetch_next();
       static_cast<Descriptor*>(event.data.ptr)->on_events(event.events);
     }
     event_count_ = event_next_ = 0;
@@ -77,6 +78,17 @@ void Loop::run() {
     if (woken) run_posted();
     run_ready();
   }
+}
+
+// With thousands of streams the next one's memory is out of the cache when its event comes. It is
+// fetched while this one is worked on: the descriptor two events ahead, the waiter one ahead.
+void Loop::prefetch_next() const {
+  const auto descriptor_at = [this](int place) -> const Descriptor* {
+    if (place >= event_count_) return nullptr;
+    return static_cast<const Descriptor*>(events_[static_cast<size_t>(place)].data.ptr);
+  };
+  if (const Descriptor* later = descriptor_at(event_next_ + 1)) __builtin_prefetch(later);
+  if (const Descriptor* next = descriptor_at(event_next_)) next->prefetch_waiter();
 }
 
 void Loop::run_revisits() {

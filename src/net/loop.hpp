@@ -62,6 +62,7 @@ class Loop {
   void add(Descriptor& descriptor);
   void remove(Descriptor& descriptor);
   void run_revisits();
+  void prefetch_next() const;
   void run_posted();
   void run_ready();
   void run_timers();
