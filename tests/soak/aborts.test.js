@@ -9,8 +9,9 @@ test(`${count} aborted streams leave nothing behind`, { timeout: limit }, async 
   await withLab(async (lab) => {
     const mock = await lab.startMock();
     const gateway = await lab.startSluice(mock.port, { idle: 8 });
+    // Ten seconds long, so that none ends by itself however busy the machine is.
     const abort = (requests) => lab.bench([
-      '--url', gateway.url, '--model', 'mock-c100-i3', '--concurrency', 200,
+      '--url', gateway.url, '--model', 'mock-c1000-i10', '--concurrency', 200,
       '--requests', requests, '--abort', 1, '--abort-within', 5,
     ], { limit });
     // What the heap keeps for the next streams is there after the first ones.
