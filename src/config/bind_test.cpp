@@ -11,7 +11,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 constexpr std::string_view kTwo =
     "providers: [{ name: a, type: openai, api_keys: [x] }, { name: b, type: anthropic, api_keys: "
