@@ -109,16 +109,6 @@ Status Gateway::start() {
                           {"keys", config_->keys.size()},
                           {"version", kVersion}});
   say_how_many_streams_fit();
-  if (config_->providers.empty()) {
-    log::warn(
-        "no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, or list "
-        "providers in configs/gateway.yaml; requests get 404 until then");
-  }
-  if (config_->auth.enabled && config_->keys.empty()) {
-    log::warn(
-        "no key is configured: list keys in configs/gateway.yaml, or set auth.enabled to "
-        "false; requests get 401 until then");
-  }
   return {};
 }
 

@@ -143,6 +143,6 @@ test('without auth anybody may call, and the log warns', async () => {
 test('without any provider or key it starts, is healthy, and says what to do', async () => {
   const bare = await startGateway({ server: { host: '127.0.0.1', port: 0, drain_min: '0s' } });
   assert.equal((await bare.get('/health')).status, 200);
-  await bare.stdout.first(/no provider is configured/);
-  await bare.stdout.first(/no key is configured/);
+  await bare.stdout.first(/no provider is enabled/);
+  await bare.stdout.first(/there are no keys/);
 });
