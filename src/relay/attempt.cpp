@@ -201,21 +201,21 @@ net::Task<Attempted> Attempt::whole() {
   const Duration patience = in_.upstream.provider->timeouts.first_answer(in_.request.stream);
   auto body = co_await read_body(kMaxWholeBody, sent_at_ + patience);
   if (!body) co_return failed(body.error());
+  const bool coded = coding == http::Coding::kGzip || coding == http::Coding::kDeflate;
   std::string plain;
-  if (coding != http::Coding::kIdentity && coding != http::Coding::kUnknown) {
+  if (coded) {
     http::Inflater inflater(coding, kMaxWholeBody);
     if (!inflater.feed(*body, plain) || !inflater.finished()) {
       co_return failed(route::Failure::kCut, ErrorCode::kUpstreamError,
                        "the upstream's answer could not be decompressed");
     }
-    if (!passes) body = std::move(plain);
   }
-  auto facts =
-      dialect::inspect_response(in_.request.endpoint, passes && !plain.empty() ? plain : *body);
+  const std::string_view text = coded ? plain : *body;
+  auto facts = dialect::inspect_response(in_.request.endpoint, text);
   Attempted done;
   done.upstream_wait = in_.call.loop().now() - sent_at_;
   give_back_connection();
-  if (ends_with_connection && body->starts_with('{') && !facts.valid) {
+  if (ends_with_connection && text.starts_with('{') && !facts.valid) {
     // Such a body may be cut anywhere, and only its text tells.
     co_return failed(route::Failure::kCut, ErrorCode::kUpstreamError,
                      "the upstream's answer broke off");
@@ -223,7 +223,7 @@ net::Task<Attempted> Attempt::whole() {
   if (facts.is_error) {
     done.kind = Attempted::kFailed;
     done.upstream = std::move(facts.failure);
-    done.body = plain.empty() ? std::move(*body) : std::move(plain);
+    done.body = text;
     note_failure(done);
     co_return done;
   }
@@ -233,7 +233,8 @@ net::Task<Attempted> Attempt::whole() {
   in_.live.tokens_out(static_cast<uint64_t>(in_.meter.output()));
   std::string().swap(in_.request.body);
   in_.call.scope().set_deadline(std::max(total_until_, in_.call.loop().now() + kSendTime));
-  const auto sent = co_await in_.call.respond(status, headers, *body);
+  const auto sent =
+      co_await in_.call.respond(status, headers, passes ? std::string_view(*body) : text);
   done.first_content = sluice::now();
   if (!sent) done.kind = Attempted::kCancelled;
   co_return done;

@@ -62,7 +62,7 @@ Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& pr
 
 }  // namespace
 
-Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, int loops) {
+Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, int loops) {
   auto keys = accounts::KeyRing::from_config(*config);
   if (!keys) return std::unexpected(keys.error());
   auto proxies = accounts::parse_cidrs(config->server.trusted_proxies);

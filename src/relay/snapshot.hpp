@@ -53,6 +53,6 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
 /// `loops` divides the pool limits, which are per process. kConfig when a trust store cannot be
 /// read, a provider's headers would break the framing of its requests, or the like.
-Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, int loops);
+Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, int loops);
 
 }  // namespace sluice::relay
