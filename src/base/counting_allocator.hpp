@@ -24,6 +24,7 @@ inline size_t allocations() { return allocation_count; }
 
 #ifndef SLUICE_ALLOCATIONS_UNCOUNTED
 
+// NOLINTBEGIN(misc-definitions-in-headers): replacements may not be inline, hence the one file.
 // All forms end here.
 void* operator new(size_t size) {
   ++sluice::testing::allocation_count;
@@ -42,5 +43,6 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+// NOLINTEND(misc-definitions-in-headers)
 
 #endif

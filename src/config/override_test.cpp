@@ -10,7 +10,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 
 TEST(Environment, SetsTheOptionsThatItNames) {
   const auto config = parsed("", {{"PORT", "9000"},
