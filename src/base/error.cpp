@@ -26,6 +26,10 @@ std::string_view to_string(ErrorCode code) {
       return "headers_too_large";
     case ErrorCode::kRequestTimeout:
       return "request_timeout";
+    case ErrorCode::kInsufficientQuota:
+      return "insufficient_quota";
+    case ErrorCode::kRateLimitExceeded:
+      return "rate_limit_exceeded";
     case ErrorCode::kUpstreamRateLimited:
       return "upstream_rate_limited";
     case ErrorCode::kUpstreamError:
@@ -42,8 +46,12 @@ std::string_view to_string(ErrorCode code) {
       return "upstream_stream_interrupted";
     case ErrorCode::kUpstreamStalled:
       return "upstream_stalled";
+    case ErrorCode::kBudgetExhausted:
+      return "budget_exhausted";
     case ErrorCode::kServerDraining:
       return "server_draining";
+    case ErrorCode::kLedgerUnavailable:
+      return "ledger_unavailable";
     case ErrorCode::kClientGone:
       return "client_gone";
     case ErrorCode::kInternal:

@@ -23,6 +23,8 @@ enum class ErrorCode : uint8_t {
   kRequestTooLarge,
   kHeadersTooLarge,
   kRequestTimeout,
+  kInsufficientQuota,  // of a key or a wallet: paying more is the only way out
+  kRateLimitExceeded,  // of a key: waiting helps
   // The upstream.
   kUpstreamRateLimited,
   kUpstreamError,
@@ -32,8 +34,10 @@ enum class ErrorCode : uint8_t {
   kUpstreamSaturated,
   kUpstreamStreamInterrupted,
   kUpstreamStalled,
+  kBudgetExhausted,  // in a stream: the key or wallet ran out
   // The gateway.
   kServerDraining,
+  kLedgerUnavailable,
   kClientGone,
   kInternal,
   // Input and output below HTTP.

@@ -254,7 +254,8 @@ class Binder {
   std::vector<Model> bind_models(const Node& list) {
     std::vector<Model> models;
     for (const Node& node : list.items) {
-      Model model{.name = text(node, "name")};
+      Model model;
+      model.name = text(node, "name");
       if (std::ranges::find(models, model.name, &Model::name) != models.end()) {
         error(at(node, "name"), fmt::format("there are two models named \"{}\"", model.name));
       }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/money.hpp"
 #include "base/secret.hpp"
 
 namespace sluice::config {
@@ -66,6 +67,23 @@ struct Pool {
   Duration idle_timeout = std::chrono::seconds(90);
 };
 
+enum class LedgerDurability : uint8_t { kProcess, kPower };
+
+struct Ledger {
+  LedgerDurability durability = LedgerDurability::kProcess;
+};
+
+struct Billing {
+  bool refuse_unpriced = false;
+};
+
+/// Request rate of every key that has none of its own.
+struct Limiter {
+  bool enabled = false;
+  int64_t requests_per_minute = 60;
+  int64_t burst = 10;
+};
+
 struct Provider {
   std::string name;
   ProviderType type = ProviderType::kOpenAi;
@@ -109,18 +127,35 @@ struct Routing {
   std::vector<Rule> rules;  // in the order in which they are tried
   std::vector<Fallback> fallbacks;
   Retry retry;
+  bool drain_on_disconnect = false;  // let the upstream finish when the client has gone
 };
 
 struct Key {
   Secret key;
   std::string name;
-  std::vector<std::string> models;     // empty: any; a trailing '*' makes a prefix
-  std::vector<std::string> allow_ips;  // addresses or CIDRs; empty: any
-  std::optional<int64_t> expires_at;   // Unix seconds
+  std::vector<std::string> models;      // empty: any; a trailing '*' makes a prefix
+  std::vector<std::string> allow_ips;   // addresses or CIDRs; empty: any
+  std::optional<int64_t> expires_at;    // Unix seconds
+  std::optional<int64_t> quota_tokens;  // none: unlimited
+  int64_t rpm = 0;                      // 0: no limit, as for the next two
+  int64_t tpm = 0;
+  int64_t max_parallel = 0;
+  std::string user;  // whose wallet pays; empty: nobody's
+};
+
+/// Prices are per 1M tokens.
+struct ModelPrice {
+  Money input;
+  Money output;
+  Money cache_read;   // as `input` where it is not given
+  Money cache_write;  // as `input` where it is not given
 };
 
 struct Model {
   std::string name;
+  std::optional<ModelPrice> price;
+  int64_t context = 0;     // tokens; 0: the built-in table's
+  int64_t max_output = 0;  // tokens; 0: the built-in table's
 };
 
 struct Metrics {
@@ -142,6 +177,10 @@ struct Config {
   Server server;
   Auth auth;
   std::string data_dir = "./data";
+  Secret database_url;  // {data_dir} replaced
+  Ledger ledger;
+  Billing billing;
+  Limiter limiter;
   std::vector<Provider> providers;
   Routing routing;
   std::vector<Key> keys;

@@ -226,7 +226,7 @@ TEST(RoutingTable, LabelsOfMetricsAreConfiguredNamesOnly) {
   given.provider("lists", ProviderType::kOpenAi, {"listed"});
   given.rule(false, "ruled", {"openai-main", ""});
   given.rule(true, "prefixed", {"openai-main", ""});
-  given.config.models.push_back({"priced"});
+  given.config.models.emplace_back().name = "priced";
   const RoutingTable table = given.table();
   EXPECT_EQ(table.model_label("listed"), "listed");
   EXPECT_EQ(table.model_label("ruled"), "ruled");

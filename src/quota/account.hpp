@@ -1,0 +1,100 @@
+// What a key and a wallet have left, shared by all loops.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/money.hpp"
+
+namespace sluice::quota {
+
+/// An amount that leases are taken from by compare-and-swap. Invariant: available = granted -
+/// settled - leased. Leases never make it negative; settlements above their lease may.
+class Balance {
+ public:
+  explicit Balance(int64_t available = 0) : available_(available) {}
+
+  int64_t available() const { return available_.load(std::memory_order_relaxed); }
+  /// Takes `wanted`, or what is there if that is at least `least`; returns what was taken, 0 if
+  /// it was refused. `wanted` >= `least` >= 1.
+  int64_t take(int64_t wanted, int64_t least);
+  /// Gives back, tops up or (negative) lowers. Saturates instead of wrapping.
+  void add(int64_t amount);
+
+ private:
+  std::atomic<int64_t> available_;
+};
+
+/// A wallet's nano-USD. One object per wallet for the life of the process.
+struct Wallet {
+  int64_t id = 0;
+  int64_t user_id = 0;
+  Balance balance;
+};
+
+/// 0 is no limit.
+struct Limits {
+  int64_t requests_per_minute = 0;
+  int64_t burst = 0;  // requests at once; at least 1 where a rate is set
+  int64_t tokens_per_minute = 0;
+  int64_t max_parallel = 0;
+  bool operator==(const Limits&) const = default;
+};
+
+/// A rate as the time at which a bucket that is drained at that rate would be empty (GCRA): one
+/// atomic, no refilling.
+class RateMeter {
+ public:
+  /// Spends `units` if the bucket has at least `least` free; else how long until it has. Units
+  /// beyond the bucket make a debt that later callers wait for.
+  std::optional<Duration> spend(int64_t units, int64_t least, int64_t per_minute, int64_t burst,
+                                TimePoint now);
+  /// Spends (or, negative, gives back) without asking.
+  void correct(int64_t units, int64_t per_minute, TimePoint now);
+  int64_t remaining(int64_t per_minute, int64_t burst, TimePoint now) const;
+  /// Until the bucket is full again.
+  Duration reset_after(TimePoint now) const;
+
+ private:
+  std::atomic<int64_t> empty_at_{0};  // nanoseconds of TimePoint
+};
+
+/// One object per key for the life of the process, whatever is reloaded.
+class Account {
+ public:
+  explicit Account(int64_t key_id) : key_id_(key_id) {}
+
+  int64_t key_id() const { return key_id_; }
+
+  // Registry only: what a reload or the administration changes.
+  void set_limits(const Limits& limits);
+  Limits limits() const;
+
+  /// Unlimited, or what is left of the key's tokens.
+  bool has_quota() const { return has_quota_.load(std::memory_order_relaxed); }
+  void set_has_quota(bool has) { has_quota_.store(has, std::memory_order_relaxed); }
+  Balance& tokens() { return tokens_; }
+  /// Null: nobody's wallet pays.
+  Wallet* wallet() const { return wallet_.load(std::memory_order_acquire); }
+  void set_wallet(Wallet* wallet) { wallet_.store(wallet, std::memory_order_release); }
+
+  RateMeter& requests() { return requests_; }
+  RateMeter& token_rate() { return token_rate_; }
+  std::atomic<int64_t>& parallel() { return parallel_; }
+
+ private:
+  int64_t key_id_;
+  std::atomic<bool> has_quota_{false};
+  Balance tokens_;
+  std::atomic<Wallet*> wallet_{nullptr};
+  std::atomic<int64_t> rpm_{0}, burst_{0}, tpm_{0}, max_parallel_{0};
+  RateMeter requests_;
+  RateMeter token_rate_;
+  std::atomic<int64_t> parallel_{0};
+};
+
+}  // namespace sluice::quota

@@ -1,0 +1,110 @@
+// The database: opened, locked to this process, migrated. SQLite now; the SQL is written so that
+// another server is another connection string and another folder of migrations.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "store/ledger.hpp"
+#include "store/records.hpp"
+
+namespace sluice::store {
+
+enum class Durability : uint8_t { kProcess, kPower };
+
+struct Options {
+  std::string url;       // "sqlite:PATH"; {data_dir} already replaced
+  std::string data_dir;  // made if it is not there, mode 0700
+  Durability durability = Durability::kProcess;
+};
+
+/// All functions block and belong on the blocking pool or a command's main thread; any thread may
+/// call them. kLedgerUnavailable when the database cannot be read or written now.
+class Database {
+ public:
+  /// Locks data_dir (kConfig, naming the process that holds it, when another has it), opens,
+  /// migrates, settles the leases that a dead process left open, and starts the writer.
+  static Result<std::unique_ptr<Database>> open(const Options& options);
+  virtual ~Database() = default;
+
+  /// The writer. Lives as long as this; the destructor writes what is queued.
+  virtual Ledger& ledger() = 0;
+  /// How many open leases open() settled.
+  virtual size_t recovered() const = 0;
+  /// Under which keys are hashed; made once and kept in the database.
+  virtual std::string key_secret() = 0;
+
+  // Users and wallets. A user that is not there is made together with a wallet of 0.
+  virtual Result<Wallet> ensure_wallet(std::string_view user) = 0;
+  virtual Result<Wallet> wallet(std::string_view user) = 0;  // kNotFound
+  virtual Result<std::vector<Wallet>> wallets() = 0;
+  /// Durable against power loss. The same idempotency key again returns the first entry and
+  /// changes nothing; with another amount it is kInvalidRequest. Overflow is kInvalidRequest.
+  virtual Result<Transaction> post(std::string_view user, std::string_view kind, Money amount,
+                                   std::string_view reason, std::string_view idempotency_key,
+                                   std::string_view actor) = 0;
+  virtual Result<std::vector<Transaction>> transactions(int64_t wallet_id, int64_t before_id,
+                                                        int limit) = 0;
+  /// Recomputes every balance and every key's used tokens from the entries.
+  struct Difference {
+    std::string what;  // "wallet of alice", "key demo"
+    std::string kept;
+    std::string recomputed;
+  };
+  virtual Result<std::vector<Difference>> verify() = 0;
+
+  // Keys.
+  virtual Result<std::vector<Key>> keys() = 0;
+  /// Of the configuration: found by digest or made; name, quota and limits become the given ones,
+  /// used_tokens stay.
+  virtual Result<Key> ensure_configured_key(const Key& key) = 0;
+  virtual Result<Key> create_key(const Key& key) = 0;
+  virtual Status delete_key(int64_t id) = 0;
+
+  // Prices. A rate that differs from the model's latest becomes a new version, valid from now.
+  virtual Result<Rate> ensure_rate(const Rate& rate) = 0;
+  virtual Result<std::vector<Rate>> rates() = 0;
+
+  // What upstreams' reports have taught (tokens::Calibration).
+  struct Factor {
+    std::string model;
+    double factor = 1.0;
+    int64_t samples = 0;
+  };
+  virtual Result<std::vector<Factor>> factors() = 0;
+  virtual Status keep_factors(std::span<const Factor> factors) = 0;
+
+  // Usage, newest first.
+  struct UsageFilter {
+    std::string key_name, user, model, provider;  // empty: any
+    int64_t from = 0;                             // Unix ms, inclusive
+    int64_t to = INT64_MAX;                       // exclusive
+    std::string before_id;                        // cursor: rows older than this one
+    int limit = 50;
+  };
+  virtual Result<std::vector<Settlement>> usage(const UsageFilter& filter) = 0;
+  virtual Result<std::optional<Settlement>> usage_row(std::string_view id) = 0;
+  struct UsageSum {
+    std::string group;
+    int64_t requests = 0;
+    TokenCounts tokens;
+    Money cost;
+  };
+  /// `by` is "day" (UTC), "model", "key", "user" or "provider".
+  virtual Result<std::vector<UsageSum>> usage_summary(std::string_view by,
+                                                      const UsageFilter& filter) = 0;
+
+  /// A consistent copy while everything runs (SQLite's online backup), mode 0600; an existing
+  /// file is replaced only when the copy is whole.
+  virtual Status backup(const std::string& file) = 0;
+  /// Into a data_dir that no process holds. Checks that FILE is a sound database of ours first.
+  static Status restore(const Options& options, const std::string& file);
+};
+
+}  // namespace sluice::store

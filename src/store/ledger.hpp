@@ -1,0 +1,34 @@
+// The seam between requests and what makes their settlement durable.
+#pragma once
+
+#include <functional>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "store/records.hpp"
+
+namespace sluice::store {
+
+/// Every function may be called from any thread and never blocks. What is handed over is written
+/// by one writer in the order of arrival, in groups of whatever waits.
+class Ledger {
+ public:
+  virtual ~Ledger() = default;
+
+  /// Marks are queued, never awaited; a mark whose settlement follows in the same group is not
+  /// written at all.
+  virtual void opened(LeaseOpened mark) = 0;
+  virtual void progress(LeaseProgress mark) = 0;
+
+  /// `durable` runs on the writer's thread once the settlement has been committed; a second one
+  /// with the same id changes nothing and is as durable. While the database cannot be written the
+  /// settlement waits, and is tried again until it can: it is never dropped.
+  virtual void settle(Settlement settlement, std::move_only_function<void()> durable) = 0;
+
+  /// False while the database cannot be written: nothing new may be admitted. Recovers by itself.
+  virtual bool healthy() const = 0;
+  /// Age of the oldest settlement that waits; zero when none does.
+  virtual Duration lag() const = 0;
+};
+
+}  // namespace sluice::store

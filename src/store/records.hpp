@@ -1,0 +1,115 @@
+// What the database keeps, as plain values. Ids are the database's own; 0 is "none". Times are
+// Unix milliseconds.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/money.hpp"
+#include "base/token_counts.hpp"
+
+namespace sluice::store {
+
+struct Wallet {
+  int64_t id = 0;
+  int64_t user_id = 0;
+  std::string user;  // name
+  Money balance;     // sum of its entries
+};
+
+/// An entry of wallet_transactions, which is append-only.
+struct Transaction {
+  int64_t id = 0;
+  int64_t wallet_id = 0;
+  std::string kind;  // top_up, charge, refund, adjust, grant
+  Money amount;      // signed
+  Money balance_after;
+  std::string reference;  // unique per kind: usage id or idempotency key
+  std::string actor;
+  std::string reason;
+  int64_t at = 0;
+};
+
+/// A key, from the configuration or made by `sluice key create`; its text is kept nowhere.
+struct Key {
+  int64_t id = 0;
+  std::string digest;  // 32 bytes: HMAC-SHA-256 of the key under the database's key_secret
+  std::string prefix;  // the first 6 characters
+  std::string name;
+  int64_t user_id = 0;
+  bool configured = false;  // listed in the configuration file
+  bool enabled = true;
+  std::optional<int64_t> quota_tokens;  // granted in all; none: unlimited
+  int64_t used_tokens = 0;              // settled so far
+  int64_t rpm = 0;
+  int64_t tpm = 0;
+  int64_t max_parallel = 0;
+  std::vector<std::string> models;
+  std::vector<std::string> allow_ips;
+  std::optional<int64_t> expires_at;  // Unix seconds
+  int64_t created_at = 0;
+};
+
+struct Rate {
+  int64_t id = 0;
+  std::string model;
+  Money input, output, cache_read, cache_write;  // per 1M tokens
+  int64_t valid_from = 0;
+};
+
+/// Written when a lease is taken; found again when the process died with it.
+struct LeaseOpened {
+  std::string id;  // becomes usage_logs.id
+  std::string request_id;
+  int64_t key_id = 0;
+  int64_t wallet_id = 0;
+  int64_t price_id = 0;
+  std::string requested_model;
+  std::string upstream_model;
+  std::string provider;
+  bool stream = false;
+  int64_t prompt_tokens = 0;  // as estimated
+  int64_t opened_at = 0;
+};
+
+/// What has gone to the client so far: absolute numbers, so that any mark may be lost.
+struct LeaseProgress {
+  std::string id;
+  TokenCounts counts;
+  Money cost;
+};
+
+/// One row of usage_logs and all that follows from it: the charge, and the key's used tokens.
+struct Settlement {
+  std::string id;  // made by the gateway; the only key of idempotency
+  std::string request_id;
+  int64_t key_id = 0;
+  int64_t user_id = 0;
+  int64_t wallet_id = 0;
+  std::string key_name;
+  std::string dialect;
+  std::string requested_model;
+  std::string upstream_model;
+  std::string provider;
+  std::string worker;
+  int attempts = 0;
+  TokenCounts charged;
+  int64_t counted_input = 0;
+  int64_t counted_output = 0;
+  std::optional<TokenCounts> reported;
+  std::string basis;  // reported, counted, estimated, none
+  int64_t price_id = 0;
+  Money cost;
+  std::string outcome;  // finished, cut, client_gone, upstream_failed, deadline, drained, recovered
+  int status = 0;
+  bool stream = false;
+  int64_t ttft_us = -1;  // -1: no content
+  int64_t duration_us = 0;
+  int64_t started_at = 0;
+  /// Why it went where it went: a JSON object of some 600 bytes, never prompt or answer text.
+  std::string decision;
+};
+
+}  // namespace sluice::store

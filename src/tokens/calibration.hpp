@@ -1,0 +1,38 @@
+// Learns, per model, how far the counts by a foreign encoding are from what upstreams report.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace sluice::tokens {
+
+/// Thread-safe; a lock held for a lookup, once or twice a request. Bounded: past kMaxModels
+/// further names share one entry.
+class Calibration {
+ public:
+  static constexpr size_t kMaxModels = 1024;
+
+  struct Learned {
+    std::string model;
+    double factor = 1.0;
+    int64_t samples = 0;
+  };
+
+  /// Of the model, else `start`.
+  double factor(std::string_view model, double start) const;
+
+  /// Exponentially weighted towards reported / counted; tiny counts and absurd ratios are left
+  /// out.
+  void learn(std::string_view model, double start, int64_t counted, int64_t reported);
+
+  /// What was learned since the last call, to be kept; and what was kept, at start.
+  std::vector<Learned> take_changed();
+  void restore(const std::vector<Learned>& kept);
+};
+
+}  // namespace sluice::tokens
