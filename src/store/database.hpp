@@ -44,11 +44,17 @@ class Database {
   virtual Result<Wallet> ensure_wallet(std::string_view user) = 0;
   virtual Result<Wallet> wallet(std::string_view user) = 0;  // kNotFound
   virtual Result<std::vector<Wallet>> wallets() = 0;
-  /// Durable against power loss. The same idempotency key again returns the first entry and
-  /// changes nothing; with another amount it is kInvalidRequest. Overflow is kInvalidRequest.
-  virtual Result<Transaction> post(std::string_view user, std::string_view kind, Money amount,
-                                   std::string_view reason, std::string_view idempotency_key,
-                                   std::string_view actor) = 0;
+  /// An entry that was posted, or that the same idempotency key had posted before.
+  struct Posted {
+    Transaction entry;
+    bool repeated = false;
+  };
+  /// Durable against power loss. The same idempotency key again returns the first entry as
+  /// repeated and changes nothing; with another wallet or amount it is kInvalidRequest. Overflow
+  /// is kInvalidRequest.
+  virtual Result<Posted> post(std::string_view user, std::string_view kind, Money amount,
+                              std::string_view reason, std::string_view idempotency_key,
+                              std::string_view actor) = 0;
   virtual Result<std::vector<Transaction>> transactions(int64_t wallet_id, int64_t before_id,
                                                         int limit) = 0;
   /// Recomputes every balance and every key's used tokens from the entries.
