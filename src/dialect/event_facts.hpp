@@ -5,6 +5,7 @@
 #include <bitset>
 #include <cstdint>
 
+#include "dialect/output_text.hpp"
 #include "dialect/usage.hpp"
 #include "json/slices.hpp"
 
@@ -13,26 +14,20 @@ namespace sluice::dialect {
 inline constexpr size_t kMaxChoices = 128;
 
 struct EventFacts {
+  /// Takes the texts into `texts`, which must outlive the facts.
+  explicit EventFacts(OutputTexts& texts) : texts(texts) {}
+
   bool has_content = false;
   bool terminal = false;
   bool error = false;
   bool has_choices = false;  // OpenAI: at least one
   bool final_usage = false;  // `usage` holds the final counts
   FinishReason finish_reason = FinishReason::kNone;
-  uint32_t text_bytes = 0;
-  uint32_t pieces = 0;
   std::bitset<kMaxChoices> seen;
   std::bitset<kMaxChoices> finished;
   json::Value usage;
   json::String model;
-
-  /// Output text that the user sees or pays for.
-  void add_text(json::String text) {
-    if (text.empty()) return;
-    has_content = true;
-    text_bytes += static_cast<uint32_t>(text.bytes.size());
-    ++pieces;
-  }
+  OutputTexts& texts;
 };
 
 /// True when the value of an `error` member tells of one: not null, false or empty.

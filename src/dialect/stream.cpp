@@ -10,6 +10,20 @@
 #include "dialect/openai/usage.hpp"
 
 namespace sluice::dialect {
+namespace {
+
+// An event with more pieces than this is rare, and what it needed is given back.
+constexpr size_t kKeptTexts = 1024;
+
+/// One for all streams of a thread, since a verdict is used up before the next event is read.
+OutputTexts& scratch() {
+  thread_local OutputTexts texts;
+  if (texts.capacity() > kKeptTexts) OutputTexts().swap(texts);
+  texts.clear();
+  return texts;
+}
+
+}  // namespace
 
 StreamInspector::StreamInspector(Endpoint endpoint, bool adds_usage, int64_t choices)
     : endpoint_(endpoint),
@@ -28,7 +42,8 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event) {
     return verdict;
   }
 
-  EventFacts facts;
+  OutputTexts& texts = scratch();
+  EventFacts facts(texts);
   const bool valid = json::valid_utf8(data) && (anthropic ? anthropic::read_event(data, facts)
                                                           : openai::read_event(data, facts));
   if (event.event == "error" || (valid && facts.error)) {
@@ -44,13 +59,10 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event) {
   verdict.finish = facts.finish_reason != FinishReason::kNone;
   verdict.has_content = facts.has_content || verdict.finish;
   verdict.terminal = facts.terminal;
-  verdict.text_bytes = facts.text_bytes;
-  verdict.pieces = facts.pieces;
+  verdict.texts = texts;
 
   terminated_ |= facts.terminal;
   if (verdict.finish) finish_reason_ = facts.finish_reason;
-  text_bytes_ += facts.text_bytes;
-  pieces_ += facts.pieces;
   if (model_.empty() && facts.model.bytes.size() <= kMaxModelBytes) facts.model.append_to(model_);
   if (anthropic) {
     if (facts.usage.exists()) anthropic::read_usage(facts.usage, usage_);

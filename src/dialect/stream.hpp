@@ -4,10 +4,12 @@
 
 #include <bitset>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "dialect/dialect.hpp"
+#include "dialect/output_text.hpp"
 #include "dialect/request.hpp"
 #include "dialect/upstream_error.hpp"
 #include "dialect/usage.hpp"
@@ -24,8 +26,9 @@ struct EventVerdict {
   bool finish = false;       // carries a finish reason
   bool error = false;        // the upstream reports a failure: see StreamInspector::failure()
   bool added_usage = false;  // exists only because the gateway asked for usage: to be removed
-  uint32_t text_bytes = 0;   // of output text, reasoning, refusals, tool arguments; as escaped
-  uint32_t pieces = 0;       // strings that text came in
+  /// All output text in it, as slices of its data; empty unless it goes to the client. Lives
+  /// until the thread's next inspect() by any inspector, or the event's data dies.
+  std::span<const OutputText> texts;
 };
 
 /// One per stream; feed it every event in order. No allocation per event in steady state.
@@ -43,8 +46,6 @@ class StreamInspector {
   FinishReason finish_reason() const { return finish_reason_; }
   /// The upstream's name of the model; empty until it is told.
   const std::string& model() const { return model_; }
-  uint64_t text_bytes() const { return text_bytes_; }
-  uint64_t pieces() const { return pieces_; }
 
   /// Every choice has its finish reason: the answer is whole even if its terminal event is lost.
   bool finished() const;
@@ -64,8 +65,6 @@ class StreamInspector {
   uint32_t choices_;
   std::bitset<128> seen_;      // choices by index
   std::bitset<128> finished_;  // of these, those with a finish reason
-  uint64_t text_bytes_ = 0;
-  uint64_t pieces_ = 0;
   Usage usage_;
   std::string model_;
   UpstreamFailure failure_;

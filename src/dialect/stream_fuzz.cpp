@@ -1,5 +1,5 @@
-// An upstream's bytes in pieces against the same bytes whole: the verdicts must be the same. The
-// first byte chooses the endpoint, the second the size of the pieces.
+// An upstream's bytes in pieces against the same bytes whole: the verdicts and the texts must be
+// the same. The first byte chooses the endpoint, the second the size of the pieces.
 #include <cstdlib>
 
 #include "dialect/stream_testing.hpp"
@@ -16,12 +16,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   StreamInspector whole(endpoint, true);
   StreamInspector split(endpoint, true);
-  if (testing::replay(bytes, whole) != testing::replay(bytes, split, [piece] { return piece; })) {
+  testing::Lanes whole_texts;
+  testing::Lanes split_texts;
+  const std::string events = testing::replay(bytes, whole, &whole_texts);
+  if (events != testing::replay(
+                    bytes, split, [piece] { return piece; }, &split_texts) ||
+      whole_texts != split_texts) {
     std::abort();
   }
   if (whole.usage().total_input() != split.usage().total_input() ||
       whole.usage().output != split.usage().output || whole.model() != split.model() ||
-      whole.text_bytes() != split.text_bytes() || whole.finish_reason() != split.finish_reason() ||
+      whole.finish_reason() != split.finish_reason() ||
       whole.synthesize_terminal() != split.synthesize_terminal()) {
     std::abort();
   }

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -32,15 +34,46 @@ inline std::string letters(const EventVerdict& verdict) {
   return out.empty() ? "-" : out;
 }
 
+/// The texts of an answer by their lanes, each joined and decoded.
+class Lanes {
+ public:
+  void take(std::span<const OutputText> texts) {
+    for (const OutputText& each : texts) {
+      each.text.append_to(lanes_[each.lane()]);
+      ++pieces_;
+    }
+  }
+  size_t pieces() const { return pieces_; }
+  bool operator==(const Lanes&) const = default;
+
+  /// "0.1 tool_name: weather", a line for each lane: choice, index, kind, text.
+  std::string str() const {
+    static constexpr std::string_view kKinds[] = {"content", "reasoning", "refusal", "tool_name",
+                                                  "tool_arguments"};
+    std::string out;
+    for (const auto& [lane, text] : lanes_) {
+      if (!out.empty()) out += '\n';
+      out += fmt::format("{}.{} {}: {}", lane >> 32, lane >> 8 & 0xffff, kKinds[lane & 0xff], text);
+    }
+    return out;
+  }
+
+ private:
+  std::map<uint64_t, std::string> lanes_;
+  size_t pieces_ = 0;
+};
+
 /// Feeds `bytes` in pieces of the sizes that `next_size` gives; the letters of all events,
-/// separated by spaces.
+/// separated by spaces. Their texts go to `lanes` if there are any.
 inline std::string replay(std::string_view bytes, StreamInspector& inspector,
-                          const std::function<size_t()>& next_size) {
+                          const std::function<size_t()>& next_size, Lanes* lanes = nullptr) {
   http::SseReader reader;
   std::string seen;
   const auto take = [&](const http::SseEvent& event) {
     if (!seen.empty()) seen += ' ';
-    seen += letters(inspector.inspect(event));
+    const EventVerdict verdict = inspector.inspect(event);
+    seen += letters(verdict);
+    if (lanes != nullptr) lanes->take(verdict.texts);
   };
   while (!bytes.empty()) {
     const std::string piece(bytes.substr(0, next_size()));
@@ -52,8 +85,9 @@ inline std::string replay(std::string_view bytes, StreamInspector& inspector,
   return seen;
 }
 
-inline std::string replay(std::string_view bytes, StreamInspector& inspector) {
-  return replay(bytes, inspector, [&bytes] { return bytes.size(); });
+inline std::string replay(std::string_view bytes, StreamInspector& inspector,
+                          Lanes* lanes = nullptr) {
+  return replay(bytes, inspector, [&bytes] { return bytes.size(); }, lanes);
 }
 
 }  // namespace sluice::dialect::testing

@@ -1,5 +1,6 @@
 #include "dialect/anthropic/stream.hpp"
 
+#include "dialect/anthropic/message.hpp"
 #include "json/reader.hpp"
 
 namespace sluice::dialect::anthropic {
@@ -9,9 +10,16 @@ using json::Kind;
 using json::Reader;
 using json::String;
 using json::Value;
+using Text = OutputText::Kind;
 
-/// A delta's stop reason, or its content: text, thinking, tool input, signatures, citations.
-void read_delta(Reader& reader, EventFacts& content, FinishReason& reason) {
+/// What a `delta` member holds: of a message its stop reason, of a content block a piece of it.
+struct Delta {
+  FinishReason stop_reason = FinishReason::kNone;
+  bool has_content = false;  // text, thinking, tool input, signatures, citations
+};
+
+Delta read_delta(Reader& reader, OutputTexts& texts) {
+  Delta delta;
   String key;
   reader.begin_object();
   while (reader.next_member(key)) {
@@ -21,27 +29,44 @@ void read_delta(Reader& reader, EventFacts& content, FinishReason& reason) {
     } else if (kind == Kind::kString) {
       const String text = reader.string();
       if (key == "stop_reason") {
-        reason = parse_finish_reason(text.bytes);
-      } else if (key == "text" || key == "thinking" || key == "partial_json") {
-        content.add_text(text);
-      } else {
-        content.has_content |= !text.empty();
+        delta.stop_reason = parse_finish_reason(text.bytes);
+        continue;
+      }
+      delta.has_content |= !text.empty();
+      if (key == "text") {
+        add_text(texts, Text::kContent, text);
+      } else if (key == "thinking") {
+        add_text(texts, Text::kReasoning, text);
+      } else if (key == "partial_json") {
+        add_text(texts, Text::kToolArguments, text);
       }
     } else {
       const Value value(reader.skip());
-      content.has_content |= (kind == Kind::kObject || kind == Kind::kArray) && !value.is_empty();
+      delta.has_content |= (kind == Kind::kObject || kind == Kind::kArray) && !value.is_empty();
     }
   }
+  return delta;
 }
 
-/// A text or thinking block opens empty, and its deltas are the content; any other block (a tool
-/// call, a search result, redacted thinking) is content by being there.
-bool is_content(Value block) {
-  if (block.kind() != Kind::kObject) return false;
-  const std::optional<std::string> type = block["type"].as_string();
-  if (type == "text") return !block["text"].is_empty();
-  if (type == "thinking") return !block["thinking"].is_empty();
-  return true;
+/// The opening of an answer. Its content is empty by the specification, but clients take over
+/// what stands there.
+void read_message(Value message, EventFacts& facts) {
+  if (message.kind() != Kind::kObject) return;
+  String key;
+  Reader reader(message.raw());
+  reader.begin_object();
+  while (reader.next_member(key)) {
+    const Kind kind = reader.peek();
+    if (key == "usage") {
+      facts.usage = Value(reader.skip());
+    } else if (key == "model" && kind == Kind::kString) {
+      facts.model = reader.string();
+    } else if (key == "content" && kind == Kind::kArray) {
+      facts.has_content |= read_blocks(reader, false, facts.texts);
+    } else {
+      reader.skip();
+    }
+  }
 }
 
 }  // namespace
@@ -50,8 +75,8 @@ bool read_event(std::string_view data, EventFacts& facts) {
   Reader reader(data);
   String key;
   String type;
-  EventFacts content;
-  FinishReason stop_reason = FinishReason::kNone;
+  Delta delta;
+  int64_t index = 0;
   Value message;
   Value block;
   reader.begin_object();
@@ -60,7 +85,9 @@ bool read_event(std::string_view data, EventFacts& facts) {
     if (key == "type" && kind == Kind::kString) {
       type = reader.string();
     } else if (key == "delta" && kind == Kind::kObject) {
-      read_delta(reader, content, stop_reason);
+      delta = read_delta(reader, facts.texts);
+    } else if (key == "index") {
+      index = Value(reader.skip()).as_int().value_or(0);
     } else if (key == "content_block") {
       block = Value(reader.skip());
     } else if (key == "message") {
@@ -76,18 +103,21 @@ bool read_event(std::string_view data, EventFacts& facts) {
   if (!reader.finish()) return false;
 
   if (type == "content_block_delta") {
-    facts.has_content = content.has_content;
-    facts.text_bytes = content.text_bytes;
-    facts.pieces = content.pieces;
-  } else if (type == "content_block_start") {
-    facts.has_content = is_content(block);
+    facts.has_content = delta.has_content;
+    for (OutputText& text : facts.texts) text.index = text_index(index);
+    return true;
+  }
+  facts.texts.clear();
+  if (type == "content_block_start") {
+    if (block.kind() != Kind::kObject) return true;
+    Reader opened(block.raw());
+    facts.has_content = read_block(opened, index, false, facts.texts);
   } else if (type == "message_delta") {
-    facts.finish_reason = stop_reason;
+    facts.finish_reason = delta.stop_reason;
     facts.final_usage = facts.usage.kind() == Kind::kObject;
   } else if (type == "message_start") {
-    facts.usage = message["usage"];
-    const Value model = message["model"];
-    if (model.kind() == Kind::kString) facts.model = Reader(model.raw()).string();
+    facts.usage = {};
+    read_message(message, facts);
   } else if (type == "message_stop") {
     facts.terminal = true;
   } else if (type == "error") {

@@ -1,5 +1,6 @@
 #include "dialect/openai/stream.hpp"
 
+#include "dialect/openai/message.hpp"
 #include "json/reader.hpp"
 
 namespace sluice::dialect::openai {
@@ -10,70 +11,20 @@ using json::Reader;
 using json::String;
 using json::Value;
 
-/// The argument strings inside tool_calls or function_call.
-void read_arguments(Reader& reader, EventFacts& facts) {
-  String key;
-  switch (reader.peek()) {
-    case Kind::kArray:
-      reader.begin_array();
-      while (reader.next_element()) {
-        facts.has_content = true;
-        read_arguments(reader, facts);
-      }
-      break;
-    case Kind::kObject:
-      reader.begin_object();
-      while (reader.next_member(key)) {
-        facts.has_content = true;
-        if (key == "arguments" && reader.peek() == Kind::kString) {
-          facts.add_text(reader.string());
-        } else if (key == "function") {
-          read_arguments(reader, facts);
-        } else {
-          reader.skip();
-        }
-      }
-      break;
-    default:
-      reader.skip();
-  }
-}
-
-/// Whatever a delta holds besides the role is content unless it is empty: content, refusal,
-/// reasoning_content (DeepSeek, Z.ai), reasoning (OpenRouter, Groq), audio and what comes next.
-void read_delta(Reader& reader, EventFacts& facts) {
-  String key;
-  reader.begin_object();
-  while (reader.next_member(key)) {
-    switch (reader.peek()) {
-      case Kind::kString:
-        if (const String text = reader.string(); !(key == "role")) facts.add_text(text);
-        break;
-      case Kind::kArray:
-      case Kind::kObject:
-        if (key == "tool_calls" || key == "function_call") {
-          read_arguments(reader, facts);
-        } else if (!Value(reader.skip()).is_empty()) {
-          facts.has_content = true;
-        }
-        break;
-      default:
-        reader.skip();
-    }
-  }
-}
-
 void read_choice(Reader& reader, EventFacts& facts) {
   String key;
   int64_t index = 0;
   FinishReason reason = FinishReason::kNone;
+  const size_t first = facts.texts.size();
   reader.begin_object();
   while (reader.next_member(key)) {
     const Kind kind = reader.peek();
     if (key == "delta" && kind == Kind::kObject) {
-      read_delta(reader, facts);
+      facts.has_content |= read_message(reader, facts.texts);
     } else if (key == "text" && kind == Kind::kString) {
-      facts.add_text(reader.string());
+      const String text = reader.string();
+      facts.has_content |= !text.empty();
+      add_text(facts.texts, OutputText::Kind::kContent, text);
     } else if (key == "index") {
       index = Value(reader.skip()).as_int().value_or(0);
     } else if (key == "finish_reason" && kind == Kind::kString) {
@@ -83,6 +34,7 @@ void read_choice(Reader& reader, EventFacts& facts) {
       reader.skip();
     }
   }
+  set_choice(facts.texts, first, index);
   if (index >= 0 && index < static_cast<int64_t>(kMaxChoices)) {
     facts.seen.set(static_cast<size_t>(index));
     if (reason != FinishReason::kNone) facts.finished.set(static_cast<size_t>(index));
