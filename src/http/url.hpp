@@ -30,6 +30,10 @@ Result<Url> parse_url(std::string_view text);
 /// Percent-decodes; nullopt on a bad escape or a decoded NUL. '+' stays '+'.
 std::optional<std::string> percent_decode(std::string_view text);
 
+/// The same back: everything but letters, digits and "-._~" as %XX, so that the result is one
+/// segment of a path or one value of a query.
+std::string percent_encode(std::string_view text);
+
 /// Name and value of each `name=value` of a query, decoded ('+' is a space); bad pairs are
 /// skipped.
 std::vector<std::pair<std::string, std::string>> parse_query(std::string_view query);

@@ -117,6 +117,12 @@ TEST(PercentDecode, RefusesBadEscapesAndNul) {
   }
 }
 
+TEST(PercentEncode, LeavesOneSegmentThatReadsBackAsItWas) {
+  EXPECT_EQ(percent_encode("Az09-._~"), "Az09-._~");
+  EXPECT_EQ(percent_encode("a b/c?d&e=f+%\xc3\xa4"), "a%20b%2Fc%3Fd%26e%3Df%2B%25%C3%A4");
+  EXPECT_EQ(percent_decode(percent_encode("../\x01\xff'")), "../\x01\xff'");
+}
+
 TEST(ParseQuery, TakesPairs) {
   EXPECT_THAT(
       parse_query("limit=50&q=a+b%26c&empty=&flag"),

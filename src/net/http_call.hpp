@@ -43,11 +43,17 @@ class HttpCall final : private DescriptorWatch {
   HttpCall& operator=(const HttpCall&) = delete;
 
   const http::RequestHead& head() const { return head_; }
-  /// The client's address without port.
+  /// The client's address without port; "unix:UID" at a Unix socket.
   std::string_view peer() const { return peer_; }
   Scope& scope() { return scope_; }
   Loop& loop() { return scope_.loop(); }
   TimePoint started() const { return started_; }
+
+  /// From now on the client's departure does not cancel the scope; client_left() tells of it.
+  void outlive_client() { outlives_client_ = true; }
+  bool outlives_client() const { return outlives_client_; }
+  bool client_left() const { return client_left_; }
+  void note_client_left() { client_left_ = true; }
 
   /// The whole body, at most `limit` bytes (kRequestTooLarge beyond). Sends 100 Continue where
   /// the client waits for it. kRequestTimeout for a body that dawdles, kInvalidRequest for broken
@@ -91,7 +97,10 @@ class HttpCall final : private DescriptorWatch {
 
  private:
   friend class HttpConnection;
-  void on_hangup() override { scope_.cancel(CancelReason::kClientGone); }
+  void on_hangup() override {
+    client_left_ = true;
+    if (!outlives_client_) scope_.cancel(CancelReason::kClientGone);
+  }
   void start_watching() { stream_.descriptor().watch(this); }
   bool keeps_alive() const { return keep_alive_ && !draining_ && body_.done(); }
   Status take_body(std::string_view& input, uint64_t limit, std::string& body);
@@ -122,6 +131,8 @@ class HttpCall final : private DescriptorWatch {
   bool begun_ = false;
   bool finished_ = false;
   bool broken_ = false;
+  bool outlives_client_ = false;
+  bool client_left_ = false;
 };
 
 /// A handler of requests: one object serves all connections of a loop.

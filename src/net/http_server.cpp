@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "net/socket.hpp"
+#include "net/unix_socket.hpp"
 
 namespace sluice::net {
 
@@ -195,12 +196,23 @@ void HttpServer::accept_all() {
       if (errno != EAGAIN) acceptor_->retry_soon();
       return;
     }
+    std::string host;
+    if (peer.storage.ss_family == AF_UNIX) {
+      auto who = unix_peer(fd);
+      if (!who) {
+        close(fd);
+        continue;
+      }
+      host = std::move(*who);
+    } else {
+      host = peer.host();
+    }
     // The connection is the first thing in its coroutine's frame; the group owns the frame.
     tasks_.spawn(
         [](HttpServer& server, std::string host, std::unique_ptr<Descriptor> socket) -> Task<void> {
           HttpConnection connection(server, std::move(host));
           co_await connection.serve(std::move(socket));
-        }(*this, peer.host(), std::make_unique<Descriptor>(loop_, fd)));
+        }(*this, std::move(host), std::make_unique<Descriptor>(loop_, fd)));
   }
 }
 

@@ -22,7 +22,8 @@ class HttpServer {
   HttpServer(Loop& loop, HttpHandler& handler, HttpServerLimits limits = {});
   ~HttpServer();
 
-  /// Takes over a listening socket and accepts from it.
+  /// Takes over a listening socket, TCP or Unix, and accepts from it. At a Unix socket only this
+  /// process's own user and root are let in; the call's peer is then "unix:UID".
   void start(int listening_fd);
   /// Counts open connections there from now on. `gauge` outlives the server; set it before start().
   void count_in(observe::Gauge& gauge) { gauge_ = &gauge; }
