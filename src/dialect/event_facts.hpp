@@ -20,8 +20,8 @@ struct EventFacts {
   bool has_content = false;
   bool terminal = false;
   bool error = false;
-  bool has_choices = false;  // OpenAI: at least one
-  bool final_usage = false;  // `usage` holds the final counts
+  bool has_choices = false;   // OpenAI: at least one
+  bool usage_of_end = false;  // Anthropic: `usage` is not that of the start
   FinishReason finish_reason = FinishReason::kNone;
   std::bitset<kMaxChoices> seen;
   std::bitset<kMaxChoices> finished;

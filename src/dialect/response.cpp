@@ -15,7 +15,7 @@ ResponseFacts inspect_response(Endpoint endpoint, std::string_view body) {
   if (dialect == Dialect::kAnthropic) {
     anthropic::read_response(whole, facts);
   } else {
-    openai::read_response(whole, facts);
+    openai::read_response(endpoint, whole, facts);
   }
   if (facts.model.size() > kMaxModelBytes) facts.model.clear();
   if (facts.is_error) facts.failure = classify_reported_error(dialect, body);

@@ -18,11 +18,11 @@ TEST(Response, ReadsAChatCompletion) {
   EXPECT_EQ(facts.model, "gpt-4o-2024-08-06");
   EXPECT_EQ(facts.finish_reason, FinishReason::kLength);
   EXPECT_TRUE(facts.usage.reported);
-  EXPECT_EQ(facts.usage.input, 2);
-  EXPECT_EQ(facts.usage.cache_read, 16);
-  EXPECT_EQ(facts.usage.cache_write, 2);
-  EXPECT_EQ(facts.usage.output, 7);
-  EXPECT_EQ(facts.usage.reasoning, 5);
+  EXPECT_EQ(facts.usage.counts.input, 2);
+  EXPECT_EQ(facts.usage.counts.cache_read, 16);
+  EXPECT_EQ(facts.usage.counts.cache_write, 2);
+  EXPECT_EQ(facts.usage.counts.output, 7);
+  EXPECT_EQ(facts.usage.counts.reasoning, 5);
 }
 
 TEST(Response, ReadsEmbeddings) {
@@ -31,8 +31,8 @@ TEST(Response, ReadsEmbeddings) {
       R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.1]}],)"
       R"("model":"text-embedding-3-small","usage":{"prompt_tokens":8,"total_tokens":8}})");
   EXPECT_TRUE(facts.usage.reported);
-  EXPECT_EQ(facts.usage.input, 8);
-  EXPECT_EQ(facts.usage.output, 0);
+  EXPECT_EQ(facts.usage.counts.input, 8);
+  EXPECT_EQ(facts.usage.counts.output, 0);
   EXPECT_EQ(facts.finish_reason, FinishReason::kNone);
 }
 
@@ -43,10 +43,10 @@ TEST(Response, ReadsAMessage) {
       R"("stop_reason":"tool_use","usage":{"input_tokens":3,"cache_creation_input_tokens":null,)"
       R"("cache_read_input_tokens":9,"output_tokens":4}})");
   EXPECT_TRUE(facts.usage.reported);
-  EXPECT_EQ(facts.usage.input, 3);
-  EXPECT_EQ(facts.usage.cache_read, 9);
-  EXPECT_EQ(facts.usage.cache_write, 0);
-  EXPECT_EQ(facts.usage.output, 4);
+  EXPECT_EQ(facts.usage.counts.input, 3);
+  EXPECT_EQ(facts.usage.counts.cache_read, 9);
+  EXPECT_EQ(facts.usage.counts.cache_write, 0);
+  EXPECT_EQ(facts.usage.counts.output, 4);
   EXPECT_EQ(facts.finish_reason, FinishReason::kToolCalls);
 }
 

@@ -39,6 +39,7 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event) {
     // Not of Anthropic's dialect, but some upstreams send it there too, and its clients skip it.
     verdict.terminal = !anthropic;
     terminated_ |= verdict.terminal;
+    usage_.reported |= terminated_ && usage_current_ && usage_.input_known;
     return verdict;
   }
 
@@ -64,18 +65,21 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event) {
   terminated_ |= facts.terminal;
   if (verdict.finish) finish_reason_ = facts.finish_reason;
   if (model_.empty() && facts.model.bytes.size() <= kMaxModelBytes) facts.model.append_to(model_);
-  if (anthropic) {
-    if (facts.usage.exists()) anthropic::read_usage(facts.usage, usage_);
-    usage_.reported |= facts.final_usage;
-  } else {
-    seen_ |= facts.seen;
-    finished_ |= facts.finished;
-    if (facts.usage.exists()) {
-      openai::read_usage(facts.usage, usage_);
-      verdict.added_usage = adds_usage_ && !facts.has_choices;
-    }
-  }
+  seen_ |= facts.seen;
+  finished_ |= facts.finished;
+  take_usage(facts);
+  verdict.added_usage = adds_usage_ && !anthropic && facts.usage.exists() && !facts.has_choices;
   return verdict;
+}
+
+void StreamInspector::take_usage(const EventFacts& facts) {
+  const bool anthropic = dialect_of(endpoint_) == Dialect::kAnthropic;
+  if (!facts.texts.empty()) usage_current_ = false;
+  if (facts.usage.exists()) {
+    usage_current_ = anthropic ? anthropic::read_usage(facts.usage, usage_) && facts.usage_of_end
+                               : openai::read_usage(facts.usage, usage_);
+  }
+  usage_.reported = usage_current_ && usage_.input_known && (finished() || terminated_);
 }
 
 bool StreamInspector::finished() const {

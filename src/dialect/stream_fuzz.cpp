@@ -24,8 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       whole_texts != split_texts) {
     std::abort();
   }
-  if (whole.usage().total_input() != split.usage().total_input() ||
-      whole.usage().output != split.usage().output || whole.model() != split.model() ||
+  if (whole.usage().counts != split.usage().counts ||
+      whole.usage().reported != split.usage().reported || whole.model() != split.model() ||
       whole.finish_reason() != split.finish_reason() ||
       whole.synthesize_terminal() != split.synthesize_terminal()) {
     std::abort();

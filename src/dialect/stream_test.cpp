@@ -29,11 +29,11 @@ constexpr Recording kRecordings[] = {
 };
 
 std::string summary(const StreamInspector& inspector) {
-  const Usage& usage = inspector.usage();
+  const TokenCounts& counts = inspector.usage().counts;
   return fmt::format("{} {} in={} out={} read={} write={} reasoning={} reported={} {}",
-                     inspector.model(), to_string(inspector.finish_reason()), usage.input,
-                     usage.output, usage.cache_read, usage.cache_write, usage.reasoning,
-                     usage.reported, inspector.terminated());
+                     inspector.model(), to_string(inspector.finish_reason()), counts.input,
+                     counts.output, counts.cache_read, counts.cache_write, counts.reasoning,
+                     inspector.usage().reported, inspector.terminated());
 }
 
 TEST(StreamInspector, SeesTheSameForEverySplitOfTheBytes) {
@@ -68,7 +68,7 @@ TEST(OpenAiStream, TellsContentFromPreambleAndRemovesTheUsageItAskedFor) {
 TEST(OpenAiStream, LeavesTheUsageChunkToAClientThatAskedForIt) {
   StreamInspector inspector(Endpoint::kChatCompletions, false);
   EXPECT_EQ(replay(recorded("openai/testdata/chat.sse"), inspector), "- c c cf - t");
-  EXPECT_EQ(inspector.usage().total_input(), 1117);
+  EXPECT_EQ(inspector.usage().counts.total_input(), 1117);
 }
 
 TEST(OpenAiStream, CountsToolCallsAsContent) {
@@ -90,7 +90,7 @@ TEST(OpenAiStream, UnderstandsCompatibleUpstreams) {
 TEST(OpenAiStream, ReadsLegacyCompletions) {
   StreamInspector inspector(Endpoint::kCompletions, true);
   EXPECT_EQ(replay(recorded("openai/testdata/completions.sse"), inspector), "c c cf u t");
-  EXPECT_EQ(inspector.usage().input, 5);
+  EXPECT_EQ(inspector.usage().counts.input, 5);
 }
 
 TEST(AnthropicStream, TellsContentFromPreamble) {
@@ -188,8 +188,8 @@ TEST(OpenAiStream, FindsUsageWhereGroqPutsIt) {
                    "\"completion_tokens\":9}}}\n\n",
                    inspector),
             "cf");
-  EXPECT_EQ(inspector.usage().input, 4);
-  EXPECT_EQ(inspector.usage().output, 9);
+  EXPECT_EQ(inspector.usage().counts.input, 4);
+  EXPECT_EQ(inspector.usage().counts.output, 9);
 }
 
 TEST(OpenAiStream, IsFinishedWhenEveryChoiceIs) {
@@ -218,8 +218,8 @@ TEST(OpenAiStream, SurvivesHostileNumbers) {
       "\"completion_tokens\":9223372036854775807,\"prompt_tokens_details\":{\"cached_tokens\":3}}}"
       "\n\n",
       inspector);
-  EXPECT_EQ(inspector.usage().total_input(), 0);
-  EXPECT_EQ(inspector.usage().output, int64_t{1} << 40);
+  EXPECT_EQ(inspector.usage().counts.total_input(), 0);
+  EXPECT_EQ(inspector.usage().counts.output, int64_t{1} << 40);
 }
 
 std::string anthropic(std::string_view stream) {

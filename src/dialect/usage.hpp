@@ -4,20 +4,19 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/token_counts.hpp"
+
 namespace sluice::dialect {
 
-/// Token counts as the upstream reported them. The classes do not overlap: `input` is without
-/// `cache_read` and `cache_write` in both dialects (OpenAI's prompt_tokens contains them and is
-/// taken apart). `reasoning` is a part of `output`.
+/// Token counts as the upstream reported them last. `input` is without `cache_read` and
+/// `cache_write` in both dialects (OpenAI's prompt_tokens contains them and is taken apart).
 struct Usage {
-  int64_t input = 0;
-  int64_t output = 0;
-  int64_t cache_read = 0;
-  int64_t cache_write = 0;
-  int64_t reasoning = 0;
+  TokenCounts counts;
+  /// The prompt's classes are told; of a stream perhaps before its end. A prompt of no tokens at
+  /// all is none: upstreams that do not count say 0.
+  bool input_known = false;
+  /// Input and output are told, and nothing comes after them.
   bool reported = false;
-
-  int64_t total_input() const { return input + cache_read + cache_write; }
 };
 
 /// Why generation ended, for all dialects; kOther for a reason not known here.

@@ -10,8 +10,7 @@ void read_response(json::Value body, ResponseFacts& facts) {
   json::Member member;
   while (members.next(member)) {
     if (member.key == "usage") {
-      read_usage(member.value, facts.usage);
-      facts.usage.reported = member.value["output_tokens"].as_int().has_value();
+      facts.usage.reported = read_usage(member.value, facts.usage) && facts.usage.input_known;
     } else if (member.key == "model") {
       facts.model = member.value.as_string().value_or("");
     } else if (member.key == "stop_reason") {

@@ -114,7 +114,7 @@ bool read_event(std::string_view data, EventFacts& facts) {
     facts.has_content = read_block(opened, index, false, facts.texts);
   } else if (type == "message_delta") {
     facts.finish_reason = delta.stop_reason;
-    facts.final_usage = facts.usage.kind() == Kind::kObject;
+    facts.usage_of_end = true;
   } else if (type == "message_start") {
     facts.usage = {};
     read_message(message, facts);

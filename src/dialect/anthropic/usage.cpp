@@ -4,26 +4,32 @@
 
 namespace sluice::dialect::anthropic {
 
-void read_usage(json::Value object, Usage& usage) {
+bool read_usage(json::Value object, Usage& usage) {
   const auto take = [](json::Value value, int64_t& count) {
+    const auto read = value.as_int();
     // Bounded so that sums of counts cannot overflow.
-    if (const auto read = value.as_int()) count = std::clamp<int64_t>(*read, 0, int64_t{1} << 40);
+    if (read) count = std::clamp<int64_t>(*read, 0, int64_t{1} << 40);
+    return read.has_value();
   };
+  TokenCounts& counts = usage.counts;
+  bool output = false;
   json::Members members(object);
   json::Member member;
   while (members.next(member)) {
     if (member.key == "input_tokens") {
-      take(member.value, usage.input);
+      take(member.value, counts.input);
     } else if (member.key == "output_tokens") {
-      take(member.value, usage.output);
+      output = take(member.value, counts.output);
     } else if (member.key == "cache_read_input_tokens") {
-      take(member.value, usage.cache_read);
+      take(member.value, counts.cache_read);
     } else if (member.key == "cache_creation_input_tokens") {
-      take(member.value, usage.cache_write);
+      take(member.value, counts.cache_write);
     } else if (member.key == "output_tokens_details") {
-      take(member.value["thinking_tokens"], usage.reasoning);
+      take(member.value["thinking_tokens"], counts.reasoning);
     }
   }
+  usage.input_known = counts.total_input() > 0;
+  return output;
 }
 
 }  // namespace sluice::dialect::anthropic

@@ -6,7 +6,8 @@
 
 namespace sluice::dialect::anthropic {
 
-/// Takes over the counts that a `usage` object holds; the others stay. Does not touch `reported`.
-void read_usage(json::Value object, Usage& usage);
+/// Takes over the counts that a `usage` object holds; the others stay. Does not set `reported`.
+/// True when it tells the output.
+bool read_usage(json::Value object, Usage& usage);
 
 }  // namespace sluice::dialect::anthropic

@@ -5,12 +5,14 @@
 
 namespace sluice::dialect::openai {
 
-void read_response(json::Value body, ResponseFacts& facts) {
+void read_response(Endpoint endpoint, json::Value body, ResponseFacts& facts) {
   json::Members members(body);
   json::Member member;
   while (members.next(member)) {
     if (member.key == "usage") {
-      read_usage(member.value, facts.usage);
+      const bool output =
+          read_usage(member.value, facts.usage) || endpoint == Endpoint::kEmbeddings;
+      facts.usage.reported = output && facts.usage.input_known;
     } else if (member.key == "model") {
       facts.model = member.value.as_string().value_or("");
     } else if (member.key == "error") {

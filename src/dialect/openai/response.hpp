@@ -7,6 +7,6 @@
 namespace sluice::dialect::openai {
 
 /// Reads usage, model and the first choice's finish reason of a valid object.
-void read_response(json::Value body, ResponseFacts& facts);
+void read_response(Endpoint endpoint, json::Value body, ResponseFacts& facts);
 
 }  // namespace sluice::dialect::openai

@@ -62,13 +62,9 @@ bool read_event(std::string_view data, EventFacts& facts) {
       }
     } else if (key == "usage" && kind == Kind::kObject) {
       facts.usage = Value(reader.skip());
-      facts.final_usage = true;
     } else if (key == "x_groq" && kind == Kind::kObject) {
       const Value usage = Value(reader.skip())["usage"];
-      if (!facts.usage.exists() && usage.kind() == Kind::kObject) {
-        facts.usage = usage;
-        facts.final_usage = true;
-      }
+      if (!facts.usage.exists() && usage.kind() == Kind::kObject) facts.usage = usage;
     } else if (key == "model" && kind == Kind::kString) {
       facts.model = reader.string();
     } else if (key == "error") {

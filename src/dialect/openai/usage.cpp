@@ -12,10 +12,10 @@ int64_t count_of(json::Value value) {
 
 }  // namespace
 
-void read_usage(json::Value object, Usage& usage) {
+bool read_usage(json::Value object, Usage& usage) {
   int64_t prompt = -1;
   int64_t completion = -1;
-  Usage read;
+  TokenCounts read;
   json::Members members(object);
   json::Member member;
   while (members.next(member)) {
@@ -34,14 +34,15 @@ void read_usage(json::Value object, Usage& usage) {
       read.cache_read = std::max(read.cache_read, count_of(member.value));
     }
   }
-  if (prompt < 0 && completion < 0) return;
+  if (prompt <= 0 && completion <= 0) return false;
+  usage.input_known = prompt > 0;
   prompt = std::max<int64_t>(prompt, 0);
   read.cache_read = std::min(read.cache_read, prompt);
   read.cache_write = std::min(read.cache_write, prompt - read.cache_read);
   read.input = prompt - read.cache_read - read.cache_write;
   read.output = std::max<int64_t>(completion, 0);
-  read.reported = true;
-  usage = read;
+  usage.counts = read;
+  return completion >= 0;
 }
 
 }  // namespace sluice::dialect::openai

@@ -6,8 +6,9 @@
 
 namespace sluice::dialect::openai {
 
-/// Reads a `usage` object, taking the cached part out of the prompt. Leaves `usage` alone when
-/// the value holds no counts.
-void read_usage(json::Value object, Usage& usage);
+/// Reads a `usage` object, taking the cached part out of the prompt; it replaces all that was
+/// read before. Leaves `usage` alone when the value holds no counts, or only zeros. Does not set
+/// `reported`. True when it tells the output too.
+bool read_usage(json::Value object, Usage& usage);
 
 }  // namespace sluice::dialect::openai
