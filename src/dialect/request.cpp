@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <utility>
 
 #include "dialect/anthropic/request.hpp"
 #include "dialect/openai/request.hpp"
@@ -11,6 +13,13 @@
 
 namespace sluice::dialect {
 namespace {
+
+// No upstream gives so many, and so many times a limit of tokens still is a number.
+constexpr int64_t kMaxResults = 1 << 20;
+// Anthropic's smallest thinking budget.
+constexpr int64_t kLeastThinking = 1024;
+// max_tokens of OpenAI's completions where it is not given.
+constexpr int64_t kCompletionsDefault = 16;
 
 Status read_model(const RequestFields& fields, InferenceRequest& request) {
   const json::Value value = fields.value(Field::kModel);
@@ -28,7 +37,98 @@ Status read_model(const RequestFields& fields, InferenceRequest& request) {
   return {};
 }
 
+/// The few edits that a body needs, in any order.
+class Edits {
+ public:
+  void replace(InferenceRequest::Span at, std::string text) {
+    edits_[count_++] = {at.offset, at.length, std::move(text)};
+  }
+  void insert(size_t offset, std::string text) { replace({offset, 0}, std::move(text)); }
+
+  std::string_view apply(std::string_view body, std::string& storage) {
+    if (count_ == 0) return body;
+    const std::span made = std::span(edits_).first(count_);
+    std::ranges::sort(made, {}, &Made::offset);
+    std::array<json::Edit, kMost> views;
+    std::ranges::transform(made, views.begin(), [](const Made& edit) {
+      return json::Edit{edit.offset, edit.length, edit.text};
+    });
+    storage = json::apply_edits(body, std::span(views).first(count_));
+    return storage;
+  }
+
+ private:
+  // The model, what follows it, stream_options, two limits, the thinking budget.
+  static constexpr size_t kMost = 6;
+  struct Made {
+    size_t offset = 0;
+    size_t length = 0;
+    std::string text;
+  };
+  std::array<Made, kMost> edits_;
+  size_t count_ = 0;
+};
+
+void ask_for_usage(const InferenceRequest& request, Edits& edits, std::string& after_model) {
+  const InferenceRequest::Span options = request.stream_options_at;
+  if (options.length == 0) {
+    after_model += R"(,"stream_options":{"include_usage":true})";
+  } else if (request.include_usage_at.length != 0) {
+    edits.replace(request.include_usage_at, "true");
+  } else if (request.body[options.offset] == '{') {
+    edits.insert(options.offset + 1, request.stream_options_has_members
+                                         ? R"("include_usage":true,)"
+                                         : R"("include_usage":true)");
+  } else {
+    edits.replace(options, R"({"include_usage":true})");
+  }
+}
+
+void lower_output(const InferenceRequest& request, const UpstreamTerms& terms, Edits& edits,
+                  std::string& after_model) {
+  if (request.endpoint == Endpoint::kEmbeddings) return;
+  const int64_t limit = *terms.output_limit;
+  const bool openai = terms.provider == config::ProviderType::kOpenAi;
+  if (!request.max_tokens) {
+    // Adding a limit above the default would raise it.
+    if (openai && request.endpoint == Endpoint::kCompletions && limit >= kCompletionsDefault) {
+      return;
+    }
+    const bool newer = openai && request.endpoint == Endpoint::kChatCompletions;
+    const InferenceRequest::Span null =
+        newer ? request.max_completion_tokens_limit.at : request.max_tokens_limit.at;
+    if (null.length != 0) {
+      edits.replace(null, fmt::to_string(limit));
+    } else {
+      after_model +=
+          fmt::format(R"(,"{}":{})", newer ? "max_completion_tokens" : "max_tokens", limit);
+    }
+    return;
+  }
+  if (*request.max_tokens <= limit) return;
+  for (const auto* each : {&request.max_tokens_limit, &request.max_completion_tokens_limit}) {
+    if (each->given && *each->given > limit) edits.replace(each->at, fmt::to_string(limit));
+  }
+  const InferenceRequest::Limit& budget = request.thinking_budget;
+  if (budget.given && *budget.given >= limit && limit > kLeastThinking) {
+    edits.replace(budget.at, fmt::to_string(limit - 1));
+  }
+}
+
 }  // namespace
+
+int64_t InferenceRequest::choices() const {
+  return std::min(std::min(n, kMaxResults) * std::min(prompts, kMaxResults), kMaxResults);
+}
+
+int64_t InferenceRequest::results() const {
+  const int64_t each = std::min(std::max(n, best_of), kMaxResults);
+  return std::min(each * std::min(prompts, kMaxResults), kMaxResults);
+}
+
+int64_t InferenceRequest::least_output_limit() const {
+  return thinking_budget.given.value_or(0) >= kLeastThinking ? kLeastThinking + 1 : 1;
+}
 
 bool InferenceRequest::adds_usage() const {
   return stream && !include_usage && dialect_of(endpoint) == Dialect::kOpenAi;
@@ -49,33 +149,20 @@ Result<InferenceRequest> understand(Endpoint endpoint, std::string body) {
   return request;
 }
 
-std::string_view upstream_body(const InferenceRequest& request, std::string_view upstream_model,
+std::string_view upstream_body(const InferenceRequest& request, const UpstreamTerms& terms,
                                std::string& storage) {
-  std::string model;
-  if (upstream_model != request.model) json::append_string(model, upstream_model);
-
-  std::array<json::Edit, 2> edits;
-  size_t count = 0;
   const InferenceRequest::Span at = request.model_at;
-  const InferenceRequest::Span options = request.stream_options_at;
-  if (!model.empty()) edits[count++] = {at.offset, at.length, model};
-  if (request.adds_usage()) {
-    if (options.length == 0) {
-      edits[count++] = {at.offset + at.length, 0, R"(,"stream_options":{"include_usage":true})"};
-    } else if (request.include_usage_at.length != 0) {
-      edits[count++] = {request.include_usage_at.offset, request.include_usage_at.length, "true"};
-    } else if (request.body[options.offset] == '{') {
-      edits[count++] = {options.offset + 1, 0,
-                        request.stream_options_has_members ? R"("include_usage":true,)"
-                                                           : R"("include_usage":true)"};
-    } else {
-      edits[count++] = {options.offset, options.length, R"({"include_usage":true})"};
-    }
+  Edits edits;
+  std::string after_model;
+  if (terms.model != request.model) {
+    std::string model;
+    json::append_string(model, terms.model);
+    edits.replace(at, std::move(model));
   }
-  if (count == 0) return request.body;
-  std::ranges::sort(edits.begin(), edits.begin() + count, {}, &json::Edit::offset);
-  storage = json::apply_edits(request.body, std::span(edits).first(count));
-  return storage;
+  if (request.adds_usage()) ask_for_usage(request, edits, after_model);
+  if (terms.output_limit) lower_output(request, terms, edits, after_model);
+  if (!after_model.empty()) edits.insert(at.offset + at.length, std::move(after_model));
+  return edits.apply(request.body, storage);
 }
 
 }  // namespace sluice::dialect

@@ -4,8 +4,8 @@ namespace sluice::dialect {
 namespace {
 
 constexpr std::array<std::string_view, kFieldCount> kNames = {
-    "model", "stream",   "stream_options", "max_tokens", "max_completion_tokens",
-    "n",     "messages", "input"};
+    "model",  "stream",   "stream_options", "max_tokens", "max_completion_tokens", "n", "best_of",
+    "prompt", "thinking", "messages",       "input"};
 
 }  // namespace
 
@@ -46,6 +46,12 @@ Result<std::optional<int64_t>> RequestFields::integer(Field field, int64_t least
                                                  : "must be an integer of at least 0.");
   }
   return read;
+}
+
+Result<InferenceRequest::Limit> RequestFields::limit(Field field, int64_t least) const {
+  const Result<std::optional<int64_t>> given = integer(field, least);
+  if (!given) return std::unexpected(given.error());
+  return InferenceRequest::Limit{.at = at(field), .given = *given};
 }
 
 Status RequestFields::require_elements(Field field) const {

@@ -19,10 +19,13 @@ enum class Field : uint8_t {
   kMaxTokens,
   kMaxCompletionTokens,
   kN,
+  kBestOf,
+  kPrompt,
+  kThinking,
   kMessages,
   kInput,
 };
-inline constexpr size_t kFieldCount = 8;
+inline constexpr size_t kFieldCount = 11;
 
 std::string_view to_string(Field field);
 
@@ -54,6 +57,8 @@ class RequestFields {
   Result<std::optional<int64_t>> integer(Field field, int64_t least) const;
   /// An error unless it is an array with at least one element.
   Status require_elements(Field field) const;
+  /// The integer with its place, in the same way.
+  Result<InferenceRequest::Limit> limit(Field field, int64_t least) const;
 
  private:
   std::array<json::Member, kFieldCount> values_;

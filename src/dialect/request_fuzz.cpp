@@ -24,10 +24,10 @@ void check_request(Endpoint endpoint, std::string_view body) {
     return;
   }
   std::string storage;
-  const std::string_view same = upstream_body(*request, request->model, storage);
+  const std::string_view same = upstream_body(*request, {.model = request->model}, storage);
   require(json::valid(same));
   require(request->adds_usage() || same == body);
-  const std::string_view other = upstream_body(*request, "up\"stream", storage);
+  const std::string_view other = upstream_body(*request, {.model = "up\"stream"}, storage);
   require(json::valid(other));
   const auto again = understand(endpoint, std::string(other));
   require(again && again->model == "up\"stream" && !again->adds_usage());

@@ -13,9 +13,9 @@ Result<InferenceRequest> chat(std::string body) {
   return understand(kChatCompletions, std::move(body));
 }
 
-std::string sent(const InferenceRequest& request, std::string_view model) {
+std::string sent(const InferenceRequest& request, const UpstreamTerms& terms) {
   std::string storage;
-  return std::string(upstream_body(request, model, storage));
+  return std::string(upstream_body(request, terms, storage));
 }
 
 /// What a chat request with these members besides `messages` becomes upstream.
@@ -23,7 +23,7 @@ std::string chat_sent(std::string_view members, std::string_view model = "m") {
   const auto request =
       chat(fmt::format(R"({{"messages":[{{"role":"user","content":"x"}}],{}}})", members));
   if (!request) return "refused: " + request.error().message;
-  const std::string body = sent(*request, model);
+  const std::string body = sent(*request, {.model = model});
   EXPECT_TRUE(json::valid(body)) << body;
   return body.substr(body.find("],") + 2);
 }
@@ -37,7 +37,7 @@ TEST(Request, ReadsWhatARelayMustKnow) {
   EXPECT_TRUE(request->stream);
   EXPECT_TRUE(request->include_usage);
   EXPECT_FALSE(request->adds_usage());
-  EXPECT_EQ(request->max_tokens, 50);
+  EXPECT_EQ(request->max_tokens, 100);
   EXPECT_EQ(request->n, 3);
 }
 
@@ -131,7 +131,7 @@ TEST(UpstreamBody, IsTheClientsOwnBytesWhenNothingChanges) {
   const auto request = chat(body);
   ASSERT_TRUE(request);
   std::string storage;
-  const std::string_view sent = upstream_body(*request, "m", storage);
+  const std::string_view sent = upstream_body(*request, {.model = "m"}, storage);
   EXPECT_EQ(sent, body);
   EXPECT_EQ(sent.data(), request->body.data());
 }
@@ -141,7 +141,7 @@ TEST(UpstreamBody, ReplacesOnlyTheModel) {
       chat(R"({ "a":[1, 2], "mod\u0065l" : "gpt\u002d4o" , "messages":[{}],"b":"é"})");
   ASSERT_TRUE(request);
   EXPECT_EQ(request->model, "gpt-4o");
-  EXPECT_EQ(sent(*request, "a \"b\""),
+  EXPECT_EQ(sent(*request, {.model = "a \"b\""}),
             R"({ "a":[1, 2], "mod\u0065l" : "a \"b\"" , "messages":[{}],"b":"é"})");
 }
 
@@ -171,14 +171,14 @@ TEST(UpstreamBody, DoesNotAskWhereItNeedNot) {
   const std::string body = R"({"model":"m","messages":[1],"max_tokens":9,"stream":true})";
   const auto messages = understand(kMessages, body);
   ASSERT_TRUE(messages);
-  EXPECT_EQ(sent(*messages, "m"), body);
+  EXPECT_EQ(sent(*messages, {.model = "m"}), body);
 }
 
 TEST(UpstreamBody, StaysRightWhenTheRequestMoves) {
   auto request = chat(R"({"messages":[1],"model":"m"})");
   ASSERT_TRUE(request);
   const InferenceRequest moved = std::move(*request);
-  EXPECT_EQ(sent(moved, "other"), R"({"messages":[1],"model":"other"})");
+  EXPECT_EQ(sent(moved, {.model = "other"}), R"({"messages":[1],"model":"other"})");
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ struct EventVerdict {
 class StreamInspector {
  public:
   explicit StreamInspector(const InferenceRequest& request)
-      : StreamInspector(request.endpoint, request.adds_usage(), request.n) {}
+      : StreamInspector(request.endpoint, request.adds_usage(), request.choices()) {}
   StreamInspector(Endpoint endpoint, bool adds_usage, int64_t choices = 1);
 
   EventVerdict inspect(const http::SseEvent& event);
