@@ -1,0 +1,137 @@
+#include "admin/client.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "http/head.hpp"
+#include "json/slices.hpp"
+#include "net/unix_socket.hpp"
+
+namespace sluice::admin {
+
+namespace {
+
+constexpr size_t kMaxAnswer = size_t{64} << 20;
+// A backup of a large database takes its time; the gateway has deadlines of its own.
+constexpr time_t kPatienceSeconds = 900;
+
+std::unexpected<Error> broken(std::string_view what) {
+  return fail(ErrorCode::kIo, fmt::format("the gateway's socket: {}", what));
+}
+
+/// Closes at the end of a block.
+class Connection {
+ public:
+  explicit Connection(int fd) : fd_(fd) {
+    const timeval patience{.tv_sec = kPatienceSeconds, .tv_usec = 0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  }
+  ~Connection() { close(fd_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  Status send_all(std::string_view bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent < 0) return broken(std::strerror(errno));
+      bytes.remove_prefix(static_cast<size_t>(sent));
+    }
+    return {};
+  }
+
+  Result<std::string> read_to_end() const {
+    std::string all;
+    char buffer[16 * 1024];
+    for (;;) {
+      const ssize_t got = recv(fd_, buffer, sizeof buffer, 0);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return broken(errno == EAGAIN ? "no answer" : std::strerror(errno));
+      if (got == 0) return all;
+      all.append(buffer, static_cast<size_t>(got));
+      if (all.size() > kMaxAnswer) return broken("the answer is too large");
+    }
+  }
+
+ private:
+  int fd_;
+};
+
+/// What an answer with an error status says.
+Error error_in(int status, std::string_view body) {
+  const json::Value error = json::Value(body)["error"];
+  auto message = error["message"].as_string();
+  return {.code = status == 404 ? ErrorCode::kNotFound : ErrorCode::kInvalidRequest,
+          .message = message ? std::move(*message) : fmt::format("the gateway answered {}", status),
+          .param = error["field"].as_string().value_or("")};
+}
+
+}  // namespace
+
+std::string socket_path(const config::Config& config) { return config.data_dir + "/sluice.sock"; }
+
+store::Options database_options(const config::Config& config) {
+  return {.url = std::string(config.database_url.expose()),
+          .data_dir = config.data_dir,
+          .durability = config.ledger.durability == config::LedgerDurability::kPower
+                            ? store::Durability::kPower
+                            : store::Durability::kProcess};
+}
+
+Result<Client> Client::open(const config::Config& config) {
+  Client client;
+  client.socket_ = socket_path(config);
+  const auto fd = net::connect_unix(client.socket_);
+  if (fd) {
+    close(*fd);
+    return client;
+  }
+  if (fd.error().code != ErrorCode::kUpstreamUnreachable) return std::unexpected(fd.error());
+  auto database = store::Database::open(database_options(config));
+  if (!database) return std::unexpected(database.error());
+  client.database_ = std::move(*database);
+  client.service_ = std::make_unique<Service>(*client.database_);
+  return client;
+}
+
+Result<std::string> Client::ask(std::string_view method, std::string target, std::string body) {
+  if (!service_) return ask_gateway(method, target, body);
+  auto answer = service_->handle({.method = std::string(method),
+                                  .target = std::move(target),
+                                  .body = std::move(body),
+                                  .actor = fmt::format("shell:{}", getuid()),
+                                  .local = true});
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  return std::move(answer->body);
+}
+
+Result<std::string> Client::ask_gateway(std::string_view method, const std::string& target,
+                                        const std::string& body) const {
+  const auto fd = net::connect_unix(socket_);
+  if (!fd) return std::unexpected(fd.error());
+  const Connection connection(*fd);
+  const std::string request = fmt::format(
+      "{} {} HTTP/1.1\r\nhost: sluice\r\nconnection: close\r\ncontent-type: application/json\r\n"
+      "content-length: {}\r\n\r\n{}",
+      method, target, body.size(), body);
+  if (Status sent = connection.send_all(request); !sent) return std::unexpected(sent.error());
+  const auto answer = connection.read_to_end();
+  if (!answer) return std::unexpected(answer.error());
+  size_t scanned = 0;
+  http::ResponseHead head;
+  const auto parsed = http::parse_response_head(*answer, scanned, {}, method, head);
+  if (parsed.state != http::HeadState::kDone) return broken("closed before it had answered");
+  const std::string_view content = std::string_view(*answer).substr(parsed.consumed);
+  if (head.framing != http::Framing::kSized || content.size() != head.content_length) {
+    return broken("the answer is cut short");
+  }
+  if (head.status >= 300) return std::unexpected(error_in(head.status, content));
+  return std::string(content);
+}
+
+}  // namespace sluice::admin

@@ -1,0 +1,158 @@
+// A database in memory, for the tests of what acts on one.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <ranges>
+
+#include "store/database.hpp"
+#include "store/test_ledger.hpp"
+
+namespace sluice::admin {
+
+/// Keeps what it is told. While `broken` is set everything fails.
+class TestDatabase final : public store::Database {
+ public:
+  store::Ledger& ledger() override { return ledger_; }
+  size_t recovered() const override { return 0; }
+  std::string key_secret() override { return "secret of the keys"; }
+
+  Result<store::Wallet> ensure_wallet(std::string_view user) override {
+    const std::lock_guard lock(mutex_);
+    if (broken) return away();
+    if (auto* found = find(user)) return *found;
+    const auto id = static_cast<int64_t>(wallets_.size()) + 1;
+    wallets_.push_back({.id = id, .user_id = 100 + id, .user = std::string(user), .balance = {}});
+    return wallets_.back();
+  }
+  Result<store::Wallet> wallet(std::string_view user) override {
+    const std::lock_guard lock(mutex_);
+    if (broken) return away();
+    if (auto* found = find(user)) return *found;
+    return fail(ErrorCode::kNotFound, "there is no user of this name");
+  }
+  Result<std::vector<store::Wallet>> wallets() override {
+    const std::lock_guard lock(mutex_);
+    if (broken) return away();
+    return wallets_;
+  }
+  Result<Posted> post(std::string_view user, std::string_view kind, Money amount,
+                      std::string_view reason, std::string_view idempotency_key,
+                      std::string_view actor) override {
+    const std::lock_guard lock(mutex_);
+    if (broken) return away();
+    store::Wallet& wallet = *find(user);
+    for (const store::Transaction& entry : entries) {
+      if (entry.kind != kind || entry.reference != idempotency_key) continue;
+      if (entry.wallet_id == wallet.id && entry.amount == amount) return Posted{entry, true};
+      return fail(ErrorCode::kInvalidRequest, "the idempotency key stands for something else",
+                  "idempotency_key");
+    }
+    const auto sum = checked_add(wallet.balance, amount);
+    if (!sum) return fail(ErrorCode::kInvalidRequest, "the balance would not fit", "amount");
+    wallet.balance = *sum;
+    entries.push_back({.id = static_cast<int64_t>(entries.size()) + 1,
+                       .wallet_id = wallet.id,
+                       .kind = std::string(kind),
+                       .amount = amount,
+                       .balance_after = *sum,
+                       .reference = std::string(idempotency_key),
+                       .actor = std::string(actor),
+                       .reason = std::string(reason),
+                       .at = 1'790'000'000'000});
+    return Posted{entries.back(), false};
+  }
+  Result<std::vector<store::Transaction>> transactions(int64_t wallet_id, int64_t before_id,
+                                                       int limit) override {
+    std::vector<store::Transaction> out;
+    for (const store::Transaction& entry : entries | std::views::reverse) {
+      if (entry.wallet_id != wallet_id || (before_id != 0 && entry.id >= before_id)) continue;
+      if (out.size() == static_cast<size_t>(limit)) break;
+      out.push_back(entry);
+    }
+    return out;
+  }
+  Result<std::vector<Difference>> verify() override {
+    if (broken) return away();
+    return differences;
+  }
+
+  Result<std::vector<store::Key>> keys() override {
+    const std::lock_guard lock(mutex_);
+    if (broken) return away();
+    return keys_;
+  }
+  Result<store::Key> ensure_configured_key(const store::Key& key) override {
+    return create_key(key);
+  }
+  Result<store::Key> create_key(const store::Key& key) override {
+    const std::lock_guard lock(mutex_);
+    keys_.push_back(key);
+    keys_.back().id = ++last_key_;
+    return keys_.back();
+  }
+  Status delete_key(int64_t id) override {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(keys_, [id](const store::Key& key) { return key.id == id; });
+    return {};
+  }
+
+  Result<store::Rate> ensure_rate(const store::Rate& rate) override { return rate; }
+  Result<std::vector<store::Rate>> rates() override { return std::vector<store::Rate>(); }
+  Result<std::vector<Factor>> factors() override { return std::vector<Factor>(); }
+  Status keep_factors(std::span<const Factor>) override { return {}; }
+
+  Result<std::vector<store::Settlement>> usage(const UsageFilter& filter) override {
+    asked = filter;
+    std::vector<store::Settlement> out;
+    bool started = filter.before_id.empty();
+    for (const store::Settlement& row : rows) {  // newest first
+      if (started && out.size() < static_cast<size_t>(filter.limit)) out.push_back(row);
+      if (row.id == filter.before_id) started = true;
+    }
+    return out;
+  }
+  Result<std::optional<store::Settlement>> usage_row(std::string_view id) override {
+    const auto found = std::ranges::find(rows, id, &store::Settlement::id);
+    return found == rows.end() ? std::nullopt : std::optional(*found);
+  }
+  Result<std::vector<UsageSum>> usage_summary(std::string_view by,
+                                              const UsageFilter& filter) override {
+    asked_by = by;
+    asked = filter;
+    return sums;
+  }
+
+  Status backup(const std::string& file) override {
+    if (broken) return fail(ErrorCode::kIo, "cannot write " + file);
+    backed_up = file;
+    return {};
+  }
+
+  bool broken = false;
+  std::vector<store::Transaction> entries;
+  std::vector<Difference> differences;
+  std::vector<store::Settlement> rows;
+  std::vector<UsageSum> sums;
+  UsageFilter asked;
+  std::string asked_by;
+  std::string backed_up;
+
+ private:
+  static std::unexpected<Error> away() {
+    return fail(ErrorCode::kLedgerUnavailable, "the database is away");
+  }
+  store::Wallet* find(std::string_view user) {
+    const auto found = std::ranges::find(wallets_, user, &store::Wallet::user);
+    return found == wallets_.end() ? nullptr : &*found;
+  }
+
+  store::TestLedger ledger_;
+  std::mutex mutex_;
+  std::vector<store::Wallet> wallets_;
+  std::vector<store::Key> keys_;
+  int64_t last_key_ = 0;
+};
+
+}  // namespace sluice::admin
