@@ -41,6 +41,14 @@ constexpr Expected kContract[] = {
     {ErrorCode::kUpstreamTimeout, 504, "server_error", "upstream_timeout", 504, "timeout_error",
      false},
     {ErrorCode::kUpstreamAuth, 502, "server_error", "upstream_auth", 502, "api_error", false},
+    {ErrorCode::kInsufficientQuota, 429, "insufficient_quota", "insufficient_quota", 429,
+     "rate_limit_error", false},
+    {ErrorCode::kRateLimitExceeded, 429, "rate_limit_error", "rate_limit_exceeded", 429,
+     "rate_limit_error", true},
+    {ErrorCode::kLedgerUnavailable, 503, "server_error", "ledger_unavailable", 503, "api_error",
+     true},
+    {ErrorCode::kBudgetExhausted, 429, "insufficient_quota", "budget_exhausted", 429,
+     "rate_limit_error", false},
 };
 
 TEST(Errors, SayWhatTheContractSays) {
@@ -94,6 +102,33 @@ TEST(Errors, TellClientsNotToTryAgainWhatCannotWork) {
             false);
   EXPECT_EQ(render_error(Dialect::kOpenAi, {ErrorCode::kUpstreamError, "", ""}, "r").should_retry,
             std::nullopt);
+  // Both SDKs would try a 429 again, and waiting fills no wallet.
+  for (const Dialect dialect : {Dialect::kOpenAi, Dialect::kAnthropic}) {
+    const ErrorAnswer quota = render_error(dialect, {ErrorCode::kInsufficientQuota, "", ""}, "r");
+    EXPECT_EQ(quota.should_retry, false);
+    EXPECT_FALSE(quota.wants_retry_after);
+    for (const ErrorCode passing : {ErrorCode::kRateLimitExceeded, ErrorCode::kLedgerUnavailable}) {
+      const ErrorAnswer answer = render_error(dialect, {passing, "", ""}, "r");
+      EXPECT_EQ(answer.should_retry, std::nullopt);
+      EXPECT_TRUE(answer.wants_retry_after);
+    }
+  }
+}
+
+TEST(Errors, TellAnthropicsClientsWhichOfTheLimitsItWas) {
+  const auto details = [](ErrorCode code) {
+    const std::string body = render_error(Dialect::kAnthropic, {code, "", ""}, "r").body;
+    return Value(body)["error"]["details"]["error_code"].as_string();
+  };
+  EXPECT_EQ(details(ErrorCode::kInsufficientQuota), "insufficient_quota");
+  EXPECT_EQ(details(ErrorCode::kRateLimitExceeded), "rate_limit_exceeded");
+  EXPECT_EQ(details(ErrorCode::kLedgerUnavailable), "ledger_unavailable");
+}
+
+TEST(Errors, KeepTheLedgersTroublesToThemselves) {
+  const Error error{ErrorCode::kLedgerUnavailable, "/var/lib/sluice.db is full", ""};
+  EXPECT_FALSE(render_error(Dialect::kOpenAi, error, "r").body.contains("sluice.db"));
+  EXPECT_FALSE(render_stream_error(Dialect::kAnthropic, error, "r").contains("sluice.db"));
 }
 
 TEST(StreamErrors, AreFramesOfTheDialect) {
@@ -111,6 +146,18 @@ TEST(StreamErrors, AreFramesOfTheDialect) {
   };
   EXPECT_EQ(code(ErrorCode::kUpstreamStalled), "upstream_stalled");
   EXPECT_EQ(code(ErrorCode::kServerDraining), "server_draining");
+}
+
+TEST(StreamErrors, EndAStreamWhoseMoneyIsUsedUp) {
+  const Error error{ErrorCode::kBudgetExhausted, "", ""};
+  EXPECT_EQ(render_stream_error(Dialect::kOpenAi, error, "r"),
+            "data: {\"error\":{\"message\":\"The budget of this API key was used up while the "
+            "answer was sent.\",\"type\":\"insufficient_quota\",\"param\":null,\"code\":"
+            "\"budget_exhausted\"}}\n\n");
+  EXPECT_EQ(render_stream_error(Dialect::kAnthropic, error, "r"),
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\","
+            "\"message\":\"The budget of this API key was used up while the answer was sent.\","
+            "\"details\":{\"error_code\":\"budget_exhausted\"}},\"request_id\":\"r\"}\n\n");
 }
 
 }  // namespace

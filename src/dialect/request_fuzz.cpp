@@ -1,6 +1,7 @@
-// A client's body: what goes upstream must be valid, mean the upstream's model, and be the
-// client's bytes when nothing had to change. The first byte chooses the endpoint; the rest is
-// also read as an upstream's answer and error.
+// A client's body: what goes upstream must be valid, mean the upstream's model and no more output
+// than may be paid for, and be the client's bytes when nothing had to change. The first byte
+// chooses the endpoint; the rest is also read as an upstream's answer and error.
+#include <algorithm>
 #include <cstdlib>
 
 #include "dialect/request.hpp"
@@ -15,6 +16,24 @@ namespace {
 
 void require(bool holds) {
   if (!holds) std::abort();
+}
+
+void check_limit(const InferenceRequest& request, int64_t limit, config::ProviderType provider) {
+  const UpstreamTerms terms{.model = "up", .output_limit = limit, .provider = provider};
+  std::string storage;
+  const std::string_view lowered = upstream_body(request, terms, storage);
+  require(json::valid(lowered));
+  const auto again = understand(request.endpoint, std::string(lowered));
+  require(again.has_value());
+  require(again->n == request.n && again->results() == request.results());
+  require(again->results() >= again->choices() && again->choices() > 0);
+  if (request.endpoint != Endpoint::kEmbeddings) {
+    require(again->max_tokens.value_or(16) <= std::max<int64_t>(limit, 16));
+    require(again->max_tokens || request.endpoint == Endpoint::kCompletions);
+    if (request.max_tokens) require(again->max_tokens == std::min(*request.max_tokens, limit));
+  }
+  std::string same;
+  require(upstream_body(*again, terms, same) == lowered);
 }
 
 void check_request(Endpoint endpoint, std::string_view body) {
@@ -32,6 +51,10 @@ void check_request(Endpoint endpoint, std::string_view body) {
   const auto again = understand(endpoint, std::string(other));
   require(again && again->model == "up\"stream" && !again->adds_usage());
   require(again->stream == request->stream && again->max_tokens == request->max_tokens);
+  for (const int64_t limit : {int64_t{1}, int64_t{1025}, int64_t{1} << 40}) {
+    check_limit(*request, limit, config::ProviderType::kOpenAi);
+    check_limit(*request, limit, config::ProviderType::kZai);
+  }
 }
 
 }  // namespace

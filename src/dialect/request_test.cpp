@@ -82,6 +82,10 @@ TEST(Request, NamesTheFieldAtFault) {
       {kChatCompletions, R"({"model":"m","messages":[1],"max_tokens":1.5})", "max_tokens"},
       {kChatCompletions, R"({"model":"m","messages":[1],"max_completion_tokens":"9"})",
        "max_completion_tokens"},
+      {kChatCompletions, R"({"model":"m","messages":[1],"max_completion_tokens":-4})",
+       "max_completion_tokens"},
+      {kCompletions, R"({"model":"m","max_tokens":true})", "max_tokens"},
+      {kCompletions, R"({"model":"m","best_of":0})", "best_of"},
       {kChatCompletions, R"({"model":"m","messages":[1],"n":-1})", "n"},
       {kChatCompletions, R"({"model":"m","messages":[1],"stream_options":true})", "stream_options"},
       {kChatCompletions, R"({"model":"m","messages":[1],"stream_options":{"include_usage":1}})",
@@ -106,7 +110,10 @@ TEST(Request, RefusesFieldsThatTwoHopsCouldReadDifferently) {
   for (const std::string_view twice :
        {R"("model":"a","model":"b")", R"("model":"a","mod\u0065l":"b")",
         R"("model":"a","stream":true,"stream":false)",
-        R"("model":"a","max_tokens":1,"max_tokens":2)", R"("model":"a","messages":[1])"}) {
+        R"("model":"a","max_tokens":1,"max_tokens":2)", R"("model":"a","messages":[1])",
+        R"("model":"a","max_tokens":null,"max_tokens":2)",
+        R"("model":"a","max_completion_tokens":1,"max_completion_tokens":2)",
+        R"("model":"a","best_of":1,"best_of":2)"}) {
     const auto request = chat(fmt::format(R"({{"messages":[1],{}}})", twice));
     ASSERT_FALSE(request) << twice;
     EXPECT_EQ(request.error().code, ErrorCode::kInvalidRequest);
@@ -179,6 +186,183 @@ TEST(UpstreamBody, StaysRightWhenTheRequestMoves) {
   ASSERT_TRUE(request);
   const InferenceRequest moved = std::move(*request);
   EXPECT_EQ(sent(moved, {.model = "other"}), R"({"messages":[1],"model":"other"})");
+}
+
+TEST(Request, TellsHowManyTextsAreGenerated) {
+  const auto results = [](Endpoint endpoint, std::string_view members) {
+    const auto request =
+        understand(endpoint, fmt::format(R"({{"model":"m","messages":[1],{}}})", members));
+    EXPECT_TRUE(request) << members;
+    return request ? std::pair(request->choices(), request->results()) : std::pair(-1L, -1L);
+  };
+  using Pair = std::pair<int64_t, int64_t>;
+  EXPECT_EQ(results(kChatCompletions, R"("n":null)"), Pair(1, 1));
+  EXPECT_EQ(results(kChatCompletions, R"("n":3)"), Pair(3, 3));
+  EXPECT_EQ(results(kCompletions, R"("prompt":"x","n":2,"best_of":5)"), Pair(2, 5));
+  EXPECT_EQ(results(kCompletions, R"("prompt":"x","n":2,"best_of":null)"), Pair(2, 2));
+  EXPECT_EQ(results(kCompletions, R"("prompt":["a","b","c"],"n":2)"), Pair(6, 6));
+  EXPECT_EQ(results(kCompletions, R"("prompt":[[1,2],[3]],"best_of":4)"), Pair(2, 8));
+  EXPECT_EQ(results(kCompletions, R"("prompt":[1,2,3])"), Pair(1, 1));
+  EXPECT_EQ(results(kCompletions, R"("prompt":[])"), Pair(1, 1));
+  EXPECT_EQ(results(kMessages, R"("max_tokens":1,"n":7)"), Pair(1, 1));
+  const auto [choices, many] = results(
+      kCompletions, R"("prompt":["a","b"],"n":9223372036854775807,"best_of":9223372036854775807)");
+  EXPECT_GT(many, 100'000);
+  EXPECT_LT(many, int64_t{1} << 22) << "it is multiplied with a limit";
+  EXPECT_EQ(choices, many);
+}
+
+TEST(Request, TakesTheLargerOfTwoLimits) {
+  // Upstreams differ in which they obey, and the larger has to be paid for.
+  EXPECT_EQ(
+      chat(R"({"model":"m","messages":[1],"max_tokens":7,"max_completion_tokens":5})")->max_tokens,
+      7);
+  EXPECT_EQ(chat(R"({"model":"m","messages":[1],"max_tokens":null,"max_completion_tokens":5})")
+                ->max_tokens,
+            5);
+}
+
+/// What a request with these members becomes when `limit` tokens can be paid for.
+std::string lowered(Endpoint endpoint, std::string_view members, int64_t limit,
+                    config::ProviderType provider = config::ProviderType::kOpenAiCompatible) {
+  const auto request = understand(
+      endpoint, fmt::format(R"({{"messages":[1],"prompt":"x","input":"x",{}}})", members));
+  if (!request) return "refused: " + request.error().param;
+  const std::string body =
+      sent(*request, {.model = "m", .output_limit = limit, .provider = provider});
+  EXPECT_TRUE(json::valid(body)) << body;
+  constexpr std::string_view kBefore = R"("input":"x",)";
+  return body.substr(body.find(kBefore) + kBefore.size());
+}
+
+TEST(OutputLimit, IsLoweredButNeverRaised) {
+  EXPECT_EQ(lowered(kChatCompletions, R"("model":"m", "max_tokens" : 100 ,"seed":1.0)", 20),
+            R"("model":"m", "max_tokens" : 20 ,"seed":1.0})");
+  EXPECT_EQ(lowered(kChatCompletions, R"("max_completion_tokens":100,"model":"m")", 20),
+            R"("max_completion_tokens":20,"model":"m"})");
+  EXPECT_EQ(lowered(kMessages, R"("max_tokens":100,"model":"m")", 20),
+            R"("max_tokens":20,"model":"m"})");
+  EXPECT_EQ(lowered(kCompletions, R"("max_tokens":100,"model":"m")", 20),
+            R"("max_tokens":20,"model":"m"})");
+  for (const std::string_view kept :
+       {R"("max_tokens":20,"model":"m")", R"("max_tokens":1,"model":"m")"}) {
+    for (const Endpoint endpoint : {kChatCompletions, kCompletions, kMessages}) {
+      EXPECT_EQ(lowered(endpoint, kept, 20), fmt::format("{}}}", kept));
+    }
+  }
+  // It warms the prompt cache.
+  EXPECT_EQ(lowered(kMessages, R"("max_tokens":0,"model":"m")", 20),
+            R"("max_tokens":0,"model":"m"})");
+}
+
+TEST(OutputLimit, IsSetInBothMembersThatMayHoldIt) {
+  EXPECT_EQ(
+      lowered(kChatCompletions, R"("max_tokens":100,"model":"m","max_completion_tokens":90)", 20),
+      R"("max_tokens":20,"model":"m","max_completion_tokens":20})");
+  EXPECT_EQ(
+      lowered(kChatCompletions, R"("max_tokens":10,"model":"m","max_completion_tokens":90)", 20),
+      R"("max_tokens":10,"model":"m","max_completion_tokens":20})");
+}
+
+TEST(OutputLimit, IsAddedUnderTheNameThatTheProviderKnows) {
+  using enum config::ProviderType;
+  EXPECT_EQ(lowered(kChatCompletions, R"("model":"m")", 20, kOpenAi),
+            R"("model":"m","max_completion_tokens":20})");
+  EXPECT_EQ(lowered(kChatCompletions, R"("model":"m")", 20, kZai),
+            R"("model":"m","max_tokens":20})");
+  EXPECT_EQ(lowered(kCompletions, R"("model":"m")", 20, kOpenAiCompatible),
+            R"("model":"m","max_tokens":20})");
+  // Null is a place too: a second member of the name would be read by some and not by others.
+  EXPECT_EQ(lowered(kChatCompletions, R"("max_tokens":null,"model":"m")", 20),
+            R"("max_tokens":20,"model":"m"})");
+  EXPECT_EQ(lowered(kChatCompletions, R"("max_completion_tokens":null,"model":"m")", 20, kOpenAi),
+            R"("max_completion_tokens":20,"model":"m"})");
+  EXPECT_EQ(lowered(kChatCompletions, R"("max_tokens":null,"model":"m")", 20, kOpenAi),
+            R"("max_tokens":null,"model":"m","max_completion_tokens":20})");
+}
+
+TEST(OutputLimit, DoesNotRaiseTheDefaultOfCompletions) {
+  using enum config::ProviderType;
+  EXPECT_EQ(lowered(kCompletions, R"("model":"m")", 500, kOpenAi), R"("model":"m"})");
+  EXPECT_EQ(lowered(kCompletions, R"("model":"m")", 5, kOpenAi), R"("model":"m","max_tokens":5})");
+}
+
+TEST(OutputLimit, IsNoConcernOfEmbeddings) {
+  EXPECT_EQ(lowered(kEmbeddings, R"("model":"m","max_tokens":9)", 1),
+            R"("model":"m","max_tokens":9})");
+}
+
+TEST(OutputLimit, StandsBesideTheOtherChanges) {
+  const auto request =
+      chat(R"({"stream_options":{},"max_tokens":50,"messages":[1],"model":"m","stream":true})");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(
+      sent(*request, {.model = "upstream", .output_limit = 7}),
+      R"({"stream_options":{"include_usage":true},"max_tokens":7,"messages":[1],"model":"upstream","stream":true})");
+  const auto bare = chat(R"({"messages":[1],"model":"m","stream":true})");
+  ASSERT_TRUE(bare);
+  EXPECT_EQ(
+      sent(*bare, {.model = "up", .output_limit = 7}),
+      R"({"messages":[1],"model":"up","stream_options":{"include_usage":true},"max_tokens":7,"stream":true})");
+}
+
+TEST(OutputLimit, TakesTheThinkingBudgetAlong) {
+  constexpr std::string_view kThinking =
+      R"("max_tokens":9000,"thinking":{{"type":"enabled", "budget_tokens" : {} }},"model":"m")";
+  const auto thinking = [&](int64_t budget, int64_t limit) {
+    return lowered(kMessages, fmt::format(kThinking, budget), limit);
+  };
+  EXPECT_EQ(
+      thinking(8000, 5000),
+      R"("max_tokens":5000,"thinking":{"type":"enabled", "budget_tokens" : 4999 },"model":"m"})");
+  EXPECT_EQ(
+      thinking(5000, 5000),
+      R"("max_tokens":5000,"thinking":{"type":"enabled", "budget_tokens" : 4999 },"model":"m"})");
+  EXPECT_EQ(
+      thinking(2000, 5000),
+      R"("max_tokens":5000,"thinking":{"type":"enabled", "budget_tokens" : 2000 },"model":"m"})");
+  // Above the limit from the start, as with interleaved thinking: not lowered, not touched.
+  EXPECT_EQ(
+      thinking(20000, 9000),
+      R"("max_tokens":9000,"thinking":{"type":"enabled", "budget_tokens" : 20000 },"model":"m"})");
+}
+
+TEST(OutputLimit, HasALeastWhereTheModelThinks) {
+  const auto least = [](std::string_view members) {
+    const auto request =
+        understand(kMessages, fmt::format(R"({{"messages":[1],"model":"m",{}}})", members));
+    return request ? request->least_output_limit() : -1;
+  };
+  EXPECT_EQ(least(R"("max_tokens":9)"), 1);
+  EXPECT_EQ(least(R"("max_tokens":9000,"thinking":{"type":"disabled"})"), 1);
+  EXPECT_EQ(least(R"("max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":4000})"), 1025);
+  EXPECT_EQ(lowered(kMessages, R"("max_tokens":9000,"thinking":{"budget_tokens":4000},"model":"m")",
+                    1025),
+            R"("max_tokens":1025,"thinking":{"budget_tokens":1024},"model":"m"})");
+  // What is wrong from the start is the upstream's to say.
+  EXPECT_EQ(least(R"("max_tokens":9,"thinking":{"budget_tokens":"many"})"), 1);
+  EXPECT_EQ(least(R"("max_tokens":9,"thinking":5)"), 1);
+  EXPECT_EQ(
+      lowered(kMessages,
+              R"("max_tokens":9,"thinking":{"budget_tokens":1,"budget_tokens":2},"model":"m")", 1),
+      "refused: thinking.budget_tokens");
+}
+
+TEST(OutputLimit, IsTheSameWhenItIsSetAgain) {
+  for (const std::string_view members :
+       {R"("model":"m")", R"("model":"m","max_tokens":null)", R"("model":"m","max_tokens":50)",
+        R"("model":"m","stream":true,"max_completion_tokens":50)"}) {
+    for (const auto provider : {config::ProviderType::kOpenAi, config::ProviderType::kGemini}) {
+      const UpstreamTerms terms{.model = "up", .output_limit = 9, .provider = provider};
+      const auto request = chat(fmt::format(R"({{"messages":[1],{}}})", members));
+      ASSERT_TRUE(request);
+      const std::string once = sent(*request, terms);
+      const auto again = chat(once);
+      ASSERT_TRUE(again) << once;
+      EXPECT_EQ(again->max_tokens, 9) << once;
+      EXPECT_EQ(sent(*again, terms), once);
+    }
+  }
 }
 
 }  // namespace

@@ -50,6 +50,20 @@ TEST(Response, ReadsAMessage) {
   EXPECT_EQ(facts.finish_reason, FinishReason::kToolCalls);
 }
 
+TEST(Response, ReportsOnlyWhatIsWhole) {
+  const auto usage = [](Endpoint endpoint, std::string_view counts) {
+    return inspect_response(endpoint, fmt::format(R"({{"usage":{{{}}}}})", counts)).usage;
+  };
+  EXPECT_FALSE(usage(Endpoint::kChatCompletions, R"("prompt_tokens":9)").reported);
+  EXPECT_TRUE(usage(Endpoint::kChatCompletions, R"("prompt_tokens":9)").input_known);
+  EXPECT_TRUE(usage(Endpoint::kEmbeddings, R"("prompt_tokens":9)").reported);
+  EXPECT_FALSE(
+      usage(Endpoint::kChatCompletions, R"("prompt_tokens":0,"completion_tokens":0)").reported);
+  EXPECT_FALSE(usage(Endpoint::kMessages, R"("input_tokens":9)").reported);
+  EXPECT_FALSE(usage(Endpoint::kMessages, R"("input_tokens":0,"output_tokens":0)").reported);
+  EXPECT_TRUE(usage(Endpoint::kMessages, R"("input_tokens":9,"output_tokens":0)").reported);
+}
+
 TEST(Response, TellsErrorsSentWithStatus200) {
   const ResponseFacts facts = inspect_response(Endpoint::kChatCompletions,
                                                R"({"error":{"message":"Overloaded","code":503}})");

@@ -272,5 +272,125 @@ TEST(AnthropicStream, SeesErrorsOfTheOtherDialect) {
             "e");
 }
 
+/// What a stream of these events has reported, as if it were cut there.
+struct Report {
+  bool input_known;
+  bool reported;
+  int64_t input;
+  int64_t output;
+  bool operator==(const Report&) const = default;
+};
+
+void PrintTo(const Report& report, std::ostream* out) {
+  *out << fmt::format("{{known={} reported={} in={} out={}}}", report.input_known, report.reported,
+                      report.input, report.output);
+}
+
+class UsageSoFar {
+ public:
+  explicit UsageSoFar(Endpoint endpoint, int64_t choices = 1)
+      : inspector_(endpoint, true, choices) {}
+
+  Report after(std::string_view data) {
+    replay(fmt::format("data: {}\n\n", data), inspector_);
+    const Usage& usage = inspector_.usage();
+    return {usage.input_known, usage.reported, usage.counts.input, usage.counts.output};
+  }
+
+ private:
+  StreamInspector inspector_;
+};
+
+TEST(OpenAiUsage, IsReportedOnlyAtTheEndWhenEveryChunkTellsIt) {
+  UsageSoFar usage(Endpoint::kChatCompletions);
+  EXPECT_EQ(usage.after(R"({"choices":[{"index":0,"delta":{"role":"assistant","content":""}}],)"
+                        R"("usage":{"prompt_tokens":9,"completion_tokens":0}})"),
+            (Report{true, false, 9, 0}));
+  EXPECT_EQ(usage.after(R"({"choices":[{"index":0,"delta":{"content":"a"}}],)"
+                        R"("usage":{"prompt_tokens":9,"completion_tokens":3}})"),
+            (Report{true, false, 9, 3}))
+      << "the input is good for a cut, the output is not the end's";
+  EXPECT_EQ(
+      usage.after(R"({"choices":[{"index":0,"delta":{"content":"b"},"finish_reason":"stop"}],)"
+                  R"("usage":{"prompt_tokens":9,"completion_tokens":5}})"),
+      (Report{true, true, 9, 5}));
+  EXPECT_EQ(usage.after(R"({"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":6}})"),
+            (Report{true, true, 9, 6}));
+}
+
+TEST(OpenAiUsage, IsNotReportedWhileOtherChoicesGoOn) {
+  // vLLM tells in such chunks what the one choice has used.
+  UsageSoFar usage(Endpoint::kChatCompletions, 2);
+  EXPECT_EQ(
+      usage.after(R"({"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}],)"
+                  R"("usage":{"prompt_tokens":9,"completion_tokens":5}})"),
+      (Report{true, false, 9, 5}));
+  usage.after(R"({"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"stop"}]})");
+  EXPECT_EQ(usage.after(R"({"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":7}})"),
+            (Report{true, true, 9, 7}));
+}
+
+TEST(OpenAiUsage, IsNotReportedWhenTextCameAfterIt) {
+  UsageSoFar usage(Endpoint::kChatCompletions);
+  usage.after(R"({"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":0}})");
+  usage.after(R"({"choices":[{"index":0,"delta":{"content":"a"}}]})");
+  EXPECT_EQ(usage.after(R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})"),
+            (Report{true, false, 9, 0}));
+  EXPECT_EQ(usage.after("[DONE]"), (Report{true, false, 9, 0}));
+}
+
+TEST(OpenAiUsage, IsReportedAtTheTerminalEventWithoutAFinishReason) {
+  UsageSoFar usage(Endpoint::kChatCompletions, 3);
+  usage.after(R"({"choices":[{"index":0,"delta":{"content":"a"}}]})");
+  EXPECT_EQ(usage.after(R"({"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1}})"),
+            (Report{true, false, 9, 1}));
+  EXPECT_EQ(usage.after("[DONE]"), (Report{true, true, 9, 1}));
+}
+
+TEST(OpenAiUsage, IsNoneWhenItIsIncomplete) {
+  const auto at_end = [](std::string_view counts) {
+    UsageSoFar usage(Endpoint::kChatCompletions);
+    return usage.after(fmt::format(
+        R"({{"choices":[{{"index":0,"delta":{{}},"finish_reason":"stop"}}],"usage":{{{}}}}})",
+        counts));
+  };
+  EXPECT_EQ(at_end(R"("prompt_tokens":0,"completion_tokens":0)"), (Report{false, false, 0, 0}))
+      << "servers that do not count say so";
+  EXPECT_EQ(at_end(R"("prompt_tokens":9)"), (Report{true, false, 9, 0}));
+  EXPECT_EQ(at_end(R"("completion_tokens":9)"), (Report{false, false, 0, 9}));
+  EXPECT_EQ(at_end(R"("prompt_tokens":9,"completion_tokens":0)"), (Report{true, true, 9, 0}));
+}
+
+TEST(AnthropicUsage, KnowsTheInputBeforeTheEnd) {
+  UsageSoFar usage(Endpoint::kMessages);
+  EXPECT_EQ(usage.after(R"({"type":"message_start","message":{"usage":{"input_tokens":25,)"
+                        R"("cache_read_input_tokens":7,"output_tokens":1}}})"),
+            (Report{true, false, 25, 1}));
+  EXPECT_EQ(usage.after(R"({"type":"content_block_delta","index":0,"delta":{"text":"a"}})"),
+            (Report{true, false, 25, 1}));
+  EXPECT_EQ(usage.after(R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},)"
+                        R"("usage":{"output_tokens":15}})"),
+            (Report{true, true, 25, 15}));
+}
+
+TEST(AnthropicUsage, IsReportedOnlyAtTheEnd) {
+  UsageSoFar usage(Endpoint::kMessages);
+  // Compatible upstreams learn the input later.
+  EXPECT_EQ(usage.after(R"({"type":"message_start","message":{"usage":{"input_tokens":0,)"
+                        R"("output_tokens":0}}})"),
+            (Report{false, false, 0, 0}));
+  EXPECT_EQ(usage.after(R"({"type":"message_delta","delta":{},"usage":{"output_tokens":3}})"),
+            (Report{false, false, 0, 3}));
+  EXPECT_EQ(usage.after(R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},)"
+                        R"("usage":{"input_tokens":8,"output_tokens":4}})"),
+            (Report{true, true, 8, 4}));
+
+  UsageSoFar silent(Endpoint::kMessages);
+  silent.after(
+      R"({"type":"message_start","message":{"usage":{"input_tokens":8,"output_tokens":1}}})");
+  EXPECT_EQ(silent.after(R"({"type":"message_delta","delta":{"stop_reason":"end_turn"}})"),
+            (Report{true, false, 8, 1}));
+}
+
 }  // namespace
 }  // namespace sluice::dialect
