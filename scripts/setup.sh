@@ -15,6 +15,7 @@ build_packages=(
   clang-19 libclang-rt-19-dev llvm-19 clang-tidy-19 clang-format-19
   mold lld-19 ccache ninja-build cmake
   libssl-dev zlib1g-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libfmt-dev
+  libsoci-dev libsqlite3-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   ca-certificates curl git
 )
