@@ -1,12 +1,11 @@
 // A database in a folder of its own, for tests.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <condition_variable>
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -70,8 +69,8 @@ class Tally {
 
 inline std::unique_ptr<Database> must_open(const Options& options) {
   Result<std::unique_ptr<Database>> database = Database::open(options);
-  if (!database) ADD_FAILURE() << database.error().message;
-  return database ? std::move(*database) : nullptr;
+  if (!database) throw std::runtime_error(database.error().message);
+  return std::move(*database);
 }
 
 inline Settlement settlement(std::string id, int64_t key_id = 0, int64_t wallet_id = 0) {

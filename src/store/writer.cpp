@@ -142,12 +142,13 @@ void LedgerWriter::absorb(Item& item) {
     return;
   }
   auto& progress = std::get<LeaseProgress>(item.what);
-  auto mark = marks_.find(progress.id);
+  const std::string id = progress.id.str();
+  auto mark = marks_.find(id);
   if (mark == marks_.end()) {
     // Settled already, or never opened.
-    if (!written_leases_.contains(progress.id)) return;
-    mark = marks_.try_emplace(progress.id).first;
-    mark_order_.emplace_back(item.since, progress.id);
+    if (!written_leases_.contains(id)) return;
+    mark = marks_.try_emplace(id).first;
+    mark_order_.emplace_back(item.since, id);
   }
   mark->second.progress = std::move(progress);
 }

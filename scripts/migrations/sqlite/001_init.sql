@@ -122,7 +122,7 @@ CREATE TABLE usage_logs (
 
 CREATE INDEX usage_logs_started ON usage_logs (started_at, id);
 
-CREATE INDEX usage_logs_key ON usage_logs (key_id, started_at);
+CREATE INDEX usage_logs_key ON usage_logs (key_name, started_at);
 
 -- Requests that run now. What is found here at the start was left by a process that died.
 CREATE TABLE open_leases (
