@@ -17,10 +17,10 @@ namespace sluice::accounts {
 /// negative.
 struct Price {
   int64_t id = 0;  // model_rates.id; 0: no price, everything costs nothing
-  Money input;
-  Money output;
-  Money cache_read;
-  Money cache_write;
+  Money input{};
+  Money output{};
+  Money cache_read{};
+  Money cache_write{};
 
   Money dearest_input() const;
   bool is_free() const;
