@@ -1,11 +1,10 @@
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <unordered_map>
 
 #include "accounts/cidr.hpp"
+#include "accounts/key_ring.hpp"
 #include "admin/input.hpp"
 #include "admin/key_text.hpp"
 #include "admin/routes.hpp"
@@ -18,16 +17,6 @@ namespace sluice::admin {
 namespace {
 
 constexpr size_t kMaxPattern = 256;  // bytes of a model name
-
-std::string digest_of(std::string_view secret, std::string_view key) {
-  std::string digest(EVP_MAX_MD_SIZE, '\0');
-  unsigned length = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(key.data()), key.size(),
-       reinterpret_cast<unsigned char*>(digest.data()), &length);
-  digest.resize(length);
-  return digest;
-}
 
 void write_list(json::Writer& json, std::string_view name, const std::vector<std::string>& list) {
   json.key(name).begin_array();
@@ -133,7 +122,7 @@ Result<Answer> create_key(const Call& call) {
   const auto text = make_key_text();
   if (!text) return std::unexpected(text.error());
   store::Database& database = call.service.database();
-  key->digest = digest_of(database.key_secret(), text->expose());
+  key->digest = accounts::KeyRing::digest_of(database.key_secret(), text->expose());
   key->prefix = text->expose().substr(0, 6);
   key->created_at = wall_nanos() / 1'000'000;
 

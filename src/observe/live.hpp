@@ -47,6 +47,8 @@ class LiveEntry {
   void event(uint64_t bytes);
   void tokens_in(uint64_t total);
   void tokens_out(uint64_t total);
+  /// Nano-USD so far.
+  void cost(int64_t nanos);
   void first_token(Duration after_start);
 
   // Per request or attempt.

@@ -58,20 +58,18 @@ Lease::Held Lease::take(int64_t prompt_tokens, int64_t wanted, int64_t least) {
   const int64_t least_tokens = sum(prompt, least);
   const Money least_money = takes_money_ ? accounts::cost_bound(price_, prompt, least) : Money{};
 
-  // A look at both before either is touched: what is taken in vain, if only for a moment, could
-  // refuse somebody else.
+  // What is taken in vain, if only for a moment, could refuse somebody else: so both are looked at
+  // before either is touched.
+  if (const Held seen = look(prompt, least); seen != Held::kAll) return seen;
   if (takes_tokens_) {
-    const int64_t reach = sum(tokens_, there(account_->tokens()));
-    if (reach < least_tokens) return Held::kNoTokens;
-    wanted = std::min(wanted, reach - prompt);
+    wanted = std::clamp(sum(tokens_, there(account_->tokens())) - prompt, least, wanted);
   }
   Money price_of_wanted;
   if (takes_money_) {
     const Money reach{sum(money_.nanos, there(wallet_->balance))};
-    if (reach < least_money) return Held::kNoMoney;
     price_of_wanted = accounts::cost_bound(price_, prompt, wanted);
     if (reach < price_of_wanted) {
-      wanted = accounts::affordable_output(price_, prompt, reach);
+      wanted = std::clamp(accounts::affordable_output(price_, prompt, reach), least, wanted);
       price_of_wanted = accounts::cost_bound(price_, prompt, wanted);
     }
   }
@@ -110,6 +108,17 @@ Lease::Held Lease::take(int64_t prompt_tokens, int64_t wanted, int64_t least) {
   output_ = bounded() ? held_output(prompt) : asked;
   set_easy(prompt, 0);
   return output_ < asked ? Held::kPart : Held::kAll;
+}
+
+Lease::Held Lease::look(int64_t prompt_tokens, int64_t least) const {
+  if (takes_tokens_ && sum(tokens_, there(account_->tokens())) < sum(prompt_tokens, least)) {
+    return Held::kNoTokens;
+  }
+  if (takes_money_ && sum(money_.nanos, there(wallet_->balance)) <
+                          accounts::cost_bound(price_, prompt_tokens, least).nanos) {
+    return Held::kNoMoney;
+  }
+  return Held::kAll;
 }
 
 int64_t Lease::held_output(int64_t prompt_tokens) const {

@@ -32,6 +32,8 @@ class Lease {
   /// Phase one: takes what the prompt and `wanted` output tokens may cost, or what is there if it
   /// is enough for `least` of them. Tokens and money or neither.
   Held take(int64_t prompt_tokens, int64_t wanted, int64_t least);
+  /// Whether take() would refuse now, without touching anything: kAll, kNoTokens or kNoMoney.
+  Held look(int64_t prompt_tokens, int64_t least) const;
   /// Output tokens that are covered beside the prompt of the last take() or cover().
   int64_t output() const { return output_; }
 
