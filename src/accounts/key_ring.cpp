@@ -12,8 +12,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/ids.hpp"
-
 namespace sluice::accounts {
 namespace {
 
@@ -155,21 +153,6 @@ Result<KeyRing> KeyRing::make(const config::Config& config, std::span<const stor
   }
   if (!config.auth.enabled) ring.anonymous_.emplace().name = "anonymous";
   return ring;
-}
-
-Result<KeyRing> KeyRing::from_config(const config::Config& config) {
-  const std::string secret = random_hex(32);
-  const KeyRing hasher(secret);
-  std::vector<store::Key> keys;
-  for (const config::Key& key : config.keys) {
-    if (key.key.empty()) continue;
-    const Digest digest = hasher.digest(key.key.expose());
-    store::Key& stored = keys.emplace_back();
-    stored.id = static_cast<int64_t>(keys.size());
-    stored.digest.assign(digest.begin(), digest.end());
-    stored.configured = true;
-  }
-  return make(config, keys, secret);
 }
 
 Status KeyRing::add(const Digest& digest, KeyRecord record,

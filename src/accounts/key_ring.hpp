@@ -47,9 +47,6 @@ class KeyRing {
   static Result<KeyRing> make(const config::Config& config, std::span<const store::Key> keys,
                               std::string_view key_secret);
 
-  /// Of the configuration alone, under a random secret. Key ids are positions, from 1.
-  static Result<KeyRing> from_config(const config::Config& config);
-
   /// What is kept of a key: 32 bytes, HMAC-SHA-256.
   static std::string digest_of(std::string_view key_secret, std::string_view key);
 

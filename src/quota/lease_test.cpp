@@ -220,17 +220,19 @@ TEST(Lease, WhatCostsNothingTakesNoMoney) {
 }
 
 TEST(Lease, AbsurdFiguresDoNotWrap) {
-  Fixture fixture(kMost, kMost);
+  Fixture fixture(kMost - 1, kMost - 1);
   Lease lease(fixture.account, {.input = {kMost}, .output = {kMost}}, kMost);
-  EXPECT_EQ(lease.take(kMost, kMost, 1), kNoMoney);
-  EXPECT_EQ(fixture.tokens(), kMost);
+  EXPECT_EQ(lease.take(kMost, kMost, 1), kNoTokens);
+  EXPECT_EQ(lease.take(kMost - 2, kMost, 1), kNoMoney);
+  EXPECT_EQ(fixture.tokens(), kMost - 1);
   EXPECT_EQ(lease.take(3, kMost, 1), kPart);
+  EXPECT_EQ(lease.tokens(), 999'999);
   EXPECT_FALSE(lease.cover(kMost, kMost));
   EXPECT_FALSE(lease.cover(3, kMost));
   EXPECT_TRUE(lease.cover(-1, -1));
   lease.settle(kMost, {kMost});
-  EXPECT_EQ(fixture.tokens(), 0);
-  EXPECT_EQ(fixture.money(), 0);
+  EXPECT_EQ(fixture.tokens(), -1);
+  EXPECT_EQ(fixture.money(), -1);
   Lease debt(fixture.account, kPrice, 1);
   debt.settle(kMost, {kMost});
   EXPECT_LT(fixture.tokens(), 0);
