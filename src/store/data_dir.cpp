@@ -13,8 +13,6 @@
 #include <system_error>
 #include <utility>
 
-#include "base/text.hpp"
-
 namespace sluice::store {
 
 Status make_data_dir(const std::string& dir) {
@@ -42,8 +40,8 @@ Result<DirLock> DirLock::take(const std::string& dir) {
     }
     char holder[32] = {};
     const ssize_t got = ::pread(lock.fd_, holder, sizeof holder, 0);
-    const std::string_view pid =
-        trim(std::string_view(holder, got > 0 ? static_cast<size_t>(got) : 0));
+    std::string_view pid(holder, got > 0 ? static_cast<size_t>(got) : 0);
+    pid = pid.substr(0, pid.find('\n'));
     return fail(ErrorCode::kConfig, fmt::format("data_dir {} is in use by process {}", dir,
                                                 pid.empty() ? std::string_view("?") : pid));
   }

@@ -21,7 +21,6 @@ Status prepare_file(const std::string& file) {
   Result<sqlite::Connection> connection =
       sqlite::Connection::open(file, sqlite::Connection::Mode::kReadWrite, sqlite::kBusyMs);
   if (!connection) return std::unexpected(connection.error());
-  if (Status set = connection->run(sqlite::settings(true).c_str()); !set) return set;
   if (Status migrated = sqlite::migrate(*connection, file); !migrated) return migrated;
   Result<std::string> mode = connection->text("PRAGMA journal_mode = WAL");
   if (!mode) return std::unexpected(mode.error());

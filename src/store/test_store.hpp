@@ -11,6 +11,7 @@
 
 #include "base/ids.hpp"
 #include "store/database.hpp"
+#include "store/sqlite/connection.hpp"
 
 namespace sluice::store::testing {
 
@@ -124,6 +125,26 @@ inline Key key(const std::string& name, int64_t user_id = 0) {
   out.user_id = user_id;
   return out;
 }
+
+/// What a person with sqlite3 could do.
+class Shell {
+ public:
+  explicit Shell(const std::string& file)
+      : connection_(
+            sqlite::Connection::open(file, sqlite::Connection::Mode::kReadWrite, 5000).value()) {}
+
+  void run(const std::string& sql) {
+    if (Status done = connection_.run(sql.c_str()); !done) {
+      throw std::runtime_error(done.error().message);
+    }
+  }
+  Status attempt(const std::string& sql) { return connection_.run(sql.c_str()); }
+  int64_t integer(const std::string& sql) { return connection_.integer(sql.c_str()).value(); }
+  std::string text(const std::string& sql) { return connection_.text(sql.c_str()).value(); }
+
+ private:
+  sqlite::Connection connection_;
+};
 
 /// Settles, and waits until it is durable.
 inline void settle_now(Database& database, Settlement what) {

@@ -14,8 +14,8 @@ int64_t nanos(TimePoint at) { return at.time_since_epoch().count(); }
 
 }  // namespace
 
-LedgerWriter::LedgerWriter(sqlite::Settler& settler, WriteTurn& turn)
-    : settler_(settler), turn_(turn), thread_([this] { run(); }) {}
+LedgerWriter::LedgerWriter(sqlite::Settler& settler, WriteTurn& turn, Duration stop_patience)
+    : settler_(settler), turn_(turn), stop_patience_(stop_patience), thread_([this] { run(); }) {}
 
 LedgerWriter::~LedgerWriter() {
   {
@@ -78,7 +78,7 @@ void LedgerWriter::run() {
   for (;;) {
     wait_for_work();
     const TimePoint at = now();
-    if (draining_ && stop_by == TimePoint::max()) stop_by = at + kStopPatience;
+    if (draining_ && stop_by == TimePoint::max()) stop_by = at + stop_patience_;
     if (at >= retry_at_) {
       choose_marks(at);
       if (!waiting_.empty() || !due_marks_.empty() || !healthy()) write_group();
@@ -223,12 +223,15 @@ void LedgerWriter::written(size_t settlements) {
   waiting_count_.fetch_sub(settlements, std::memory_order_relaxed);
   healthy_.store(true, std::memory_order_release);
   for (size_t i = 0; i < settlements; ++i) {
-    std::move_only_function<void()> durable = std::move(waiting_.front().durable);
+    durable_.push_back(std::move(waiting_.front().durable));
     waiting_.pop_front();
-    if (durable) durable();
   }
   waiting_since_.store(waiting_.empty() ? 0 : nanos(waiting_.front().since),
                        std::memory_order_relaxed);
+  for (std::move_only_function<void()>& durable : durable_) {
+    if (durable) durable();
+  }
+  durable_.clear();
   const std::lock_guard turn(turn_);
   settler_.checkpoint();
 }

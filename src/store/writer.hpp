@@ -36,7 +36,7 @@ class LedgerWriter final : public Ledger {
   static constexpr Duration kStopPatience = std::chrono::seconds(5);
 
   /// The settler must outlive this, the turn as well; open_leases is empty.
-  LedgerWriter(sqlite::Settler& settler, WriteTurn& turn);
+  LedgerWriter(sqlite::Settler& settler, WriteTurn& turn, Duration stop_patience = kStopPatience);
   /// Writes what is queued.
   ~LedgerWriter() override;
   LedgerWriter(const LedgerWriter&) = delete;
@@ -82,6 +82,7 @@ class LedgerWriter final : public Ledger {
 
   sqlite::Settler& settler_;
   WriteTurn& turn_;
+  const Duration stop_patience_;
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -97,6 +98,7 @@ class LedgerWriter final : public Ledger {
   std::unordered_set<std::string> written_leases_;
   std::vector<sqlite::Settler::Entry> entries_;
   std::vector<sqlite::Settler::Mark> group_marks_;
+  std::vector<std::move_only_function<void()>> durable_;
   size_t one_by_one_ = 0;  // transactions with one row each, to find the bad one
   Duration retry_after_{0};
   TimePoint retry_at_{};
