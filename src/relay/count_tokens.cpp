@@ -20,8 +20,10 @@ constexpr auto kUpstreamPatience = std::chrono::seconds(10);
 constexpr auto kCountPatience = std::chrono::seconds(60);
 constexpr auto kSendTime = std::chrono::seconds(30);
 
-/// The request is at fault, so that no other counter would take it.
-bool is_for_the_client(dialect::FailureKind kind) {
+/// The request is at fault, so that no other counter would take it. Who has no counter says 404
+/// or 405.
+bool is_for_the_client(int status, dialect::FailureKind kind) {
+  if (status != 400 && status != 413 && status != 422) return false;
   return kind == dialect::FailureKind::kRequest || kind == dialect::FailureKind::kContextLength ||
          kind == dialect::FailureKind::kContentPolicy;
 }
@@ -112,7 +114,7 @@ net::Task<std::optional<CountTokens::Reply>> CountTokens::ask_upstream() {
     if (reply->status == 200) co_return std::move(*reply);
     const auto failure =
         dialect::classify_upstream_error(upstream.dialect, reply->status, reply->body);
-    if (reply->status >= 400 && is_for_the_client(failure.kind)) {
+    if (is_for_the_client(reply->status, failure.kind)) {
       error_ = failure.error.code;
       auto mapped =
           dialect::map_upstream_error(dialect_, reply->status, reply->body, failure, request_id_);
@@ -190,6 +192,7 @@ net::Task<Status> CountTokens::send(net::UpstreamConnection& connection, const U
 }
 
 net::Task<Result<int64_t>> CountTokens::count() {
+  if (call_.scope().cancelled()) co_return fail(ErrorCode::kClientGone, "cancelled");
   const tokens::ModelFacts model = tokens::facts_of(request_.model);
   const double factor = context_.calibration.factor(request_.model, model.factor);
   if (request_.body.size() <= kCountedInline) {
