@@ -61,17 +61,20 @@ bool could_be_a_web_page(const http::Fields& fields) {
 
 }  // namespace
 
+std::optional<Error> refuse_admin(const relay::Snapshot& snapshot, const net::HttpCall& call) {
+  if (!is_admin(snapshot, call)) return not_admin(snapshot);
+  if (snapshot.config->auth.admin_token.empty() && could_be_a_web_page(call.head().fields)) {
+    return Error{.code = ErrorCode::kPermissionDenied,
+                 .message = "web pages need auth.admin_token, which is not set",
+                 .param = {}};
+  }
+  return std::nullopt;
+}
+
 net::Task<void> handle_admin(Service& service, relay::LoopContext& context, net::HttpCall& call) {
   const relay::Snapshot& snapshot = *context.snapshot;
-  const bool token_set = !snapshot.config->auth.admin_token.empty();
-  if (!is_admin(snapshot, call)) {
-    co_return co_await answer_not_admin(snapshot, call);
-  }
-  if (!token_set && could_be_a_web_page(call.head().fields)) {
-    co_return co_await answer_error(
-        call, Error{.code = ErrorCode::kPermissionDenied,
-                    .message = "web pages need auth.admin_token, which is not set",
-                    .param = {}});
+  if (auto refused = refuse_admin(snapshot, call)) {
+    co_return co_await answer_error(call, std::move(*refused));
   }
   if (service.administration == nullptr) {
     co_return co_await answer_error(call, Error{.code = ErrorCode::kNotFound,

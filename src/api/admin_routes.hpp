@@ -2,6 +2,7 @@
 // for whoever may open that.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,7 +22,11 @@ struct Administration {
   net::BlockingPool pool{2};
 };
 
-/// Administrators only (is_admin); 404 where the gateway has no database.
+/// Why a caller may not administrate; nullopt for administrators (is_admin). Without a token web
+/// pages that run on this machine are refused, too.
+std::optional<Error> refuse_admin(const relay::Snapshot& snapshot, const net::HttpCall& call);
+
+/// Administrators only; 404 where the gateway has no database.
 net::Task<void> handle_admin(Service& service, relay::LoopContext& context, net::HttpCall& call);
 
 /// For the Unix socket: the administration alone, without a credential.

@@ -4,6 +4,7 @@
 
 #include "api/admin_routes.hpp"
 #include "api/answer.hpp"
+#include "api/live_routes.hpp"
 #include "api/operation.hpp"
 #include "base/text.hpp"
 #include "dialect/errors.hpp"
@@ -121,6 +122,9 @@ net::Task<void> Handler::dispatch(net::HttpCall& call) {
   if (path == "/health") co_return co_await handle_health(service_, call);
   if (path == "/ready") co_return co_await handle_ready(service_, call);
   if (path == "/api/live") co_return co_await handle_live(service_, context_, call);
+  if (path.starts_with("/api/live/")) {
+    co_return co_await handle_end_live(service_, context_, call);
+  }
   if (path.starts_with("/api/admin/")) {
     co_return co_await handle_admin(service_, context_, call);
   }

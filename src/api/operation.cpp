@@ -86,19 +86,18 @@ net::Task<void> handle_metrics(Service& service, net::HttpCall& call) {
   }
 }
 
-net::Task<void> answer_not_admin(const relay::Snapshot& snapshot, net::HttpCall& call) {
+Error not_admin(const relay::Snapshot& snapshot) {
   const bool token_set = !snapshot.config->auth.admin_token.empty();
-  co_await answer_error(
-      call, Error{.code = token_set ? ErrorCode::kInvalidApiKey : ErrorCode::kPermissionDenied,
-                  .message = token_set ? "this route needs auth.admin_token as a bearer token"
-                                       : "without auth.admin_token this route answers only "
-                                         "callers on the gateway's own machine",
-                  .param = {}});
+  return {.code = token_set ? ErrorCode::kInvalidApiKey : ErrorCode::kPermissionDenied,
+          .message = token_set ? "this route needs auth.admin_token as a bearer token"
+                               : "without auth.admin_token this route answers only callers on the "
+                                 "gateway's own machine",
+          .param = {}};
 }
 
 net::Task<void> handle_live(Service& service, relay::LoopContext& context, net::HttpCall& call) {
   if (!is_admin(*context.snapshot, call)) {
-    co_return co_await answer_not_admin(*context.snapshot, call);
+    co_return co_await answer_error(call, not_admin(*context.snapshot));
   }
   const observe::LiveBoard& live = service.live;
   co_await answer_from_pool(service, call, "application/json",

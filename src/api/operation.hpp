@@ -18,6 +18,6 @@ net::Task<void> handle_root(Service& service, net::HttpCall& call);
 /// not through a proxy.
 bool is_admin(const relay::Snapshot& snapshot, const net::HttpCall& call);
 /// What everybody else is told.
-net::Task<void> answer_not_admin(const relay::Snapshot& snapshot, net::HttpCall& call);
+Error not_admin(const relay::Snapshot& snapshot);
 
 }  // namespace sluice::api

@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "net/blocking_pool.hpp"
+#include "net/loop.hpp"
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
 #include "quota/registry.hpp"
@@ -14,6 +16,12 @@
 namespace sluice::api {
 
 struct Administration;
+
+/// A loop and the requests on it.
+struct LoopRequests {
+  net::Loop* loop = nullptr;
+  observe::LiveShard* live = nullptr;
+};
 
 enum class Phase : uint8_t { kStarting, kServing, kDraining };
 
@@ -27,6 +35,8 @@ struct Service {
   /// Set before the first loop starts.
   store::Database* database = nullptr;
   Administration* administration = nullptr;
+  /// All loops; they live as long as any of them runs.
+  std::vector<LoopRequests> loops = {};
   std::atomic<Phase> phase{Phase::kStarting};
 };
 

@@ -18,6 +18,7 @@ class TestGateway {
  public:
   TestGateway() : upstream(test_.loop), blocking_(1), client_(test_.loop, blocking_) {
     config.auth.enabled = false;
+    service.loops = {{.loop = &test_.loop, .live = &context_.live}};
   }
 
   void run(net::Task<void> task) {

@@ -23,6 +23,7 @@ Worker::Worker(int index, api::Service& service, relay::SnapshotPtr snapshot,
       server_(loop_, handler_),
       scope_(loop_) {
   server_.count_in(metrics.connections);
+  service.loops.push_back({.loop = &loop_, .live = &live});
 }
 
 Worker::~Worker() { stop_and_join(); }

@@ -64,6 +64,7 @@ std::string_view to_string(LiveState state) {
 struct LiveSlot {
   LiveFacts facts;
   bool in_use = false;
+  LiveOwner* owner = nullptr;
   std::atomic<LiveState> state{LiveState::kConnecting};
   std::atomic<uint64_t> events{0};
   std::atomic<uint64_t> bytes{0};
@@ -296,8 +297,26 @@ LiveEntry LiveShard::begin(const LiveStart& start) {
   }
   slot.cost.store(0, std::memory_order_relaxed);
   slot.first_token.store(-1, std::memory_order_relaxed);
+  slot.owner = start.owner;
   slot.in_use = true;
   return LiveEntry(this, &slot);
+}
+
+size_t LiveShard::end(std::string_view id, const std::function<void(const LiveEnded&)>& told) {
+  std::vector<LiveOwner*> owners;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& slab : slabs_) {
+      for (const LiveSlot& slot : slab->slots) {
+        if (slot.in_use && slot.owner != nullptr && slot.facts.id.view() == id) {
+          owners.push_back(slot.owner);
+        }
+      }
+    }
+  }
+  // On their own loop they cannot have ended meanwhile.
+  for (LiveOwner* owner : owners) owner->end(told);
+  return owners.size();
 }
 
 void LiveShard::finish(LiveSlot* slot) {
@@ -309,6 +328,7 @@ void LiveShard::finish(LiveSlot* slot) {
   recent_next_ = (recent_next_ + 1) % LiveBoard::kRecent;
   recent_size_ = std::min(recent_size_ + 1, LiveBoard::kRecent);
   slot->in_use = false;
+  slot->owner = nullptr;
   free_.push_back(slot);
 }
 

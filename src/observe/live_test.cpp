@@ -173,5 +173,35 @@ TEST(LiveBoard, ASnapshotBesideARunningLoopIsSound) {
   writer.join();
 }
 
+class Owner final : public LiveOwner {
+ public:
+  void end(Told told) override {
+    ++ended;
+    told({.closed_after = std::chrono::microseconds(3), .charged = 1, .returned = 2});
+  }
+  int ended = 0;
+};
+
+TEST(LiveBoard, EndsTheRequestsOfAnIdThatStillRun) {
+  LiveBoard board;
+  LiveShard& shard = board.add_loop();
+  Owner wanted;
+  Owner other;
+  Owner gone;
+  LiveEntry a = shard.begin({.id = "a", .owner = &wanted});
+  LiveEntry again = shard.begin({.id = "a", .owner = &wanted});
+  LiveEntry b = shard.begin({.id = "b", .owner = &other});
+  LiveEntry finished = shard.begin({.id = "a", .owner = &gone});
+  finished.finish();
+  const LiveEntry without = shard.begin({.id = "a"});
+  int told = 0;
+  EXPECT_EQ(
+      shard.end("a", [&](const LiveEnded& ended) { told += static_cast<int>(ended.charged); }), 2U);
+  EXPECT_EQ(wanted.ended, 2);
+  EXPECT_EQ(other.ended, 0);
+  EXPECT_EQ(gone.ended, 0);
+  EXPECT_EQ(told, 2);
+}
+
 }  // namespace
 }  // namespace sluice::observe

@@ -17,6 +17,12 @@ route::ProviderTypes speakers_of(dialect::Dialect dialect) {
                                                  : route::kOpenAiSpeakers;
 }
 
+observe::CancelReason label_of(net::CancelReason reason) {
+  if (reason == net::CancelReason::kDraining) return observe::CancelReason::kDraining;
+  if (reason == net::CancelReason::kRequested) return observe::CancelReason::kOther;
+  return observe::CancelReason::kClientGone;
+}
+
 }  // namespace
 
 Exchange::Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint endpoint,
@@ -38,7 +44,8 @@ Exchange::Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint 
                               .model = {},
                               .key_name = {},
                               .client = client_address_,
-                              .stream = false});
+                              .stream = false,
+                              .owner = this});
 }
 
 Exchange::~Exchange() = default;
@@ -153,6 +160,7 @@ net::Task<void> Exchange::attempt_all() {
                                          .live = live_,
                                          .series = *series()})
                            .run();
+    if (!endings_.empty()) closed_at_ = sluice::now();
     finish_ = result.finish;
     if (result.first_content) first_token_ = *result.first_content - call_.started();
     switch (result.kind) {
@@ -169,9 +177,7 @@ net::Task<void> Exchange::attempt_all() {
         note_cancel(result);
         co_return;
       case Attempted::kCancelled:
-        context_.metrics.cancelled(call_.scope().reason() == net::CancelReason::kDraining
-                                       ? observe::CancelReason::kDraining
-                                       : observe::CancelReason::kClientGone);
+        context_.metrics.cancelled(label_of(call_.scope().reason()));
         co_return co_await answer_cancelled();
       case Attempted::kFailed:
         break;
@@ -276,8 +282,15 @@ net::Task<void> Exchange::answer_cancelled() {
     error_ = ErrorCode::kServerDraining;
     co_return;
   }
+  const bool requested = scope.reason() == net::CancelReason::kRequested;
   scope.forgive();
   call_.forbid_reuse();
+  if (requested) {
+    // Nothing that a client's library would try again by itself.
+    co_return co_await answer_error({.code = ErrorCode::kPermissionDenied,
+                                     .message = "The request was cancelled by an operator.",
+                                     .param = {}});
+  }
   co_await answer_error({.code = ErrorCode::kServerDraining, .message = {}, .param = {}});
 }
 
@@ -371,11 +384,23 @@ void Exchange::tell() {
                         {"finish", dialect::to_string(finish_)},
                         {"ttft_ms", first_token_.value_or(Duration::zero())},
                         {"took_ms", took}});
+  for (Ending& each : std::exchange(endings_, {})) {
+    each.told({.closed_after = closed_at_.value_or(now) - each.asked,
+               .charged = cost.nanos,
+               .returned = std::max<int64_t>(0, held_.nanos - cost.nanos)});
+  }
+}
+
+void Exchange::end(Told told) {
+  endings_.push_back({.asked = sluice::now(), .told = std::move(told)});
+  call_.scope().cancel(net::CancelReason::kRequested);
 }
 
 // Counts an upstream call that the gateway itself ended.
 void Exchange::note_cancel(const Attempted& result) {
-  if (result.error.code == ErrorCode::kServerDraining) {
+  if (!endings_.empty()) {
+    context_.metrics.cancelled(observe::CancelReason::kOther);
+  } else if (result.error.code == ErrorCode::kServerDraining) {
     context_.metrics.cancelled(observe::CancelReason::kDraining);
   } else if (result.out_of_time) {
     context_.metrics.cancelled(observe::CancelReason::kTotal);

@@ -21,7 +21,7 @@ namespace sluice::relay {
 
 /// Lives in the frame of the connection's coroutine and owns all that the request holds; letting
 /// go of it returns everything.
-class Exchange final : private Settler {
+class Exchange final : private Settler, private observe::LiveOwner {
  public:
   Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint endpoint,
            std::string_view route);
@@ -54,6 +54,8 @@ class Exchange final : private Settler {
   net::Task<Status> settle(Outcome outcome) override;
   /// For every end that did not settle itself.
   net::Task<void> settle_rest();
+  /// An operator does not want it any more.
+  void end(Told told) override;
   store::Settlement usage_row(Outcome outcome) const;
   std::string decision() const;
   void tell();
@@ -84,6 +86,13 @@ class Exchange final : private Settler {
     int status = 0;
   };
   std::vector<Failure> failures_;  // attempts that were tried again
+  struct Ending {
+    TimePoint asked;
+    Told told;
+  };
+  std::vector<Ending> endings_;  // by operators who wait to be told
+  std::optional<TimePoint> closed_at_;
+  Money held_;  // by the lease, before it was settled
   // What the log line and the metrics tell at the end.
   std::optional<ErrorCode> error_;
   std::optional<Duration> first_token_;

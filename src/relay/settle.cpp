@@ -13,6 +13,7 @@ constexpr size_t kMaxNamed = 8;
 
 net::Task<Status> Exchange::settle(Outcome outcome) {
   const bool wait = !call_.scope().cancelled() && !call_.client_left();
+  held_ = charge_.lease().money();
   co_return co_await charge_.settle(usage_row(outcome), wait, call_.scope());
 }
 
@@ -23,7 +24,10 @@ net::Task<void> Exchange::settle_rest() {
   if (error_ == ErrorCode::kServerDraining) outcome = Outcome::kDrained;
   if (error_ == ErrorCode::kUpstreamTimeout) outcome = Outcome::kDeadline;
   if (error_ == ErrorCode::kInsufficientQuota) outcome = Outcome::kCut;
-  co_await charge_.settle(usage_row(outcome), false, call_.scope());
+  if (!endings_.empty()) outcome = Outcome::kCancelled;
+  held_ = charge_.lease().money();
+  // Only an operator waits here: the client has its answer.
+  co_await charge_.settle(usage_row(outcome), !endings_.empty(), call_.scope());
 }
 
 store::Settlement Exchange::usage_row(Outcome outcome) const {
