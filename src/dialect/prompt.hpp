@@ -14,7 +14,7 @@ namespace sluice::dialect {
 /// any body that understand() has taken.
 int64_t prompt_bound(Endpoint endpoint, std::string_view body, const tokens::ModelFacts& model);
 
-/// The count by the model's encoding and rules, without any learned factor. Linear; some 30 ms a
+/// The count by the model's encoding and rules, without any learned factor. Linear; some 6 ms a
 /// megabyte, so large bodies belong on the blocking pool. The body must be one that understand()
 /// has taken.
 int64_t count_prompt(Endpoint endpoint, std::string_view body, const tokens::ModelFacts& model);

@@ -171,8 +171,11 @@ constexpr std::array kRows = {
 bool is_word(char c) { return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'); }
 
 const Row* find(std::string_view name) {
+  if (name.empty()) return nullptr;
   const Row* best = nullptr;
+  const char first = to_lower(name.front());
   for (const Row& row : kRows) {
+    if (row.name.front() != first) continue;
     if (best != nullptr && row.name.size() <= best->name.size()) continue;
     if (!istarts_with(name, row.name)) continue;
     const bool goes_on = name.size() > row.name.size() && is_word(name[row.name.size()]);
