@@ -44,10 +44,9 @@ class TempFolder {
 class Tally {
  public:
   void add() {
-    {
-      const std::lock_guard lock(mutex_);
-      ++count_;
-    }
+    // Under the lock: who waits may destroy this as soon as it gets it.
+    const std::lock_guard lock(mutex_);
+    ++count_;
     changed_.notify_all();
   }
   auto adder() {

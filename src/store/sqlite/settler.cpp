@@ -244,13 +244,15 @@ Settler::Outcome Settler::probe() {
 }
 
 void Settler::checkpoint() {
-  if (*wal_pages_ < kCheckpointPages) return;
-  const bool insist = *wal_pages_ >= kInsistPages;
-  // What cannot be moved now is moved the next time.
-  sqlite3_wal_checkpoint_v2(connection_.native(), nullptr,
-                            insist ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
-                            nullptr, nullptr);
-  *wal_pages_ = 0;
+  const int pages = *wal_pages_;
+  if (pages < checkpointed_at_) checkpointed_at_ = 0;  // the WAL was begun anew
+  if (pages - checkpointed_at_ < kCheckpointPages) return;
+  checkpointed_at_ = pages;
+  // What readers keep from being moved now is moved the next time.
+  sqlite3_wal_checkpoint_v2(
+      connection_.native(), nullptr,
+      pages < kInsistPages ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+      nullptr);
 }
 
 Settler::Outcome Settler::outcome_of(int code) {

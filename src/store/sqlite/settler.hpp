@@ -87,6 +87,7 @@ class Settler {
   Outcome bad_row(std::string why);
 
   std::unique_ptr<int> wal_pages_ = std::make_unique<int>(0);  // after the last commit
+  int checkpointed_at_ = 0;                                    // pages
   Connection connection_;  // before the statements, which must go first
   std::array<Statement, kSqlCount> sql_;
   std::vector<const Settlement*> charges_;  // of this group, in their order
