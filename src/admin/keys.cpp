@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "json/writer.hpp"
+#include "observe/log.hpp"
 
 namespace sluice::admin {
 
@@ -49,6 +50,14 @@ void write_key(json::Writer& json, const store::Key& key, std::string_view user)
     json.null_member("expires_at");
   }
   json.member("created_at", rfc3339(key.created_at * 1'000'000));
+}
+
+/// Puts a change into force where a gateway runs, and into its log.
+void tell(const Call& call, std::string_view what, const store::Key& key) {
+  const Running& running = call.service.running();
+  if (!running.keys_changed) return;
+  running.keys_changed();
+  log::info(what, {{"id", key.id}, {"name", key.name}, {"by", call.request.actor}});
 }
 
 /// The key that a body asks for, without its text; `user` is whose wallet pays.
@@ -140,7 +149,7 @@ Result<Answer> create_key(const Call& call) {
   }
   const auto made = database.create_key(*key);
   if (!made) return std::unexpected(made.error());
-  if (call.service.running().keys_changed) call.service.running().keys_changed();
+  tell(call, "a key was made", *made);
   Answer answer{.status = 201, .body = {}};
   json::Writer json(answer.body);
   json.begin_object();
@@ -167,7 +176,7 @@ Result<Answer> delete_key(const Call& call) {
                 "id");
   }
   if (Status done = database.delete_key(key->id); !done) return std::unexpected(done.error());
-  if (call.service.running().keys_changed) call.service.running().keys_changed();
+  tell(call, "a key was deleted", *key);
   Answer answer;
   json::Writer(answer.body)
       .begin_object()
