@@ -55,25 +55,28 @@ void Lease::swap(Lease& other) noexcept {
 Lease::Held Lease::take(int64_t prompt_tokens, int64_t wanted, int64_t least) {
   const int64_t prompt = std::max<int64_t>(0, prompt_tokens);
   const int64_t asked = wanted;
-  const int64_t least_tokens = sum(prompt, least);
-  const Money least_money = takes_money_ ? accounts::cost_bound(price_, prompt, least) : Money{};
-
   // What is taken in vain, if only for a moment, could refuse somebody else: so both are looked at
   // before either is touched.
   if (const Held seen = look(prompt, least); seen != Held::kAll) return seen;
   if (takes_tokens_) {
     wanted = std::clamp(sum(tokens_, there(account_->tokens())) - prompt, least, wanted);
   }
-  Money price_of_wanted;
   if (takes_money_) {
     const Money reach{sum(money_.nanos, there(wallet_->balance))};
-    price_of_wanted = accounts::cost_bound(price_, prompt, wanted);
-    if (reach < price_of_wanted) {
+    if (reach < accounts::cost_bound(price_, prompt, wanted)) {
       wanted = std::clamp(accounts::affordable_output(price_, prompt, reach), least, wanted);
-      price_of_wanted = accounts::cost_bound(price_, prompt, wanted);
     }
   }
+  if (const Held taken = take_now(prompt, wanted, least); taken != Held::kAll) return taken;
+  output_ = bounded() ? held_output(prompt) : asked;
+  set_easy(prompt, 0);
+  return output_ < asked ? Held::kPart : Held::kAll;
+}
 
+Lease::Held Lease::take_now(int64_t prompt, int64_t wanted, int64_t least) {
+  const int64_t least_tokens = sum(prompt, least);
+  const Money least_money = takes_money_ ? accounts::cost_bound(price_, prompt, least) : Money{};
+  Money price_of_wanted = takes_money_ ? accounts::cost_bound(price_, prompt, wanted) : Money{};
   int64_t took = 0;
   if (const int64_t missing = sum(prompt, wanted) - tokens_; takes_tokens_ && missing > 0) {
     const int64_t must = least_tokens - tokens_;
@@ -105,9 +108,7 @@ Lease::Held Lease::take(int64_t prompt_tokens, int64_t wanted, int64_t least) {
     money_.nanos += paid;
   }
   tokens_ += took;
-  output_ = bounded() ? held_output(prompt) : asked;
-  set_easy(prompt, 0);
-  return output_ < asked ? Held::kPart : Held::kAll;
+  return Held::kAll;
 }
 
 Lease::Held Lease::look(int64_t prompt_tokens, int64_t least) const {

@@ -58,7 +58,11 @@ class Lease {
   int grown() const { return grown_; }
 
  private:
+  friend class LeasePeer;  // of the tests
+
   void swap(Lease& other) noexcept;
+  /// take() after its look: what it saw may be gone. kAll also when it got a part.
+  Held take_now(int64_t prompt, int64_t wanted, int64_t least);
   bool grow(int64_t prompt_tokens, int64_t output_tokens);
   void set_easy(int64_t prompt_tokens, int64_t output_tokens);
   int64_t held_output(int64_t prompt_tokens) const;

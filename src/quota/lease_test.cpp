@@ -7,6 +7,15 @@
 #include <utility>
 
 namespace sluice::quota {
+
+/// Takes without the look, as one does whom others have overtaken between the two.
+class LeasePeer {
+ public:
+  static Lease::Held take_now(Lease& lease, int64_t prompt, int64_t wanted, int64_t least) {
+    return lease.take_now(prompt, wanted, least);
+  }
+};
+
 namespace {
 
 using enum Lease::Held;
@@ -72,6 +81,34 @@ TEST(Lease, TakesWhatBothCover) {
   EXPECT_EQ(other.output(), 5);
   EXPECT_EQ(by_tokens.tokens(), 0);
   EXPECT_EQ(by_tokens.money(), 10'000 - 150);
+}
+
+TEST(Lease, GivesTheTokensBackWhenOthersWereQuickerToTheMoney) {
+  Fixture fixture(1000, 109);
+  Lease lease(fixture.account, kPrice, 100);
+  EXPECT_EQ(LeasePeer::take_now(lease, 100, 50, 1), kNoMoney);
+  EXPECT_EQ(fixture.tokens(), 1000);
+  EXPECT_EQ(fixture.money(), 109);
+  EXPECT_EQ(lease.tokens(), 0);
+  EXPECT_EQ(lease.money().nanos, 0);
+  // Where there is some, it keeps what that pays for.
+  fixture.wallet.balance.add(30);
+  EXPECT_EQ(LeasePeer::take_now(lease, 100, 50, 1), kAll);
+  EXPECT_EQ(lease.tokens(), 103);
+  EXPECT_EQ(lease.money().nanos, 130);
+  EXPECT_EQ(fixture.tokens(), 897);
+  EXPECT_EQ(fixture.money(), 9);
+}
+
+TEST(Lease, TakesNoMoneyWhenOthersWereQuickerToTheTokens) {
+  Fixture fixture(100, 10'000);
+  Lease lease(fixture.account, kPrice, 100);
+  EXPECT_EQ(LeasePeer::take_now(lease, 100, 50, 1), kNoTokens);
+  EXPECT_EQ(fixture.money(), 10'000);
+  fixture.account.tokens().add(5);
+  EXPECT_EQ(LeasePeer::take_now(lease, 100, 50, 1), kAll);
+  EXPECT_EQ(lease.money().nanos, 150);
+  EXPECT_EQ(fixture.tokens(), 0);
 }
 
 TEST(Lease, TakesMoneyAtTheDearestInputClass) {
