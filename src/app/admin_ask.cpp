@@ -4,22 +4,34 @@
 
 #include <cstdio>
 
-#include "admin/client.hpp"
 #include "http/url.hpp"
 
 namespace sluice::app {
 
-int ask(const AdminCommands::Given& given, std::string_view method, std::string target,
-        std::string body, const std::function<std::string(json::Value)>& human,
-        const std::function<int(json::Value)>& status) {
+int ask(const AdminCommands::Given& given, const Question& question) {
   const auto config = load_config(given.config.load_options());
   if (!config) return complain(config.error());
   auto client = admin::Client::open(**config);
   if (!client) return complain(client.error(), kFailed);
-  const auto answer = client->ask(method, std::move(target), std::move(body));
-  if (!answer) return complain(answer.error(), kFailed);
-  print(given.json ? *answer + "\n" : human(json::Value(*answer)));
-  return status ? status(json::Value(*answer)) : 0;
+  auto answer = client->ask(question.method, question.target, question.body);
+  if (!answer) {
+    Error& error = answer.error();
+    if (error.code == ErrorCode::kIo && !question.when_unsure.empty()) {
+      error.message += "; " + question.when_unsure;
+    }
+    return complain(error, kFailed);
+  }
+  const json::Value value(*answer);
+  print(given.json ? *answer + "\n" : question.human(value));
+  say_where(given, *client, **config);
+  return question.status ? question.status(value) : 0;
+}
+
+void say_where(const AdminCommands::Given& given, const admin::Client& client,
+               const config::Config& config) {
+  if (given.json || given.csv || client.through_gateway()) return;
+  std::fflush(stdout);
+  std::fprintf(stderr, "no gateway runs: this was done in %s\n", config.data_dir.c_str());
 }
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }

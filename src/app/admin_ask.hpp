@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/client.hpp"
 #include "app/admin_commands.hpp"
 #include "app/config_options.hpp"
 #include "json/slices.hpp"
@@ -34,11 +35,24 @@ struct AdminCommands::Given {
   std::string key, model, provider, from, to, group_by;
 };
 
-/// One request to whoever answers for the configured data_dir: prints the answer, as `human` says
-/// it or as JSON, and returns the exit status, 0 or what `status` makes of the answer.
-int ask(const AdminCommands::Given& given, std::string_view method, std::string target,
-        std::string body, const std::function<std::string(json::Value)>& human,
-        const std::function<int(json::Value)>& status = {});
+/// A request for `ask`, and what becomes of its answer.
+struct Question {
+  std::string_view method;
+  std::string target;
+  std::string body = {};
+  std::function<std::string(json::Value)> human;  // the answer where it is not JSON
+  std::function<int(json::Value)> status = {};    // the exit status; absent: 0
+  std::string when_unsure = {};  // what to do when the gateway was lost before it had answered
+};
+
+/// Asks whoever answers for the configured data_dir, prints the answer and returns the exit
+/// status.
+int ask(const AdminCommands::Given& given, const Question& question);
+
+/// Tells people, where a command did without a gateway, which folder it worked on: a relative
+/// data_dir may not be the one that they mean.
+void say_where(const AdminCommands::Given& given, const admin::Client& client,
+               const config::Config& config);
 
 /// To stdout.
 void print(std::string_view text);

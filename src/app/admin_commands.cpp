@@ -48,9 +48,13 @@ void AdminCommands::add_copies(CLI::App& cli) {
             .begin_object()
             .member("file", error ? g.file : file.lexically_normal().string())
             .end_object();
-        return ask(g, "POST", "/api/admin/backup", body, [](json::Value answer) {
-          return fmt::format("{}: {} bytes\n", shown(answer["file"]), shown(answer["bytes"]));
-        });
+        return ask(g, {.method = "POST",
+                       .target = "/api/admin/backup",
+                       .body = body,
+                       .human = [](json::Value answer) {
+                         return fmt::format("{}: {} bytes\n", shown(answer["file"]),
+                                            shown(answer["bytes"]));
+                       }});
       });
   backup.add_option("file", given.file, "Where to; replaced when the copy is whole")->required();
 

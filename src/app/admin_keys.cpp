@@ -29,12 +29,17 @@ int create_key(const Given& given) {
     json.end_array();
   }
   json.end_object();
-  return ask(given, "POST", "/api/admin/keys", body, [](json::Value answer) {
+  const auto human = [](json::Value answer) {
     // The key alone on stdout, so that it can be piped to where it belongs.
     std::fprintf(stderr, "key %s \"%s\", shown only now:\n", shown(answer["id"]).c_str(),
                  shown(answer["name"]).c_str());
     return shown(answer["key"]) + "\n";
-  });
+  };
+  return ask(given, {.method = "POST",
+                     .target = "/api/admin/keys",
+                     .body = body,
+                     .human = human,
+                     .when_unsure = "sluice key list tells whether the key was made"});
 }
 
 std::string keys(json::Value answer) {
@@ -77,13 +82,17 @@ void AdminCommands::add_keys(CLI::App& cli) {
   create.add_option("--expires-at", given.expires_at,
                     "When it stops working, such as 2027-01-31T00:00:00Z");
 
-  add(key, "list", "All keys",
-      [](const Given& g) { return ask(g, "GET", "/api/admin/keys", {}, keys); });
+  add(key, "list", "All keys", [](const Given& g) {
+    return ask(g, {.method = "GET", .target = "/api/admin/keys", .human = keys});
+  });
 
   CLI::App& remove = add(key, "delete", "Ends a key; its usage stays", [](const Given& g) {
-    return ask(g, "DELETE", fmt::format("/api/admin/keys/{}", g.id), {}, [](json::Value answer) {
-      return fmt::format("deleted key {} \"{}\"\n", shown(answer["id"]), shown(answer["name"]));
-    });
+    return ask(g, {.method = "DELETE",
+                   .target = fmt::format("/api/admin/keys/{}", g.id),
+                   .human = [](json::Value answer) {
+                     return fmt::format("deleted key {} \"{}\"\n", shown(answer["id"]),
+                                        shown(answer["name"]));
+                   }});
   });
   remove.add_option("id", given.id, "Its number in `sluice key list`")
       ->required()

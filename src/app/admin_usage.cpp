@@ -95,6 +95,7 @@ int print_usage(const Given& given, const std::string& query, Form form) {
     cursor = answer["next_cursor"].as_string().value_or("");
   } while (!cursor.empty() && rows.size() < wanted);
   print_rows(rows, form);
+  say_where(given, *client, **config);
   return 0;
 }
 
@@ -115,8 +116,9 @@ void AdminCommands::add_usage(CLI::App& cli) {
     }
     if (g.group_by.empty()) return print_usage(g, query, form);
     add_parameter(query, "group_by", g.group_by);
-    return ask(g, "GET", "/api/admin/usage/summary" + query, {},
-               [&](json::Value answer) { return sums(g.group_by, answer, form); });
+    return ask(g, {.method = "GET",
+                   .target = "/api/admin/usage/summary" + query,
+                   .human = [&](json::Value answer) { return sums(g.group_by, answer, form); }});
   });
   usage.add_option("--key", given.key, "Only of the key of this name");
   usage.add_option("--user", given.user, "Only of this user");

@@ -50,14 +50,18 @@ std::string posted(json::Value answer) {
 }
 
 int post(const Given& given, std::string_view below) {
+  const std::string key = given.idempotency_key.empty() ? make_id("cli-") : given.idempotency_key;
   std::string body;
   json::Writer json(body);
   json.begin_object().member("amount", given.amount);
   add_text(json, "reason", given.reason);
-  json.member("idempotency_key",
-              given.idempotency_key.empty() ? make_id("cli-") : given.idempotency_key);
-  json.end_object();
-  return ask(given, "POST", wallet_path(given.user, below), body, posted);
+  json.member("idempotency_key", key).end_object();
+  return ask(given,
+             {.method = "POST",
+              .target = wallet_path(given.user, below),
+              .body = body,
+              .human = posted,
+              .when_unsure = "to try again without paying twice, add --idempotency-key " + key});
 }
 
 bool is_equal(json::Value answer) { return answer["equal"].as_bool().value_or(false); }
@@ -86,18 +90,20 @@ void AdminCommands::add_wallet(CLI::App& cli) {
   Given& given = *given_;
 
   add(wallet, "list", "All wallets", [](const Given& g) {
-    return ask(g, "GET", "/api/admin/wallets", {},
-               [](json::Value answer) { return wallets(rows_in(answer["data"])); });
+    return ask(g, {.method = "GET",
+                   .target = "/api/admin/wallets",
+                   .human = [](json::Value answer) { return wallets(rows_in(answer["data"])); }});
   });
   CLI::App& show = add(wallet, "show", "One wallet", [](const Given& g) {
-    return ask(g, "GET", wallet_path(g.user), {},
-               [](json::Value answer) { return wallets({answer}); });
+    return ask(g, {.method = "GET", .target = wallet_path(g.user), .human = [](json::Value answer) {
+                     return wallets({answer});
+                   }});
   });
   show.add_option("user", given.user, "Whose")->required();
 
   CLI::App& list = add(wallet, "entries", "What was paid in and charged", [](const Given& g) {
     const std::string path = wallet_path(g.user, fmt::format("/transactions?limit={}", g.limit));
-    return ask(g, "GET", path, {}, entries);
+    return ask(g, {.method = "GET", .target = path, .human = entries});
   });
   list.add_option("user", given.user, "Whose")->required();
   list.add_option("--limit", given.limit, "The newest so many")
@@ -122,8 +128,11 @@ void AdminCommands::add_wallet(CLI::App& cli) {
 
   add(wallet, "verify", "Recomputes every balance from its entries; exits with 1 when one differs",
       [](const Given& g) {
-        return ask(g, "POST", "/api/admin/wallets/verify", {}, verdict,
-                   [](json::Value answer) { return is_equal(answer) ? 0 : kFailed; });
+        return ask(g,
+                   {.method = "POST",
+                    .target = "/api/admin/wallets/verify",
+                    .human = verdict,
+                    .status = [](json::Value answer) { return is_equal(answer) ? 0 : kFailed; }});
       });
 }
 

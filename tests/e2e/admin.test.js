@@ -1,7 +1,7 @@
 // Wallets, keys, usage and copies: from a shell with and without a gateway, and over HTTP.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
@@ -246,6 +246,39 @@ describe('the socket', () => {
     await once(socket, 'end');
     assert.match(text, /^HTTP\/1\.1 200 /);
     assert.match(text, /"data":\[/);
+  });
+});
+
+describe('a command', () => {
+  test('says where it worked when no gateway ran, and is silent about it in JSON', async () => {
+    const here = place();
+    const made = await here.text('wallet', 'top-up', 'alice', '1');
+    assert.ok(made.stderr.includes(`no gateway runs: this was done in ${here.data_dir}`));
+    const shown = await here.text('wallet', 'show', 'alice', '--json');
+    assert.equal(shown.stderr.trim(), '');
+    await startGateway(here.config);
+    assert.equal((await here.text('wallet', 'show', 'alice')).stderr.trim(), '');
+  });
+
+  test('that loses the gateway before its answer says how not to pay twice', async () => {
+    const here = place();
+    mkdirSync(here.data_dir);
+    const server = net.createServer((socket) => socket.destroy());
+    await new Promise((resolve) => server.listen(here.socket, resolve));
+    const { code, stderr } = await here.sluice('wallet', 'top-up', 'alice', '1');
+    await new Promise((resolve) => server.close(resolve));
+    assert.equal(code, 1);
+    assert.equal(stderr.trim().split('\n').length, 1, stderr);
+    assert.match(stderr, /--idempotency-key cli-[0-9a-z]+/);
+  });
+
+  test('does not get past a gateway that it cannot reach', async () => {
+    const here = place();
+    const gateway = await startGateway(here.config);
+    unlinkSync(here.socket);
+    const { code, stderr } = await here.sluice('wallet', 'top-up', 'alice', '1');
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`\\b${gateway.pid}\\b`));
   });
 });
 
