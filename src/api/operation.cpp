@@ -116,6 +116,8 @@ net::Task<void> handle_root(Service& service, net::HttpCall& call) {
       .string("/v1/completions")
       .string("/v1/embeddings")
       .string("/v1/messages")
+      .string("/v1/messages/count_tokens")
+      .string("/v1/responses/input_tokens")
       .string("/v1/models")
       .string("/health")
       .string("/ready")

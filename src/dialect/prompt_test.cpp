@@ -5,6 +5,7 @@
 #include "dialect/prompt_testing.hpp"
 #include "dialect/request.hpp"
 #include "json/reader.hpp"
+#include "json/writer.hpp"
 
 namespace sluice::dialect {
 namespace {
@@ -138,6 +139,30 @@ TEST(Prompt, CountsPromptsInEveryForm) {
   EXPECT_EQ(
       count_prompt(Endpoint::kEmbeddings, R"({"model":"m","input":["Hello world",[7,8]]})", facts),
       4);
+}
+
+TEST(Prompt, CountsTextAsTiktokenDoesInEveryEncoding) {
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().member("model", "m").key("prompt").begin_array();
+  for (const char* text :
+       {"Straße, naïve café — déjà vu?", "日本語のテキストと中文混排。",
+        "const x = { a: [1, 2, 3], b: 'don\\'t' };\n\tif (x) {\n        return;\n    }",
+        "👩‍👩‍👧‍👦 🏳️‍🌈 emoji", "   leading and trailing   ",
+        "1234567890 3.14159"}) {
+    json.string(text);
+  }
+  json.end_array().end_object();
+  struct Golden {
+    const char* model;
+    int64_t tokens;
+  };
+  // From the tiktoken package, ordinary encoding.
+  for (const Golden& golden : {Golden{"gpt-4o", 87}, Golden{"gpt-4", 100},
+                               Golden{"text-davinci-003", 106}, Golden{"davinci", 117}}) {
+    EXPECT_EQ(count_prompt(Endpoint::kCompletions, body, facts_of(golden.model)), golden.tokens)
+        << golden.model;
+  }
 }
 
 TEST(Prompt, CountsAnthropicsExamples) {
