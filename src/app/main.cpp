@@ -11,6 +11,7 @@
 #include "load/run.hpp"
 #include "mock/server.hpp"
 #include "relay/snapshot.hpp"
+#include "tokens/cli.hpp"
 
 namespace {
 
@@ -72,6 +73,7 @@ int main(int argc, char** argv) {
   ConfigOptions given;
   mock::Options mock_options;
   load::Options bench_options;
+  tokens::FileOptions tokens_options;
 
   CLI::App* serve_command = cli.add_subcommand("serve", "Runs the gateway");
   given.add_to(*serve_command);
@@ -89,6 +91,8 @@ int main(int argc, char** argv) {
       cli.add_subcommand("bench", "Puts load on a gateway or an upstream and measures it");
   load::add_options(*bench_command, bench_options);
   app::AdminCommands admin_commands(cli);
+  CLI::App* tokens_command = cli.add_subcommand("tokens", "Counts the tokens of files");
+  tokens::add_options(*tokens_command, tokens_options);
   CLI::App* version_command = cli.add_subcommand("version", "Prints version and features");
 
   try {
@@ -107,6 +111,7 @@ int main(int argc, char** argv) {
   }
   if (bench_command->parsed()) return load::run(bench_options);
   if (const auto status = admin_commands.run()) return *status;
+  if (tokens_command->parsed()) return tokens::run(tokens_options);
   if (version_command->parsed()) return version();
   return kWrong;
 }

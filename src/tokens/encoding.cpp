@@ -19,22 +19,22 @@ namespace sluice::tokens {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames = {"o200k_base", "cl100k_base", "p50k_base",
-                                                    "r50k_base"};
+constexpr std::array<std::string_view, kAllEncodings.size()> kNames = {"o200k_base", "cl100k_base",
+                                                                       "p50k_base", "r50k_base"};
 
 }  // namespace
 
 std::string_view to_string(EncodingId id) { return kNames[static_cast<size_t>(id)]; }
 
 std::optional<EncodingId> parse_encoding(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<EncodingId>(i);
+  for (const EncodingId id : kAllEncodings) {
+    if (to_string(id) == name) return id;
   }
   return std::nullopt;
 }
 
 const Encoding& Encoding::get(EncodingId id) {
-  static const std::array<Encoding, 4> encodings = {
+  static const std::array<Encoding, kAllEncodings.size()> encodings = {
       Encoding(sluice_tokens_o200k_base, Pattern::kO200k),
       Encoding(sluice_tokens_cl100k_base, Pattern::kCl100k),
       Encoding(sluice_tokens_p50k_base, Pattern::kGpt2),
@@ -59,7 +59,7 @@ size_t Encoding::count(std::string_view text) const {
 void Encoding::encode(std::string_view text, std::vector<uint32_t>& tokens) const {
   std::string repaired;
   if (valid_prefix(text) != text.size()) {
-    append_valid(repaired, text);
+    append_valid(repaired, text, true);
     text = repaired;
   }
   for_each_piece(pattern_, text, [&](std::string_view piece, bool) {

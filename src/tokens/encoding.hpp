@@ -1,6 +1,7 @@
 // Byte-pair encodings as published with the `tiktoken` ranks: how many tokens a text is.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,6 +14,8 @@
 namespace sluice::tokens {
 
 enum class EncodingId : uint8_t { kO200kBase, kCl100kBase, kP50kBase, kR50kBase };
+inline constexpr std::array kAllEncodings = {EncodingId::kO200kBase, EncodingId::kCl100kBase,
+                                             EncodingId::kP50kBase, EncodingId::kR50kBase};
 
 /// "o200k_base", "cl100k_base", "p50k_base", "r50k_base".
 std::string_view to_string(EncodingId id);

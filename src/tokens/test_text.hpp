@@ -109,6 +109,33 @@ inline constexpr std::array<std::string_view, 96> kAtoms = {
     "return",
     "0x1F"};
 
+/// As a model writes: prose, Chinese, code.
+inline constexpr std::string_view kProse =
+    "The harbour was quiet by the time the last ferry came in. Nobody on the quay remembered who "
+    "had first said that the lighthouse wouldn't be lit again, but by Tuesday it was what "
+    "everybody said, and nobody had asked the keeper.\n\nHe'd have told them: \"It's the lens, "
+    "not the lamp.\" He had written three letters (in March, April and June 1987) to the office, "
+    "and they'd answered none. So he cleaned the glass, as he did every evening; wound the clock; "
+    "and noted the wind, north-north-west, at 14 knots.\n\n1. **Check the lens** for cracks.\n"
+    "2. Order a replacement, if you can afford one ($2,350).\n3. Don't wait.\n\n";
+inline constexpr std::string_view kChinese =
+    "港口在最后一班渡轮靠岸时已经安"
+    "静下来。没有人记得是谁先说灯塔"
+    "不会再亮了，但到了星期二，大家"
+    "都这么说。\n\n“问题在镜片，不在"
+    "灯。”他在 1987 年写过三封信，都没"
+    "有回音。于是他每天晚上擦玻璃、"
+    "上发条、记录风向：西北偏北，14 "
+    "节。\n";
+inline constexpr std::string_view kCode =
+    "```python\n@dataclass(frozen=True)\nclass Reading:\n    wind: float = 0.0   # knots\n"
+    "    taken_at: datetime | None = None\n\n    def __post_init__(self):\n"
+    "        if not 0 <= self.wind < 200:\n            raise ValueError(f\"{self.wind!r} knots?\")"
+    "\n\ndef mean(readings: Iterable[Reading]) -> float:\n    values = [r.wind for r in readings]\n"
+    "    return sum(values) / max(len(values), 1)\n```\n\n{\"id\":\"chatcmpl-9f8Ae2\","
+    "\"usage\":{\"prompt_tokens\":1024,\"completion_tokens\":57},\"url\":"
+    "\"https://example.com/a/b?c=d&e=%20f\"}\n";
+
 /// A text of about `size` bytes of atoms, runs of one atom, and any code points.
 inline std::string mixed_text(std::mt19937_64& random, size_t size) {
   std::string text;

@@ -73,14 +73,17 @@ Malformed malformed_at(std::string_view text) {
   return {size, size == text.size()};
 }
 
-void append_valid(std::string& out, std::string_view text) {
+size_t append_valid(std::string& out, std::string_view text, bool at_end) {
+  size_t done = 0;
   for (;;) {
-    const size_t valid = valid_prefix(text);
-    out.append(text.substr(0, valid));
-    text.remove_prefix(valid);
-    if (text.empty()) return;
+    const size_t valid = valid_prefix(text.substr(done));
+    out.append(text.substr(done, valid));
+    done += valid;
+    if (done == text.size()) return done;
+    const Malformed found = malformed_at(text.substr(done));
+    if (found.incomplete && !at_end) return done;
     out.append(kReplacement);
-    text.remove_prefix(malformed_at(text).size);
+    done += found.size;
   }
 }
 

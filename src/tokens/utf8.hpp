@@ -43,7 +43,8 @@ struct Malformed {
 };
 Malformed malformed_at(std::string_view text);
 
-/// Appends the text with U+FFFD where it is not UTF-8.
-void append_valid(std::string& out, std::string_view text);
+/// Appends the text with U+FFFD where it is not UTF-8, and returns how much of it that was: all,
+/// or before its end all but the beginning of a character.
+size_t append_valid(std::string& out, std::string_view text, bool at_end);
 
 }  // namespace sluice::tokens
