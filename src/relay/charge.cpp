@@ -13,7 +13,7 @@ namespace sluice::relay {
 namespace {
 
 // Of an answer that nobody has given a limit to, by a model that nobody knows.
-constexpr int64_t kUnknownOutput = 32'768;
+constexpr int64_t kUnknownOutput = 8192;
 // More than any model writes; so that a number from outside can be multiplied.
 constexpr int64_t kMostOutput = int64_t{1} << 32;
 constexpr int64_t kMostResults = int64_t{1} << 20;
@@ -89,7 +89,6 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
                                                              net::Scope& scope) {
   if (!context_.ledger.healthy()) co_return std::unexpected(ledger_away());
   account_ = &admission.account;
-  wallet_ = account_->wallet();
   if (admission.price != nullptr) price_ = *admission.price;
   endpoint_ = request.endpoint;
   begin_attempt(admission.model);
@@ -135,12 +134,13 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
     }
   }
   admitted_ = true;
-  id_ = make_id("use_");
+  id_ = make_ordered_id("use_", wall_millis());
   next_mark_ = kMarkStep;
+  const quota::Wallet* wallet = lease_.wallet();
   context_.ledger.opened({.id = id_,
                           .request_id = std::string(admission.request_id),
                           .key_id = account_->key_id(),
-                          .wallet_id = wallet_ != nullptr ? wallet_->id : 0,
+                          .wallet_id = wallet != nullptr ? wallet->id : 0,
                           .price_id = price_.id,
                           .requested_model = request.model,
                           .upstream_model = std::string(admission.model),
@@ -288,10 +288,11 @@ net::Task<Status> Charge::settle(store::Settlement row, bool wait, net::Scope& s
   place_ = {};
   forget_prompt();
 
+  const quota::Wallet* wallet = lease_.wallet();
   row.id = id_;
   row.key_id = account_->key_id();
-  row.wallet_id = wallet_ != nullptr ? wallet_->id : 0;
-  row.user_id = wallet_ != nullptr ? wallet_->user_id : 0;
+  row.wallet_id = wallet != nullptr ? wallet->id : 0;
+  row.user_id = wallet != nullptr ? wallet->user_id : 0;
   row.charged = charged;
   row.counted_input = prompt_tokens_;
   row.counted_output = relayed_output_;

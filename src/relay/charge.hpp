@@ -114,7 +114,6 @@ class Charge {
 
   LoopContext& context_;
   quota::Account* account_ = nullptr;
-  const quota::Wallet* wallet_ = nullptr;  // the one that the lease is from, whatever is reloaded
   quota::Place place_;
   quota::Lease lease_;
   accounts::Price price_;
