@@ -49,13 +49,17 @@ function isMap(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/// Starts `sluice serve` with `config`, and waits until it accepts connections.
-export async function startGateway(config, { args = [], env = {} } = {}) {
-  const folder = temporaryFolder();
+/// Starts `sluice serve` with `config`, and waits until it accepts connections. Its data lies in
+/// `folder`, so that another one can take over where it ended. `through`: a command that runs it.
+export async function startGateway(
+  config,
+  { args = [], env = {}, folder = temporaryFolder(), through = [] } = {},
+) {
   const file = writeConfig(path.join(folder, 'gateway.yaml'), config);
   const gateway = new Gateway(['serve', '--config', file, ...args], {
     env,
     cwd: folder,
+    through,
   });
   gateway.file = file;
   gateway.folder = folder;
