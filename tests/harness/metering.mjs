@@ -18,9 +18,9 @@ export function words(text) {
   return (text.match(/\.\n\n|[.,:!]| ?[^\s.,:!]+/gu) ?? []).length;
 }
 
-/// One call on a connection of its own, read to its end whatever that is. Resolves with {status, headers, text, events, json,
-/// content, thinking, finish, done, error, broken, aborted}; `done` is the dialect's own terminal
-/// event, or the whole body. `abortAfter`: leaves once so many tokens of content have come.
+/// One call on a connection of its own, read to its end whatever that is. Resolves with {status, headers, text, json,
+/// output, usage, finish, done, error, broken, aborted}; `done` is the dialect's own terminal event,
+/// or the whole body. `abortAfter`: leaves once so many tokens of content have come.
 export function call(gateway, { key, route = '/v1/chat/completions', body, id, abortAfter }) {
   const payload = JSON.stringify(body);
   return new Promise((resolve, reject) => {
@@ -64,16 +64,19 @@ export function call(gateway, { key, route = '/v1/chat/completions', body, id, a
 
 /// Reads what came of an answer of either dialect; `output` are its tokens as the client counts.
 function readAnswer(answer, stream) {
-  Object.assign(answer, { content: '', thinking: '', finish: undefined, done: false });
+  Object.assign(answer, { output: 0, finish: undefined, done: false });
   if (answer.status === 200 && stream) {
-    answer.events = eventsOf(answer.text);
-    for (const event of answer.events) readEvent(answer, event);
+    for (const event of eventsOf(answer.text)) readEvent(answer, event);
   } else if (!answer.broken && answer.text !== '') {
-    answer.json = JSON.parse(answer.text);
+    try {
+      answer.json = JSON.parse(answer.text);
+    } catch {
+      answer.broken = true;
+      return answer;
+    }
     if (answer.status === 200) readWhole(answer);
     else answer.error = answer.json.error;
   }
-  answer.output = words(answer.content) + words(answer.thinking);
   return answer;
 }
 
@@ -86,19 +89,24 @@ function eventsOf(text) {
   });
 }
 
+// A piece of text consists of whole words.
+function take(answer, text) {
+  answer.output += words(text ?? '');
+}
+
 function readEvent(answer, event) {
   if (!event) return;
   if (event.done || event.type === 'message_stop') answer.done = true;
   if (event.error) answer.error = event.error;
   if (event.usage) answer.usage = event.usage;
   for (const choice of event.choices ?? []) {
-    answer.content += choice.delta?.content ?? '';
-    answer.thinking += choice.delta?.reasoning_content ?? '';
+    take(answer, choice.delta?.content);
+    take(answer, choice.delta?.reasoning_content);
     answer.finish = choice.finish_reason ?? answer.finish;
   }
   if (event.type === 'content_block_delta') {
-    answer.content += event.delta.text ?? '';
-    answer.thinking += event.delta.thinking ?? '';
+    take(answer, event.delta.text);
+    take(answer, event.delta.thinking);
   }
   if (event.type === 'message_delta') answer.finish = event.delta.stop_reason;
 }
@@ -108,13 +116,13 @@ function readWhole(answer) {
   answer.done = true;
   answer.usage = usage;
   for (const { message, finish_reason } of choices ?? []) {
-    answer.content += message.content ?? '';
-    answer.thinking += message.reasoning_content ?? '';
+    take(answer, message.content);
+    take(answer, message.reasoning_content);
     answer.finish = finish_reason;
   }
   for (const block of content ?? []) {
-    answer.content += block.text ?? '';
-    answer.thinking += block.thinking ?? '';
+    take(answer, block.text);
+    take(answer, block.thinking);
   }
   answer.finish ??= answer.json.stop_reason;
 }
