@@ -45,7 +45,7 @@ void write_key(json::Writer& json, const store::Key& key, std::string_view user)
   write_list(json, "models", key.models);
   write_list(json, "allow_ips", key.allow_ips);
   if (key.expires_at) {
-    json.member("expires_at", rfc3339(*key.expires_at * 1'000'000'000));
+    json.member("expires_at", rfc3339_of_seconds(*key.expires_at));
   } else {
     json.null_member("expires_at");
   }
