@@ -5,6 +5,7 @@ import { anthropic, chat, message, openai, refusal } from '../harness/clients.mj
 import { configFor, startGateway } from '../harness/gateway.mjs';
 import { Books, call, costOf, nanos, sluice, sluiceJson, kPrompt } from '../harness/metering.mjs';
 import { startMock } from '../harness/mock.mjs';
+import { json, oa, startUpstream } from '../harness/upstream.mjs';
 
 const kQuota = 10_000;
 const kCalls = 1000;
@@ -273,6 +274,51 @@ describe('what is left', () => {
     assert.equal((await crowd(gateway, 'all', 1, chat('mock-c9000')))[0].output, 9000);
     assert.deepEqual(gateway.books.key('all').left, null);
     assert.equal(gateway.books.key('all').used_tokens, 9000 + kPrompt.openai);
+  });
+});
+
+describe('a report above what was leased', async () => {
+  const upstream = await startUpstream();
+  const report = { prompt_tokens: 8, completion_tokens: 500, total_tokens: 508 };
+  upstream.on('tall-tales', ({ socket }) =>
+    socket.write(json(200, { ...oa.whole('one two'), usage: report })),
+  );
+  const price = { input: '1', output: '1000' };
+  const config = configFor(upstream.url, {
+    keys: [keyOf('lender', { quota_tokens: 100 }), keyOf('payer', { user: 'eve' })],
+    models: [{ name: 'tall-tales', ...price }],
+  });
+  const gateway = await startGateway(config);
+  gateway.books = new Books(gateway.folder);
+
+  test('is a debt of the quota, which is seen and blocks the next call', async () => {
+    const [answer] = await crowd(gateway, 'lender', 1, chat('tall-tales', { max_tokens: 20 }));
+    assert.equal(answer.status, 200);
+    assert.equal(gateway.books.key('lender').left, 100 - 508);
+    assertOutOfQuota((await crowd(gateway, 'lender', 1, chat('tall-tales')))[0]);
+    const keys = (quota_tokens) => ({ ...config, keys: [keyOf('lender', { quota_tokens })] });
+    assert.ok(await gateway.reload(keys(508)));
+    assertOutOfQuota((await crowd(gateway, 'lender', 1, chat('tall-tales')))[0]);
+    assert.ok(await gateway.reload(keys(600)));
+    assert.equal((await crowd(gateway, 'lender', 1, chat('tall-tales')))[0].status, 200);
+    assert.ok(await gateway.reload(config));
+  });
+
+  test('is a debt of the wallet, too, until it is paid', async () => {
+    await sluice(gateway, 'wallet', 'top-up', 'eve', '0.1');
+    const body = chat('tall-tales', { max_tokens: 20 });
+    assert.equal((await crowd(gateway, 'payer', 1, body))[0].status, 200);
+    const debt = nanos('0.1') - costOf(price, 8, 500);
+    assert.ok(debt < 0);
+    assert.equal(gateway.books.balance('eve'), debt);
+    const wallet = await sluiceJson(gateway, 'wallet', 'show', 'eve');
+    assert.equal(nanos(wallet.available), debt);
+    assertOutOfQuota((await crowd(gateway, 'payer', 1, body))[0]);
+    await sluice(gateway, 'wallet', 'top-up', 'eve', '0.4');
+    assertOutOfQuota((await crowd(gateway, 'payer', 1, body))[0]);
+    await sluice(gateway, 'wallet', 'top-up', 'eve', '1');
+    assert.equal((await crowd(gateway, 'payer', 1, body))[0].status, 200);
+    gateway.books.check();
   });
 });
 
