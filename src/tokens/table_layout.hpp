@@ -93,7 +93,7 @@ inline uint64_t hash_bytes(const char* at, size_t size) {
 }
 
 inline uint64_t hash_pair(uint32_t left, uint32_t right) {
-  return fold(fold((static_cast<uint64_t>(left) << 32 | right) ^ kHashA, kHashB) ^ left, kHashC);
+  return fold((static_cast<uint64_t>(left) << 32 | right) ^ kHashA, kHashB);
 }
 
 /// Holds what `split` has no room for, so that tag and split together tell a pair for certain.
@@ -107,7 +107,7 @@ inline uint32_t bucket_of(uint64_t hash, HashShape shape) {
   return static_cast<uint32_t>((hash >> 32) * shape.buckets >> 32);
 }
 inline uint32_t slot_of(uint64_t hash, uint32_t pilot, HashShape shape) {
-  const uint64_t mixed = (hash ^ (pilot * kHashA)) * kHashB;
+  const uint64_t mixed = (hash ^ pilot) * kHashB;
   return static_cast<uint32_t>((mixed >> 32) * shape.slots >> 32);
 }
 
