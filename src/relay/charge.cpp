@@ -21,6 +21,8 @@ constexpr int64_t kMostResults = int64_t{1} << 20;
 constexpr int64_t kMarkStep = 256;
 // The live board's cost follows once per so many.
 constexpr int64_t kShownStep = 16;
+// Counting a prompt so small is cheaper than keeping it until somebody wants to know.
+constexpr size_t kCountedAtOnce = 512;
 // Larger prompts are counted off the loop.
 constexpr size_t kCountedInline = 16 * 1024;
 // At the moment when a stream runs dry a prompt up to here is counted at once: once per stream,
@@ -94,7 +96,9 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
   begin_attempt(admission.model);
   const TimePoint now = context_.loop.now();
   set_prompt(dialect::prompt_bound(endpoint_, request.body, model_), false);
-  if (context_.kept_prompts > kMaxKept) co_await count_prompt(request.body, scope);
+  if (request.body.size() <= kCountedAtOnce || context_.kept_prompts > kMaxKept) {
+    co_await count_prompt(request.body, scope);
+  }
 
   auto place = quota::enter(*account_, prompt_tokens_, now);
   if (!place) co_return std::unexpected(std::move(place.error()));
@@ -125,7 +129,10 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
     co_return std::unexpected(std::move(granted.error()));
   }
   lease_ = std::move(granted->lease);
-  if (!ask.by_event && writes && granted->output < ask.output_limit) {
+  // Lowered to what the balance covers; and told where it was only assumed, since otherwise an
+  // upstream could write more than is leased.
+  const bool assumed = !request.max_tokens && lease_.bounded();
+  if (!ask.by_event && writes && (assumed || granted->output < ask.output_limit)) {
     output_limit_ = granted->output / results;
     if (*output_limit_ < request.least_output_limit()) {
       co_return std::unexpected(quota::Refusal{

@@ -315,7 +315,10 @@ net::Task<void> Exchange::respond(const dialect::ErrorAnswer& answer, net::Heade
 
 void Exchange::add_own_headers(net::HeaderList& headers) const {
   headers.emplace_back("x-request-id", request_id_);
-  for (auto& limit : quota::limit_headers(limits_)) headers.push_back(std::move(limit));
+  for (auto& limit : quota::limit_headers(limits_)) {
+    std::erase_if(headers, [&](const auto& each) { return each.first == limit.first; });
+    headers.push_back(std::move(limit));
+  }
   if (dialect_ == dialect::Dialect::kAnthropic) headers.emplace_back("request-id", request_id_);
   if (attempts_ == 0) return;
   const route::Target& target = plan_.targets[target_];
