@@ -50,16 +50,15 @@ function isMap(value) {
 }
 
 /// Starts `sluice serve` with `config`, and waits until it accepts connections. Its data lies in
-/// `folder`, so that another one can take over where it ended. `through`: a command that runs it.
+/// `folder`, so that another one can take over where it ended.
 export async function startGateway(
   config,
-  { args = [], env = {}, folder = temporaryFolder(), through = [] } = {},
+  { args = [], env = {}, folder = temporaryFolder() } = {},
 ) {
   const file = writeConfig(path.join(folder, 'gateway.yaml'), config);
   const gateway = new Gateway(['serve', '--config', file, ...args], {
     env,
     cwd: folder,
-    through,
   });
   gateway.file = file;
   gateway.folder = folder;

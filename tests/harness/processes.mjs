@@ -94,9 +94,8 @@ process.on('exit', () => {
 /// A running `sluice`. What still runs when the test, or the file, that started it ends is ended
 /// then, and has to end well.
 export class Sluice {
-  constructor(args, { env = {}, cwd, through = [] } = {}) {
-    const [command, ...before] = [...through, binary];
-    this.child = spawn(command, [...before, ...args], {
+  constructor(args, { env = {}, cwd } = {}) {
+    this.child = spawn(binary, args, {
       env: environment(env),
       cwd: cwd ?? os.tmpdir(),
       stdio: ['ignore', 'pipe', 'pipe'],
