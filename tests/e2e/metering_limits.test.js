@@ -145,7 +145,7 @@ describe('parallel calls', () => {
       return { done: status === 200, value: status };
     });
     const crowd = await Promise.all(
-      Array.from({ length: 50 }, () => ask('parallel', { body: chat('mock-c1-f300') })),
+      Array.from({ length: 50 }, () => ask('parallel', { body: chat('mock-c1-f1500') })),
     );
     assert.equal(crowd.filter(({ status }) => status === 200).length, 2);
   });
@@ -187,7 +187,7 @@ describe('limits together', () => {
     assert.equal((await send()).status, 200);
     assert.ok(await own.reload(config({ max_parallel: 1 })));
     const two = await Promise.all([0, 1, 2].map(() =>
-      call(own, { key: 'sk-changed-0123456789', body: chat('mock-c1-f300') }),
+      call(own, { key: 'sk-changed-0123456789', body: chat('mock-c1-f1000') }),
     ));
     assert.equal(two.filter(({ status }) => status === 200).length, 1);
   });

@@ -115,9 +115,9 @@ function readWhole(answer) {
   const { choices, content, usage } = answer.json;
   answer.done = true;
   answer.usage = usage;
-  for (const { message, finish_reason } of choices ?? []) {
-    take(answer, message.content);
-    take(answer, message.reasoning_content);
+  for (const { message, text, finish_reason } of choices ?? []) {
+    take(answer, message?.content ?? text);
+    take(answer, message?.reasoning_content);
     answer.finish = finish_reason;
   }
   for (const block of content ?? []) {
