@@ -139,7 +139,7 @@ describe('other routes', async () => {
 describe('a gateway that is told to end', () => {
   for (const durability of ['process', 'power']) {
     test(`settles what runs (${durability})`, async () => {
-      const model = 'mock-c100000-i5';
+      const model = 'mock-c5000-i5';
       const gateway = await gatewayWith({
         server: { drain_max: '300ms' },
         keys: [keyOf(durability, { user: 'ann' })],
