@@ -33,8 +33,8 @@ struct Start {
 Start start_of(const Vocabulary& vocabulary, std::string_view text, char before) {
   if (!is_ascii(text[0]) && !is_ascii(before)) {
     const uint32_t token = vocabulary.of_whole_character(text);
-    if (token != kNoToken)
-      return {token, static_cast<uint8_t>(text[0]) < 0xe0 ? uint8_t{2} : uint8_t{3}};
+    const bool is_short = static_cast<uint8_t>(text[0]) < 0xe0;
+    if (token != kNoToken) return {token, static_cast<uint8_t>(is_short ? 2 : 3)};
   }
   return {vocabulary.of_byte(text[0]), 1};
 }
