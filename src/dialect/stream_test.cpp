@@ -219,7 +219,22 @@ TEST(OpenAiStream, SurvivesHostileNumbers) {
       "\n\n",
       inspector);
   EXPECT_EQ(inspector.usage().counts.total_input(), 0);
-  EXPECT_EQ(inspector.usage().counts.output, int64_t{1} << 40);
+  EXPECT_EQ(inspector.usage().counts.output, 0);
+}
+
+TEST(OpenAiStream, TakesNoReportWithoutSoundNumbers) {
+  for (const char* usage : {R"("prompt_tokens":10,"completion_tokens":-7)",
+                            R"("prompt_tokens":10,"completion_tokens":9223372036854775807)",
+                            R"("prompt_tokens":9223372036854775807,"completion_tokens":1)",
+                            R"("prompt_tokens":10,"completion_tokens":2.5)"}) {
+    StreamInspector inspector(Endpoint::kChatCompletions, false);
+    replay(fmt::format("data: {{\"choices\":[{{\"delta\":{{\"content\":\"x\"}},"
+                       "\"finish_reason\":\"stop\"}}]}}\n\n"
+                       "data: {{\"choices\":[],\"usage\":{{{}}}}}\n\ndata: [DONE]\n\n",
+                       usage),
+           inspector);
+    EXPECT_FALSE(inspector.usage().reported) << usage;
+  }
 }
 
 std::string anthropic(std::string_view stream) {

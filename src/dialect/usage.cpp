@@ -5,6 +5,17 @@
 
 namespace sluice::dialect {
 
+namespace {
+
+constexpr int64_t kMostTokens = int64_t{1} << 32;
+
+}  // namespace
+
+std::optional<int64_t> count_of(json::Value value) {
+  const std::optional<int64_t> count = value.as_int();
+  return count && *count >= 0 && *count <= kMostTokens ? count : std::nullopt;
+}
+
 std::string_view to_string(FinishReason reason) {
   switch (reason) {
     case FinishReason::kNone:

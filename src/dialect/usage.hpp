@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/token_counts.hpp"
+#include "json/slices.hpp"
 
 namespace sluice::dialect {
 
@@ -18,6 +20,10 @@ struct Usage {
   /// Input and output are told, and nothing comes after them.
   bool reported = false;
 };
+
+/// A reported number of tokens; nullopt for what is none: not whole, negative, or beyond 2^32,
+/// which no request comes to. Who reports such a thing has reported nothing.
+std::optional<int64_t> count_of(json::Value value);
 
 /// Why generation ended, for all dialects; kOther for a reason not known here.
 enum class FinishReason : uint8_t {

@@ -78,8 +78,12 @@ class Charge {
   bool count(std::span<const dialect::OutputText> texts);
   /// Whole answers: counts without asking the lease, which covers them.
   void count_whole(std::span<const dialect::OutputText> texts);
-  /// The upstream's own figures win.
-  void report(const dialect::Usage& usage) { usage_ = usage; }
+  /// The upstream's own figures win, unless it says that what was read was nothing: some do not
+  /// count.
+  void report(const dialect::Usage& usage) {
+    usage_ = usage;
+    if (usage_.counts.output == 0 && relayed_output_ > 0) usage_.reported = false;
+  }
   void note_first_content(TimePoint at) {
     if (!first_content_) first_content_ = at;
   }

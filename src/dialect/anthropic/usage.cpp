@@ -1,14 +1,11 @@
 #include "dialect/anthropic/usage.hpp"
 
-#include <algorithm>
-
 namespace sluice::dialect::anthropic {
 
 bool read_usage(json::Value object, Usage& usage) {
   const auto take = [](json::Value value, int64_t& count) {
-    const auto read = value.as_int();
-    // Bounded so that sums of counts cannot overflow.
-    if (read) count = std::clamp<int64_t>(*read, 0, int64_t{1} << 40);
+    const auto read = count_of(value);
+    if (read) count = *read;
     return read.has_value();
   };
   TokenCounts& counts = usage.counts;

@@ -5,10 +5,7 @@
 namespace sluice::dialect::openai {
 namespace {
 
-/// Counts from outside are bounded so that sums of them cannot overflow.
-int64_t count_of(json::Value value) {
-  return std::clamp<int64_t>(value.as_int().value_or(0), 0, int64_t{1} << 40);
-}
+int64_t count_or_none(json::Value value) { return count_of(value).value_or(0); }
 
 }  // namespace
 
@@ -20,18 +17,18 @@ bool read_usage(json::Value object, Usage& usage) {
   json::Member member;
   while (members.next(member)) {
     if (member.key == "prompt_tokens") {
-      if (member.value.as_int()) prompt = count_of(member.value);
+      if (const auto count = count_of(member.value)) prompt = *count;
     } else if (member.key == "completion_tokens") {
-      if (member.value.as_int()) completion = count_of(member.value);
+      if (const auto count = count_of(member.value)) completion = *count;
     } else if (member.key == "prompt_tokens_details") {
-      read.cache_read = std::max(read.cache_read, count_of(member.value["cached_tokens"]));
-      read.cache_write = std::max(count_of(member.value["cache_write_tokens"]),
-                                  count_of(member.value["cache_creation_tokens"]));
+      read.cache_read = std::max(read.cache_read, count_or_none(member.value["cached_tokens"]));
+      read.cache_write = std::max(count_or_none(member.value["cache_write_tokens"]),
+                                  count_or_none(member.value["cache_creation_tokens"]));
     } else if (member.key == "completion_tokens_details") {
-      read.reasoning = count_of(member.value["reasoning_tokens"]);
+      read.reasoning = count_or_none(member.value["reasoning_tokens"]);
     } else if (member.key == "prompt_cache_hit_tokens" || member.key == "cached_tokens") {
       // DeepSeek's and Moonshot's names for the cached part.
-      read.cache_read = std::max(read.cache_read, count_of(member.value));
+      read.cache_read = std::max(read.cache_read, count_or_none(member.value));
     }
   }
   if (prompt <= 0 && completion <= 0) return false;
