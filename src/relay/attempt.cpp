@@ -4,7 +4,9 @@
 
 #include "base/text.hpp"
 #include "dialect/response.hpp"
+#include "dialect/stream.hpp"
 #include "http/content_coding.hpp"
+#include "http/sse.hpp"
 #include "relay/headers.hpp"
 
 namespace sluice::relay {
@@ -205,6 +207,7 @@ net::Task<Attempted> Attempt::whole() {
     headers.emplace_back("content-encoding", std::string(encoding));
   }
   const int status = head.status;
+  const bool is_events = is_event_stream(head.fields);
   const bool ends_with_connection = head.framing == http::Framing::kUntilClose;
   // Some send their head at once, and the body when all of it is generated.
   const Duration patience = in_.upstream.provider->timeouts.first_answer(in_.request.stream);
@@ -238,7 +241,17 @@ net::Task<Attempted> Attempt::whole() {
   }
   done.finish = facts.finish_reason;
   in_.charge.keep_prompt(in_.request);
-  if (!facts.usage.reported || text.size() <= kMaxCounted) {
+  if (is_events) {
+    facts.usage = count_events(text);
+  } else if (in_.request.stream) {
+    // Whole although a stream was asked for, whose lease covers only its beginning.
+    if (!in_.charge.count(dialect::output_texts(in_.request.endpoint, text))) {
+      in_.context.metrics.budget_cutoffs.add();
+      done.kind = Attempted::kRefused;
+      done.error = {.code = ErrorCode::kInsufficientQuota, .message = {}, .param = {}};
+      co_return done;
+    }
+  } else if (!facts.usage.reported || text.size() <= kMaxCounted) {
     in_.charge.count_whole(dialect::output_texts(in_.request.endpoint, text));
   }
   in_.charge.report(facts.usage);
@@ -263,6 +276,18 @@ net::Task<Attempted> Attempt::whole() {
   done.first_content = sluice::now();
   if (!sent) done.kind = Attempted::kCancelled;
   co_return done;
+}
+
+dialect::Usage Attempt::count_events(std::string_view text) {
+  dialect::StreamInspector inspector(in_.request);
+  std::string padded;
+  padded.reserve(text.size() + http::SseReader::kSlack);
+  padded.append(text);
+  http::SseReader reader(kMaxWholeBody);
+  reader.feed(padded);
+  while (const auto event = reader.next()) in_.charge.count_whole(inspector.inspect(*event).texts);
+  if (const auto event = reader.finish()) in_.charge.count_whole(inspector.inspect(*event).texts);
+  return inspector.usage();
 }
 
 net::Task<Attempted> Attempt::refused() {

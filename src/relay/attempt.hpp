@@ -71,6 +71,8 @@ class Attempt {
   net::Task<Status> send_request();
   net::Task<Attempted> stream();
   net::Task<Attempted> whole();
+  /// Counts an event stream that came whole, in answer to who had not asked for one.
+  dialect::Usage count_events(std::string_view text);
   net::Task<Attempted> refused();
   /// Reads the rest of the body, at most `limit` bytes of it. `first_until` is how long its first
   /// byte may take.

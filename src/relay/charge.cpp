@@ -124,10 +124,11 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
     ask.prompt_exact = true;
     granted = quota::lease(*account_, ask);
   }
-  if (!granted) {
+  const auto refused = [&](quota::Refusal refusal) {
     account_->token_rate().correct(-rate_spent_, account_->limits().tokens_per_minute, now);
-    co_return std::unexpected(std::move(granted.error()));
-  }
+    return std::unexpected(std::move(refusal));
+  };
+  if (!granted) co_return refused(std::move(granted.error()));
   lease_ = std::move(granted->lease);
   // Lowered to what the balance covers; and told where it was only assumed, since otherwise an
   // upstream could write more than is leased.
@@ -135,9 +136,10 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
   if (!ask.by_event && writes && (assumed || granted->output < ask.output_limit)) {
     output_limit_ = granted->output / results;
     if (*output_limit_ < request.least_output_limit()) {
-      co_return std::unexpected(quota::Refusal{
-          .error = {.code = ErrorCode::kInsufficientQuota, .message = {}, .param = {}},
-          .retry_after = {}});
+      lease_ = {};
+      co_return refused(
+          {.error = {.code = ErrorCode::kInsufficientQuota, .message = {}, .param = {}},
+           .retry_after = {}});
     }
   }
   admitted_ = true;
