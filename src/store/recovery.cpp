@@ -35,8 +35,9 @@ Result<std::vector<Settlement>> open_leases(Sessions& sessions) {
              << "SELECT l.id, l.request_id, l.key_id, l.wallet_id, l.price_id, l.requested_model,"
                 " l.upstream_model, l.provider, l.stream, l.prompt_tokens, l.opened_at, l.marks,"
                 " l.input_tokens, l.cache_read_tokens, l.cache_write_tokens, l.output_tokens,"
-                " l.reasoning_tokens, l.cost, k.name, k.user_id, r.input"
+                " l.reasoning_tokens, l.cost, k.name, w.user_id, r.input"
                 " FROM open_leases l LEFT JOIN api_keys k ON k.id = l.key_id"
+                " LEFT JOIN wallets w ON w.id = l.wallet_id"
                 " LEFT JOIN model_rates r ON r.id = l.price_id ORDER BY l.opened_at LIMIT :limit",
          soci::use(limit), soci::into(row.id), soci::into(row.request_id), soci::into(row.key_id),
          soci::into(row.wallet_id), soci::into(row.price_id), soci::into(row.requested_model),

@@ -146,6 +146,17 @@ TEST_F(Recover, ALeaseIsSettledAtItsLastMark) {
   EXPECT_THAT(database->verify().value(), IsEmpty());
 }
 
+TEST_F(Recover, AUserPaysForWhatADeletedKeyHadOpen) {
+  ASSERT_TRUE(must_open(folder_.options())->delete_key(key_));
+  leave_open("keyless", 1);
+  const auto database = must_open(folder_.options());
+  const Settlement row = database->usage_row("keyless").value().value();
+  EXPECT_EQ(row.user_id, user_);
+  EXPECT_EQ(row.cost, Money{77});
+  EXPECT_EQ(database->wallet("alice").value().balance, Money{-77});
+  EXPECT_THAT(database->verify().value(), IsEmpty());
+}
+
 TEST_F(Recover, WithoutAMarkThePromptAloneIsCharged) {
   leave_open("unmarked", 0);
   const auto database = must_open(folder_.options());
