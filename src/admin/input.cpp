@@ -110,7 +110,7 @@ Result<Money> Fields::money(std::string_view name) const {
     return wrong(name, "must be a string such as \"2.50\"");
   }
   auto amount = parse_money(text);
-  if (!amount) return wrong(name, "must be " + amount.error().message);
+  if (!amount) return wrong(name, "is none: " + amount.error().message);
   return amount;
 }
 
