@@ -52,6 +52,8 @@ Result<std::unique_ptr<Sessions>> Sessions::open(const std::string& file, WriteT
   try {
     open_session(sessions->writer_, file);
     sessions->writer_ << "PRAGMA synchronous = FULL";
+    // The ledger sees to checkpoints; this bounds the WAL where only wallets and keys are written.
+    sessions->writer_ << "PRAGMA wal_autocheckpoint = 20000";
   } catch (const std::exception& error) {
     return unavailable(error);
   }

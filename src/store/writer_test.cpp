@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "store/test_store.hpp"
@@ -26,8 +27,8 @@ class Writer : public ::testing::Test {
     wallet_ = wallet.id;
     key_ = database->create_key(testing::key("demo", wallet.user_id)).value().id;
   }
-  void start(Duration stop_patience = LedgerWriter::kStopPatience) {
-    settler_.emplace(sqlite::Settler::open(folder_.database(), false).value());
+  void start(Duration stop_patience = LedgerWriter::kStopPatience, sqlite::WalLimits limits = {}) {
+    settler_.emplace(sqlite::Settler::open(folder_.database(), false, limits).value());
     writer_.emplace(*settler_, turn_, stop_patience);
   }
   void stop() {
@@ -41,6 +42,25 @@ class Writer : public ::testing::Test {
   void pragma(const char* text) {
     const std::lock_guard turn(turn_);
     ASSERT_TRUE(settler_->connection().run(text));
+  }
+  /// Settles `bytes` without a pause, 128 at a time, and looks each time 64 are durable.
+  void load(size_t bytes, const std::function<void()>& look) {
+    Settlement big = settlement("", key_, wallet_);
+    big.decision = std::string(20'000, 'x');
+    const size_t durable = durable_.count();
+    for (size_t i = 0; i * big.decision.size() < bytes; ++i) {
+      big.id = fmt::format("use_{}", loaded_++);
+      writer_->settle(big, durable_.adder());
+      if (i % 64 != 63 || i < 128) continue;
+      durable_.wait_for(durable + i - 64);
+      look();
+    }
+    durable_.wait_for(durable + (bytes + big.decision.size() - 1) / big.decision.size());
+  }
+  std::string wal() const { return folder_.database() + "-wal"; }
+  sqlite::Settler::Checkpoints checkpoints() {
+    const std::lock_guard turn(turn_);
+    return settler_->checkpoints();
   }
   void wait_until_unhealthy() {
     while (writer_->healthy()) std::this_thread::yield();
@@ -90,6 +110,7 @@ class Writer : public ::testing::Test {
   int64_t key_ = 0;
   WriteTurn turn_;
   Tally durable_;  // outlives the writer
+  size_t loaded_ = 0;
   std::optional<sqlite::Settler> settler_;
   std::optional<LedgerWriter> writer_;
   std::optional<Shell> shell_;
@@ -332,20 +353,47 @@ TEST_F(Writer, ManyThreadsSettleEveryIdExactlyOnce) {
   EXPECT_THAT(verify(), ::testing::IsEmpty());
 }
 
-TEST_F(Writer, TheWriteAheadLogStaysSmallUnderLoad) {
-  start();
-  Settlement big = settlement("", key_, wallet_);
-  big.decision = std::string(20'000, 'x');
-  constexpr size_t kBytes = 64 << 20;
+TEST_F(Writer, TheWriteAheadLogBeginsAnewUnderLoadAndWhileReadersRead) {
+  constexpr sqlite::WalLimits kLimits{.step = 100, .most = 1'000};
+  start(LedgerWriter::kStopPatience, kLimits);
+  std::atomic<bool> ended{false};
+  std::thread reader([&] {
+    Shell other(folder_.database());
+    while (!ended) other.integer("SELECT COUNT(*) FROM wallet_transactions");
+  });
   size_t most = 0;
-  for (size_t i = 0; i * big.decision.size() < 3 * kBytes / 2; ++i) {
-    big.id = fmt::format("use_{}", i);
-    writer_->settle(big, durable_.adder());
-    if (i % 64 != 63) continue;
-    durable_.wait_for(i + 1);
-    most = std::max<size_t>(most, std::filesystem::file_size(folder_.database() + "-wal"));
+  load(size_t{96} << 20, [&] { most = std::max<size_t>(most, std::filesystem::file_size(wal())); });
+  ended = true;
+  reader.join();
+  // Also when a checkpoint takes as long as writing many times what is allowed.
+  EXPECT_LT(most, size_t{64} << 20);
+  EXPECT_GT(checkpoints().beside, 0u);
+  EXPECT_THAT(verify(), ::testing::IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(wal())) << "an orderly end leaves the database alone";
+}
+
+TEST_F(Writer, TheWriterMovesNothingItselfWhileTheWriteAheadLogIsShort) {
+  start();
+  load(size_t{48} << 20, [] {});
+  while (checkpoints().beside == 0) std::this_thread::yield();
+  EXPECT_EQ(checkpoints().here, 0u);
+}
+
+TEST_F(Writer, AfterALongReadTheWriteAheadLogGivesItsRoomBack) {
+  constexpr sqlite::WalLimits kLimits{.step = 100, .most = 1'000};
+  constexpr size_t kBytes = size_t{kLimits.most} * 4096;
+  start(LedgerWriter::kStopPatience, kLimits);
+  load(kBytes / 4, [] {});
+  shell().run("BEGIN; SELECT COUNT(*) FROM usage_logs");
+  load(3 * kBytes, [] {});
+  EXPECT_GT(std::filesystem::file_size(wal()), 3 * kBytes);
+  EXPECT_EQ(checkpoints().here, 0u) << "that would have been of no use";
+  shell().run("COMMIT");
+  for (int i = 0; i < 100 && std::filesystem::file_size(wal()) > 2 * kBytes; ++i) {
+    load(kBytes / 2, [] {});
   }
-  EXPECT_LT(most, kBytes / 2);
+  EXPECT_LE(std::filesystem::file_size(wal()), 2 * kBytes);
+  EXPECT_THAT(verify(), ::testing::IsEmpty());
 }
 
 TEST(Durability, PowerSyncsAtEachCommitAndProcessDoesNot) {

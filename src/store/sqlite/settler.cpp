@@ -1,5 +1,6 @@
 #include "store/sqlite/settler.hpp"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <utility>
@@ -10,10 +11,7 @@
 namespace sluice::store::sqlite {
 namespace {
 
-// A checkpoint costs two fsyncs, so it waits for 16 MiB; above 64 MiB something (a long read)
-// keeps the WAL from being begun anew, and the writer insists.
-constexpr int kCheckpointPages = 4'000;
-constexpr int kInsistPages = 16'000;
+constexpr int kReadersPatienceMs = 20;
 
 constexpr const char* kTexts[] = {
     "BEGIN IMMEDIATE",
@@ -47,8 +45,8 @@ void bind_counts(Statement& statement, const TokenCounts& counts) {
   statement.bind(counts.output).bind(counts.reasoning);
 }
 
-int note_wal_pages(void* pages, sqlite3*, const char*, int now) {
-  *static_cast<int*>(pages) = now;
+int note_wal_pages(void* checkpointer, sqlite3*, const char*, int pages) {
+  static_cast<Checkpointer*>(checkpointer)->grown_to(pages);
   return SQLITE_OK;
 }
 
@@ -56,7 +54,7 @@ int64_t unix_ms() { return wall_nanos() / 1'000'000; }
 
 }  // namespace
 
-Result<Settler> Settler::open(const std::string& file, bool power) {
+Result<Settler> Settler::open(const std::string& file, bool power, WalLimits limits) {
   Settler settler;
   Result<Connection> connection = Connection::open(file, Connection::Mode::kReadWrite, kBusyMs);
   if (!connection) return std::unexpected(connection.error());
@@ -64,13 +62,17 @@ Result<Settler> Settler::open(const std::string& file, bool power) {
   if (Status set = settler.connection_.run(settings(power).c_str()); !set) {
     return std::unexpected(set.error());
   }
-  if (Status set = settler.connection_.run("PRAGMA journal_size_limit = 67108864;"
-                                           "PRAGMA cache_size = -16384");
-      !set) {
+  // A WAL that a long read has let grow gives its room back when it begins anew.
+  const std::string sizes = fmt::format(
+      "PRAGMA journal_size_limit = {}; PRAGMA cache_size = -16384", int64_t{limits.most} * 4096);
+  if (Status set = settler.connection_.run(sizes.c_str()); !set) {
     return std::unexpected(set.error());
   }
+  Result<std::unique_ptr<Checkpointer>> checkpointer = Checkpointer::open(file, power, limits);
+  if (!checkpointer) return std::unexpected(checkpointer.error());
+  settler.checkpointer_ = std::move(*checkpointer);
   // Takes the place of SQLite's own checkpoints on this connection.
-  sqlite3_wal_hook(settler.connection_.native(), note_wal_pages, settler.wal_pages_.get());
+  sqlite3_wal_hook(settler.connection_.native(), note_wal_pages, settler.checkpointer_.get());
   static_assert(std::size(kTexts) == kSqlCount);
   for (size_t i = 0; i < kSqlCount; ++i) {
     Result<Statement> statement = Statement::prepare(settler.connection_, kTexts[i]);
@@ -244,15 +246,14 @@ Settler::Outcome Settler::probe() {
 }
 
 void Settler::checkpoint() {
-  const int pages = *wal_pages_;
-  if (pages < checkpointed_at_) checkpointed_at_ = 0;  // the WAL was begun anew
-  if (pages - checkpointed_at_ < kCheckpointPages) return;
-  checkpointed_at_ = pages;
-  // What readers keep from being moved now is moved the next time.
-  sqlite3_wal_checkpoint_v2(
-      connection_.native(), nullptr,
-      pages < kInsistPages ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE, nullptr,
-      nullptr);
+  if (!checkpointer_->little_left()) return;
+  ++checkpointed_;
+  // Waits for reads that end soon. Where another keeps the WAL from beginning anew, there is a
+  // next time.
+  sqlite3_busy_timeout(connection_.native(), kReadersPatienceMs);
+  sqlite3_wal_checkpoint_v2(connection_.native(), nullptr, SQLITE_CHECKPOINT_RESTART, nullptr,
+                            nullptr);
+  sqlite3_busy_timeout(connection_.native(), kBusyMs);
 }
 
 Settler::Outcome Settler::outcome_of(int code) {

@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "store/records.hpp"
+#include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/connection.hpp"
 
 namespace sluice::store::sqlite {
@@ -35,7 +36,7 @@ class Settler {
   };
 
   /// Takes a connection whose schema is current; `file` and `power` as in Options.
-  static Result<Settler> open(const std::string& file, bool power);
+  static Result<Settler> open(const std::string& file, bool power, WalLimits limits = {});
 
   /// All or nothing. Entries that are in the database already change nothing.
   Outcome write(std::span<const Entry> entries, std::span<const Mark> marks);
@@ -44,9 +45,15 @@ class Settler {
   Outcome bury(const Entry& entry, std::string_view why);
   /// Whether writing works, tried on a row that means nothing.
   Outcome probe();
-  /// Moves what has been committed from the WAL into the database, so that the WAL stays small;
-  /// does nothing while there is little.
+  /// To be called after each commit, so that the WAL stays small: has it moved into the database
+  /// by the checkpointer's thread, and moves here only the little that must be.
   void checkpoint();
+  /// How often it was moved here, and on the other thread.
+  struct Checkpoints {
+    uint64_t here = 0;
+    uint64_t beside = 0;
+  };
+  Checkpoints checkpoints() const { return {checkpointed_, checkpointer_->count()}; }
 
   /// Why the last of these did not write.
   const std::string& failure() const { return failure_; }
@@ -86,8 +93,8 @@ class Settler {
   Outcome outcome_of(int code);
   Outcome bad_row(std::string why);
 
-  std::unique_ptr<int> wal_pages_ = std::make_unique<int>(0);  // after the last commit
-  int checkpointed_at_ = 0;                                    // pages
+  std::unique_ptr<Checkpointer> checkpointer_;  // the connection's hook tells it
+  uint64_t checkpointed_ = 0;
   Connection connection_;  // before the statements, which must go first
   std::array<Statement, kSqlCount> sql_;
   std::vector<const Settlement*> charges_;  // of this group, in their order

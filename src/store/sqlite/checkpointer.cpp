@@ -1,0 +1,99 @@
+#include "store/sqlite/checkpointer.hpp"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include <utility>
+
+#include "store/sqlite/file.hpp"
+
+namespace sluice::store::sqlite {
+namespace {
+
+/// Each takes about as long as the one before has let the WAL grow: three leave little, unless
+/// the disk is slower than the writer, which then has to wait for it.
+constexpr int kRounds = 3;
+/// What the writer may be asked to move itself before that.
+constexpr int kLittle = 128;
+
+}  // namespace
+
+Result<std::unique_ptr<Checkpointer>> Checkpointer::open(const std::string& file, bool power,
+                                                         WalLimits limits) {
+  Result<Connection> connection = Connection::open(file, Connection::Mode::kReadWrite, kBusyMs);
+  if (!connection) return std::unexpected(connection.error());
+  if (Status set = connection->run(settings(power).c_str()); !set) {
+    return std::unexpected(set.error());
+  }
+  // SQLite checkpoints only what a connection has opened: reading does that.
+  if (Result<int64_t> read = connection->integer("PRAGMA schema_version"); !read) {
+    return std::unexpected(read.error());
+  }
+  return std::unique_ptr<Checkpointer>(new Checkpointer(std::move(*connection), limits));
+}
+
+Checkpointer::Checkpointer(Connection connection, WalLimits limits)
+    : limits_(limits), connection_(std::move(connection)), thread_([this] { run(); }) {
+  pthread_setname_np(thread_.native_handle(), "checkpoints");
+}
+
+Checkpointer::~Checkpointer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+bool Checkpointer::little_left() {
+  const int pages = pages_.load(std::memory_order_relaxed);
+  if (pages < asked_at_) asked_at_ = 0;  // the WAL was begun anew
+  if (little_left_.exchange(false, std::memory_order_acquire) && pages >= limits_.most) return true;
+  if (pages - asked_at_ < limits_.step) return false;
+  asked_at_ = pages;
+  {
+    const std::lock_guard lock(mutex_);
+    asked_ = true;
+  }
+  wake_.notify_one();
+  return false;
+}
+
+void Checkpointer::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return asked_ || stopping_; });
+    if (stopping_) return;
+    asked_ = false;
+    lock.unlock();
+    move();
+    lock.lock();
+  }
+}
+
+void Checkpointer::move() {
+  int at_first = 0;
+  for (int round = 1;; ++round) {
+    int pages = 0;
+    int moved = 0;
+    // Never waits: what readers keep from being moved now is moved the next time. A failure, such
+    // as of a full disk, leaves the WAL as it is.
+    const int code = sqlite3_wal_checkpoint_v2(connection_.native(), nullptr,
+                                               SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
+    count_.fetch_add(1, std::memory_order_relaxed);
+    if (code != SQLITE_OK) return;
+    if (round == 1) at_first = pages;
+    const int now = pages_.load(std::memory_order_relaxed);
+    if (now < limits_.most) return;
+    const int left = now - moved;
+    if (left > kLittle && round < kRounds) continue;
+    // Else a long read holds what was there at the first round: nobody should wait for that.
+    if (left <= kLittle || moved >= at_first) {
+      little_left_.store(true, std::memory_order_release);
+    }
+    return;
+  }
+}
+
+}  // namespace sluice::store::sqlite
