@@ -130,7 +130,16 @@ Status Gateway::open_database() {
   if (!database) return std::unexpected(std::move(database.error()));
   database_ = std::move(*database);
   service_.database = database_.get();
-  metrics_.ask_ledger_lag([this] { return database_->ledger().lag(); });
+  metrics_.ask_ledger([this] {
+    const store::Ledger& ledger = database_->ledger();
+    const store::Ledger::Stats stats = ledger.stats();
+    return observe::LedgerFigures{.lag = ledger.lag(),
+                                  .settlements = stats.settlements,
+                                  .groups = stats.groups,
+                                  .failures = stats.failures,
+                                  .dead_letters = stats.dead_letters,
+                                  .waiting = stats.waiting};
+  });
   verified_at_ = now();
   const auto factors = database_->factors();
   if (!factors) return std::unexpected(factors.error());
@@ -323,7 +332,7 @@ void Gateway::stop() {
   administration_.reset();
   admin_socket_ = {};
   blocking_.finish();
-  metrics_.ask_ledger_lag({});
+  metrics_.ask_ledger({});
   // Writes what is queued.
   database_.reset();
 }

@@ -184,10 +184,22 @@ std::string render_prometheus(const Totals& totals) {
               "Streams that ended because their key or wallet ran out.", totals.budget_cutoffs);
   text.single("gateway_count_mismatches_total", "counter",
               "Answers whose counted and reported tokens were far apart.", totals.count_mismatches);
-  if (totals.ledger_lag) {
+  if (totals.ledger) {
     text.single("gateway_ledger_lag_seconds", "gauge",
                 "Age of the oldest settlement that waits to be written.",
-                seconds(*totals.ledger_lag));
+                seconds(totals.ledger->lag));
+    text.single("gateway_ledger_waiting", "gauge", "Settlements that wait to be written.",
+                totals.ledger->waiting);
+    text.single("gateway_ledger_settlements_total", "counter", "Settlements written.",
+                totals.ledger->settlements);
+    text.single("gateway_ledger_groups_total", "counter", "Transactions that they were written in.",
+                totals.ledger->groups);
+    text.single("gateway_ledger_failures_total", "counter",
+                "Transactions that could not be written and were tried again.",
+                totals.ledger->failures);
+    text.single("gateway_ledger_dead_letters_total", "counter",
+                "Settlements that the tables refused and that were kept aside.",
+                totals.ledger->dead_letters);
   }
   text.single("gateway_malformed_events_total", "counter", "Upstream events dropped as malformed.",
               totals.malformed_events);

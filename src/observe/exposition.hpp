@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -41,7 +42,7 @@ struct Totals {
   uint64_t malformed_events = 0;
   uint64_t budget_cutoffs = 0;
   uint64_t count_mismatches = 0;
-  std::optional<Duration> ledger_lag;
+  std::optional<LedgerFigures> ledger;
   double requests_per_second = 0;
   double cpu_percent = 0;
   Duration uptime{0};

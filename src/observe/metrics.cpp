@@ -178,13 +178,13 @@ Totals Metrics::totals() const {
   }
   totals.requests_per_second = static_cast<double>(recent) / window;
   totals.cpu_percent = cpu_percent(totals.process.cpu_seconds, at);
-  if (ledger_lag_) totals.ledger_lag = ledger_lag_();
+  if (ledger_) totals.ledger = ledger_();
   return totals;
 }
 
-void Metrics::ask_ledger_lag(std::function<Duration()> lag) {
+void Metrics::ask_ledger(std::function<LedgerFigures()> ledger) {
   const std::lock_guard lock(mutex_);
-  ledger_lag_ = std::move(lag);
+  ledger_ = std::move(ledger);
 }
 
 void Metrics::add(Totals& totals, const LoopMetrics& loop) {

@@ -55,6 +55,16 @@ std::string_view to_string(CancelReason reason);
 std::string_view to_string(RetryReason reason);
 std::string_view to_string(LimitReason reason);
 
+/// The ledger's writer, as a scrape finds it; all but the first and the last since the start.
+struct LedgerFigures {
+  Duration lag{0};  // age of the oldest settlement that waits
+  uint64_t settlements = 0;
+  uint64_t groups = 0;
+  uint64_t failures = 0;
+  uint64_t dead_letters = 0;
+  uint64_t waiting = 0;
+};
+
 /// The labels of a request. Each value must come from a bounded set: `model` is a configured
 /// name or "other" (route::RoutingTable::model_label). Empty values are written as "none".
 struct RequestLabels {
@@ -174,9 +184,8 @@ class Metrics {
   /// descriptors: not for a loop that has live streams to serve, where it can be avoided.
   std::string prometheus() const;
 
-  /// Asked at every scrape for the age of the oldest settlement that waits to be written. Set
-  /// before the first scrape, and to nothing before what it asks is gone.
-  void ask_ledger_lag(std::function<Duration()> lag);
+  /// Asked at every scrape. Set before the first one, and to nothing before what it asks is gone.
+  void ask_ledger(std::function<LedgerFigures()> ledger);
 
   /// The JSON object of `Accept: application/json`.
   std::string json() const;
@@ -197,7 +206,7 @@ class Metrics {
   mutable TimePoint cpu_sampled_ = started_;
   mutable double cpu_seconds_ = 0;
   mutable double cpu_percent_ = 0;
-  std::function<Duration()> ledger_lag_;
+  std::function<LedgerFigures()> ledger_;
 };
 
 }  // namespace sluice::observe

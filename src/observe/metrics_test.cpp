@@ -153,6 +153,28 @@ TEST(Metrics, EveryFamilyHasHelpAndTypeAndOnlyItsOwnSamples) {
   }
 }
 
+TEST(Metrics, AsksTheLedgerWhileThereIsOne) {
+  Metrics metrics("v");
+  EXPECT_THAT(metrics.prometheus(), Not(HasSubstr("gateway_ledger_")));
+  metrics.ask_ledger([] {
+    return LedgerFigures{.lag = std::chrono::milliseconds(1500),
+                         .settlements = 70,
+                         .groups = 7,
+                         .failures = 3,
+                         .dead_letters = 2,
+                         .waiting = 5};
+  });
+  const std::string text = metrics.prometheus();
+  EXPECT_THAT(text, HasSubstr("\ngateway_ledger_lag_seconds 1.5\n"));
+  EXPECT_THAT(text, HasSubstr("\ngateway_ledger_waiting 5\n"));
+  EXPECT_THAT(text, HasSubstr("\ngateway_ledger_settlements_total 70\n"));
+  EXPECT_THAT(text, HasSubstr("\ngateway_ledger_groups_total 7\n"));
+  EXPECT_THAT(text, HasSubstr("\ngateway_ledger_failures_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("\ngateway_ledger_dead_letters_total 2\n"));
+  metrics.ask_ledger({});
+  EXPECT_THAT(metrics.prometheus(), Not(HasSubstr("gateway_ledger_")));
+}
+
 TEST(Metrics, AStreamThatStillRunsAlreadyShowsItsTokens) {
   Metrics metrics("1.2.3");
   RequestSeries* series = metrics.add_loop().series(kChat);
