@@ -1,6 +1,8 @@
 // Replays recorded streams in tests.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
