@@ -50,10 +50,7 @@ struct Block {
   json::String id;
   json::String name;
   json::String signature;
-  /// Of a call: one JSON value, or, where a client wrote what is not JSON, none.
-  json::Value input;
-  /// Of a call whose arguments are not JSON: what was written.
-  json::String broken_input;
+  json::Value input;  // an object
   Source source;
   std::vector<Block> content;
   bool is_error = false;
