@@ -179,6 +179,8 @@ Status read_content(Value content, const std::string& where, Reading& reading,
     return {};
   }
   if (content.kind() != Kind::kArray) return refuse(where, "content must be a string or a list.");
+  if (reading.depth >= chat::kMaxBlockDepth) return refuse(where, "Blocks are nested too deep.");
+  ++reading.depth;
   json::Elements elements(content);
   Value element;
   size_t index = 0;
@@ -188,6 +190,7 @@ Status read_content(Value content, const std::string& where, Reading& reading,
       return read;
     }
   }
+  --reading.depth;
   return {};
 }
 

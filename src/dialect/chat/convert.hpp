@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ struct Target {
   std::string_view provider;
   const Capabilities& capabilities;
   Mode mode = Mode::kLenient;
+  /// Most output tokens that may be paid for.
+  std::optional<int64_t> output_limit = std::nullopt;
   AutoCache auto_cache = AutoCache::kToolsOrMultiturn;
   /// A call without a result, or a result without its call, is mended instead of refused.
   bool repair_tools = false;

@@ -16,6 +16,7 @@ namespace sluice::dialect::chat {
 /// A body that holds more than this is refused; each of these costs more memory than its text.
 inline constexpr size_t kMaxMessages = 20'000;
 inline constexpr size_t kMaxBlocks = 100'000;
+inline constexpr size_t kMaxBlockDepth = 8;
 inline constexpr size_t kMaxTools = 4'096;
 inline constexpr size_t kMaxStops = 1'024;
 

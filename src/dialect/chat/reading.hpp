@@ -24,6 +24,7 @@ void note(std::vector<std::string>& dropped, std::string_view name);
 struct Reading {
   Request& request;
   size_t blocks = 0;
+  size_t depth = 0;  // of the block that is being read, in others
 
   /// Counts one block more.
   Status count(std::string_view param);
