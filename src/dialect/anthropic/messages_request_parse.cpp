@@ -325,7 +325,7 @@ class MessagesReader {
     return {};
   }
 
-  chat::Reading reading_{.request = request};
+  chat::Reading reading_;
   Value system_;
 };
 

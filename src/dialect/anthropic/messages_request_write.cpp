@@ -37,20 +37,6 @@ constexpr std::string_view kSchemaOnly =
     "Answer with exactly one JSON value that conforms to this JSON schema, without prose and "
     "without code fences:\n";
 
-/// Null, false, 0 and what is empty ask for nothing.
-bool asks_nothing(Value value) {
-  switch (value.kind()) {
-    case json::Kind::kNull:
-      return true;
-    case json::Kind::kBool:
-      return value.as_bool() == false;
-    case json::Kind::kNumber:
-      return value.as_double() == 0.0;
-    default:
-      return value.is_empty();
-  }
-}
-
 class MessagesWriter {
  public:
   MessagesWriter(Request& request, const chat::Target& target)
@@ -91,7 +77,7 @@ class MessagesWriter {
       if (extra.name == "web_search_options") {
         return chat::refuse("web_search_options", "This model cannot search the web.");
       }
-      if (!asks_nothing(extra.value)) lose(extra.name.str());
+      if (!chat::asks_nothing(extra.value)) lose(extra.name.str());
     }
     return {};
   }
@@ -144,15 +130,7 @@ class MessagesWriter {
   }
 
   bool may_force() const {
-    switch (model_.forced_tool) {
-      case Capabilities::ForcedTool::kYes:
-        return !reasoning_.manual();
-      case Capabilities::ForcedTool::kNotWithManualThinking:
-        return !reasoning_.manual();
-      case Capabilities::ForcedTool::kNever:
-        return false;
-    }
-    return false;
+    return model_.forced_tool != Capabilities::ForcedTool::kNever && !reasoning_.manual();
   }
 
   void force_tool() {
@@ -226,7 +204,7 @@ class MessagesWriter {
           block.source.kind != chat::Source::Kind::kText) {
         return chat::refuse(where, "This model takes no documents.");
       }
-      if (block.source.kind == chat::Source::Kind::kUrl && !model_.image_url_fetch) {
+      if (chat::needs_fetch(block, model_)) {
         return chat::refuse(where, "The URL could not be fetched.");
       }
       if (Status fine = check_blocks(block.content, position); !fine) return fine;

@@ -65,6 +65,8 @@ struct Answer {
   std::vector<Block> blocks;
   std::vector<Annotation> annotations;
   Stop stop;
+  /// The arguments of the last call were cut off, and completed.
+  bool cut = false;
   Usage usage;
   json::String service_tier;
   /// What was lost in reading.

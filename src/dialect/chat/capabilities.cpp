@@ -35,7 +35,6 @@ constexpr std::array kThinkingDefault = {
 };
 constexpr std::array kForcedTool = {
     Word<Self::ForcedTool>{"yes", Self::ForcedTool::kYes},
-    Word<Self::ForcedTool>{"not_with_manual_thinking", Self::ForcedTool::kNotWithManualThinking},
     Word<Self::ForcedTool>{"never", Self::ForcedTool::kNever},
 };
 constexpr std::array kToolsWithReasoning = {
@@ -83,6 +82,7 @@ constexpr auto kSettings = std::to_array<Setting>({
     {"image_in", &Self::image_in},
     {"pdf_in", &Self::pdf_in},
     {"image_url_fetch", &Self::image_url_fetch},
+    {"document_url_fetch", &Self::document_url_fetch},
     {"tool_name_max", &Self::tool_name_max},
     {"call_id_max", &Self::call_id_max},
     {"stop_max", &Self::stop_max},

@@ -17,7 +17,7 @@ namespace sluice::dialect::chat {
 struct Capabilities {
   enum class Sampling : uint8_t { kFull, kOneOfTempTopP, kDefaultOnly };
   enum class ThinkingDefault : uint8_t { kOff, kOn, kAlways };
-  enum class ForcedTool : uint8_t { kYes, kNotWithManualThinking, kNever };
+  enum class ForcedTool : uint8_t { kYes, kNever };  // with thinking by a budget never
   enum class ToolsWithReasoning : uint8_t { kAny, kNoneOnly, kUseResponses };
   enum class ReasoningField : uint8_t { kNone, kReasoningContent, kReasoning, kReasoningDetails };
   enum class MaxTokensField : uint8_t { kMaxTokens, kMaxCompletionTokens };
@@ -47,7 +47,8 @@ struct Capabilities {
   bool mid_system = false;          // Anthropic: role system inside messages
   bool image_in = true;
   bool pdf_in = false;
-  bool image_url_fetch = true;  // fetches images from URLs by itself
+  bool image_url_fetch = true;      // fetches images from URLs by itself
+  bool document_url_fetch = false;  // and documents
   size_t tool_name_max = kMaxToolName;
   size_t call_id_max = 64;
   int64_t stop_max = 4;  // 0: no stop sequences are taken

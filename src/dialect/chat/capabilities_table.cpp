@@ -33,7 +33,7 @@ void claude_4(Capabilities& model) {
   model.max_output = 64'000;
   model.enabled = true;
   model.disabled = true;
-  model.forced_tool = ForcedTool::kNotWithManualThinking;
+  model.forced_tool = ForcedTool::kYes;
 }
 
 void claude_opus_4(Capabilities& model) {
@@ -280,12 +280,12 @@ Capabilities of_provider(config::ProviderType provider) {
       model.stop_max = static_cast<int64_t>(kMaxStops);
       model.call_id_max = 256;
       model.pdf_in = true;
+      model.document_url_fetch = true;
       break;
     case config::ProviderType::kOpenAi:
       model.structured_outputs = true;
       model.strict_tools = true;
       model.pdf_in = true;
-      model.developer_role = true;
       model.max_tokens_field = Capabilities::MaxTokensField::kMaxCompletionTokens;
       model.user_field = Capabilities::UserField::kSafetyIdentifier;
       break;

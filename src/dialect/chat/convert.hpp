@@ -52,6 +52,9 @@ struct Outgoing {
   bool empty_answer = false;
 };
 
+/// The block is at a URL that the model's provider does not fetch itself.
+bool needs_fetch(const Block& block, const Capabilities& capabilities);
+
 /// Images and documents at a URL that the target does not fetch itself, in their order. The
 /// caller replaces each by its bytes (media type and base64 in Source) before writing; one that is
 /// left makes the writer refuse the request.

@@ -5,18 +5,10 @@
 namespace sluice::dialect::chat {
 
 std::string_view openai_finish(FinishReason reason, bool tools, bool legacy_functions) {
-  switch (reason) {
-    case FinishReason::kToolCalls:
-      if (!tools) return "stop";
-      return legacy_functions ? "function_call" : "tool_calls";
-    case FinishReason::kLength:
-    case FinishReason::kPause:
-      return "length";
-    case FinishReason::kContentFilter:
-      return "content_filter";
-    default:
-      return "stop";
-  }
+  if (reason == FinishReason::kLength || reason == FinishReason::kPause) return "length";
+  if (reason == FinishReason::kContentFilter) return "content_filter";
+  if (!tools) return "stop";
+  return legacy_functions ? "function_call" : "tool_calls";
 }
 
 std::string_view anthropic_stop(FinishReason reason, bool tools, bool cut) {

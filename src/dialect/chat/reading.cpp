@@ -70,6 +70,19 @@ std::string member(std::string_view object, std::string_view name) {
   return std::string(object) + '.' + std::string(name);
 }
 
+bool asks_nothing(json::Value value) {
+  switch (value.kind()) {
+    case json::Kind::kNull:
+      return true;
+    case json::Kind::kBool:
+      return value.as_bool() == false;
+    case json::Kind::kNumber:
+      return value.as_double() == 0.0;
+    default:
+      return value.is_empty();
+  }
+}
+
 void note(std::vector<std::string>& dropped, std::string_view name) {
   if (std::ranges::find(dropped, name) == dropped.end()) dropped.emplace_back(name);
 }

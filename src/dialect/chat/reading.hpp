@@ -17,12 +17,14 @@ std::string element(std::string_view list, size_t index);
 /// "messages[3]" and "content" as "messages[3].content".
 std::string member(std::string_view object, std::string_view name);
 
+/// Null, false, 0 and what is empty: a member that asks for nothing need not be converted.
+bool asks_nothing(json::Value value);
+
 /// Adds a name to a list of names, once.
 void note(std::vector<std::string>& dropped, std::string_view name);
 
-/// The request that is being read, and how much of what is bounded it holds.
+/// How much of what is bounded a body holds.
 struct Reading {
-  Request& request;
   size_t blocks = 0;
   size_t depth = 0;  // of the block that is being read, in others
 

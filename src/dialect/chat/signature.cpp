@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dialect/chat/digest.hpp"
+#include "dialect/chat/names.hpp"
 
 namespace sluice::dialect::chat {
 namespace {
@@ -21,7 +22,7 @@ std::string tag_of(std::string_view signed_part, std::string_view key) {
 std::string mint_signature(std::string_view provider, std::string_view payload,
                            std::string_view key) {
   std::string signature(kPrefix);
-  signature += provider;
+  signature += clean_name(provider, kMaxToolName);
   signature += '.';
   signature += base64url(payload);
   const std::string tag = tag_of(signature, key);
@@ -42,8 +43,9 @@ std::optional<std::string> open_signature(std::string_view signature, std::strin
   }
   std::string_view rest = signed_part;
   rest.remove_prefix(std::min(kPrefix.size(), rest.size()));
-  if (!rest.starts_with(provider)) return std::nullopt;
-  rest.remove_prefix(provider.size());
+  const std::string name = clean_name(provider, kMaxToolName);
+  if (!rest.starts_with(name)) return std::nullopt;
+  rest.remove_prefix(name.size());
   if (!rest.starts_with('.')) return std::nullopt;
   return from_base64url(rest.substr(1));
 }

@@ -14,7 +14,7 @@
 
 namespace sluice::dialect::chat {
 
-/// `provider` must be [a-z0-9_-]. `payload` may be empty.
+/// `provider` is the configured name, cleaned as clean_name() does. `payload` may be empty.
 std::string mint_signature(std::string_view provider, std::string_view payload,
                            std::string_view key);
 

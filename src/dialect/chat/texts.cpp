@@ -141,6 +141,23 @@ void append_compact(std::string& out, std::string_view json) {
   }
 }
 
+std::string mend_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  while (!text.empty()) {
+    const auto ascii = static_cast<size_t>(std::ranges::find_if_not(text, is_ascii) - text.begin());
+    out += text.substr(0, ascii);
+    text.remove_prefix(ascii);
+    const auto other = static_cast<size_t>(std::ranges::find_if(text, is_ascii) - text.begin());
+    std::string quoted;
+    json::append_string(quoted, text.substr(0, other));
+    out.append(quoted, 1, quoted.size() - 2);
+    text.remove_prefix(other);
+  }
+  return out;
+}
+
 void write_text(json::Writer& out, json::String text) {
   std::string quoted;
   quoted.reserve(text.bytes.size() + 2);

@@ -53,6 +53,9 @@ void append_text(std::string& out, json::String text);
 /// members and escapes stay as they are; lone surrogates become U+FFFD.
 void append_compact(std::string& out, std::string_view json);
 
+/// The text with U+FFFD in place of bytes that are not UTF-8; outside of JSON's strings too.
+std::string mend_utf8(std::string_view text);
+
 /// Adds the text as the writer's next value.
 void write_text(json::Writer& out, json::String text);
 void write_compact(json::Writer& out, json::Value value);

@@ -13,7 +13,7 @@ namespace sluice::dialect::openai {
 /// Reads the elements of `messages`, in their order.
 class MessageReader {
  public:
-  explicit MessageReader(chat::Request& request) : request_(request), reading_{request} {}
+  explicit MessageReader(chat::Request& request) : request_(request) {}
 
   Status read(json::Value message, size_t index);
 
