@@ -1,7 +1,7 @@
 #include <array>
 #include <utility>
 
-#include "dialect/anthropic/content.hpp"
+#include "dialect/anthropic/blocks.hpp"
 #include "dialect/anthropic/messages_request.hpp"
 #include "dialect/chat/reading.hpp"
 

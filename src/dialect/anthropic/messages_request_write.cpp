@@ -3,7 +3,7 @@
 #include <set>
 #include <utility>
 
-#include "dialect/anthropic/content_write.hpp"
+#include "dialect/anthropic/blocks_write.hpp"
 #include "dialect/anthropic/messages_request.hpp"
 #include "dialect/anthropic/reasoning.hpp"
 #include "dialect/anthropic/turns.hpp"

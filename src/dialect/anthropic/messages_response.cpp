@@ -1,7 +1,7 @@
 #include "dialect/anthropic/messages_response.hpp"
 
-#include "dialect/anthropic/content.hpp"
-#include "dialect/anthropic/content_write.hpp"
+#include "dialect/anthropic/blocks.hpp"
+#include "dialect/anthropic/blocks_write.hpp"
 #include "dialect/anthropic/usage.hpp"
 #include "dialect/chat/answer_text.hpp"
 #include "dialect/chat/finish.hpp"

@@ -1,10 +1,10 @@
 #include <array>
 #include <utility>
 
-#include "dialect/anthropic/content.hpp"
+#include "dialect/anthropic/blocks.hpp"
 #include "dialect/chat/reading.hpp"
 #include "dialect/openai/chat_request.hpp"
-#include "dialect/openai/content.hpp"
+#include "dialect/openai/messages_read.hpp"
 
 namespace sluice::dialect::openai {
 namespace {

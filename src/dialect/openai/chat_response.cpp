@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dialect/anthropic/content_write.hpp"
+#include "dialect/anthropic/blocks_write.hpp"
 #include "dialect/chat/answer_text.hpp"
 #include "dialect/chat/digest.hpp"
 #include "dialect/chat/finish.hpp"

@@ -1,4 +1,4 @@
-#include "dialect/anthropic/content_write.hpp"
+#include "dialect/anthropic/blocks_write.hpp"
 
 namespace sluice::dialect::anthropic {
 namespace {

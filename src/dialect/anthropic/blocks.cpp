@@ -1,4 +1,4 @@
-#include "dialect/anthropic/content.hpp"
+#include "dialect/anthropic/blocks.hpp"
 
 #include <array>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "dialect/openai/content.hpp"
+#include "dialect/openai/messages_read.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "dialect/anthropic/content.hpp"
+#include "dialect/anthropic/blocks.hpp"
 
 namespace sluice::dialect::openai {
 
