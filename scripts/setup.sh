@@ -2,7 +2,7 @@
 # Installs what the project needs, from Debian's packages and the npm registry alone, and does
 # nothing, quickly, where all of it is there.
 #
-#   scripts/setup.sh build     compiler and libraries
+#   scripts/setup.sh build     compiler, libraries, and the token ranks from npm
 #   scripts/setup.sh test      build, and Node 22 with the npm packages of the tests
 #   scripts/setup.sh bench     build, and nginx to compare with
 #   scripts/setup.sh check [build|test|bench]...   only says what is missing; exit 1 if anything is
@@ -15,11 +15,12 @@ build_packages=(
   clang-19 libclang-rt-19-dev llvm-19 clang-tidy-19 clang-format-19
   mold lld-19 ccache ninja-build cmake
   libssl-dev zlib1g-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libfmt-dev
+  libsoci-dev libsqlite3-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   ca-certificates curl git
 )
 bench_packages=(nginx-light)
-# Only to fetch Node 22: Debian's own is 18, and the current SDKs need 22.
+# For npm: to fetch the ranks, and Node 22, as Debian's own is 18 and the current SDKs need 22.
 node_bootstrap_packages=(nodejs npm)
 
 say() { printf '%s\n' "$*"; }
@@ -84,6 +85,8 @@ npm_is_current() {
     (cd "$1" && sha256sum --status -c node_modules/.lock.sha256 2>/dev/null)
 }
 
+same_lock() { cmp -s "$1/package-lock.json" "$2/package-lock.json"; }
+
 npm_install() {
   npm_is_current "$1" && return 0
   say "Installing npm packages in $1"
@@ -100,7 +103,14 @@ npm_install() {
   (cd "$1" && sha256sum package-lock.json >node_modules/.lock.sha256)
 }
 
-setup_build() { install_packages "${build_packages[@]}"; }
+setup_build() {
+  install_packages "${build_packages[@]}"
+  npm_is_current .tools/tiktoken && same_lock scripts/tiktoken .tools/tiktoken && return 0
+  command -v npm >/dev/null || install_packages "${node_bootstrap_packages[@]}"
+  mkdir -p .tools/tiktoken
+  cp scripts/tiktoken/package.json scripts/tiktoken/package-lock.json .tools/tiktoken/
+  npm_install .tools/tiktoken
+}
 
 setup_test() {
   setup_build
@@ -135,6 +145,8 @@ check() {
     say "missing Debian packages: ${missing[*]}"
     rc=1
   fi
+  npm_is_current .tools/tiktoken && same_lock scripts/tiktoken .tools/tiktoken ||
+    { say "missing: the npm package of scripts/tiktoken/package-lock.json"; rc=1; }
   for profile in "$@"; do
     [ "$profile" = test ] || continue
     find_node >/dev/null || { say "missing: Node 22 or newer"; rc=1; }

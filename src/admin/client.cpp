@@ -76,7 +76,9 @@ Error error_in(int status, std::string_view body) {
 std::string socket_path(const config::Config& config) { return config.data_dir + "/sluice.sock"; }
 
 store::Options database_options(const config::Config& config) {
-  return {.url = std::string(config.database_url.expose()),
+  std::string url(config.database_url.expose());
+  if (url.empty()) url = "sqlite:" + config.data_dir + "/sluice.db";
+  return {.url = std::move(url),
           .data_dir = config.data_dir,
           .durability = config.ledger.durability == config::LedgerDurability::kPower
                             ? store::Durability::kPower

@@ -1,33 +1,23 @@
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <unordered_map>
 
 #include "accounts/cidr.hpp"
+#include "accounts/key_ring.hpp"
 #include "admin/input.hpp"
 #include "admin/key_text.hpp"
 #include "admin/routes.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "json/writer.hpp"
+#include "observe/log.hpp"
 
 namespace sluice::admin {
 
 namespace {
 
 constexpr size_t kMaxPattern = 256;  // bytes of a model name
-
-std::string digest_of(std::string_view secret, std::string_view key) {
-  std::string digest(EVP_MAX_MD_SIZE, '\0');
-  unsigned length = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(key.data()), key.size(),
-       reinterpret_cast<unsigned char*>(digest.data()), &length);
-  digest.resize(length);
-  return digest;
-}
 
 void write_list(json::Writer& json, std::string_view name, const std::vector<std::string>& list) {
   json.key(name).begin_array();
@@ -60,6 +50,14 @@ void write_key(json::Writer& json, const store::Key& key, std::string_view user)
     json.null_member("expires_at");
   }
   json.member("created_at", rfc3339(key.created_at * 1'000'000));
+}
+
+/// Puts a change into force where a gateway runs, and into its log.
+void tell(const Call& call, std::string_view what, const store::Key& key) {
+  const Running& running = call.service.running();
+  if (!running.keys_changed) return;
+  running.keys_changed();
+  log::info(what, {{"id", key.id}, {"name", key.name}, {"by", call.request.actor}});
 }
 
 /// The key that a body asks for, without its text; `user` is whose wallet pays.
@@ -133,7 +131,7 @@ Result<Answer> create_key(const Call& call) {
   const auto text = make_key_text();
   if (!text) return std::unexpected(text.error());
   store::Database& database = call.service.database();
-  key->digest = digest_of(database.key_secret(), text->expose());
+  key->digest = accounts::KeyRing::digest_of(database.key_secret(), text->expose());
   key->prefix = text->expose().substr(0, 6);
   key->created_at = wall_nanos() / 1'000'000;
 
@@ -151,7 +149,7 @@ Result<Answer> create_key(const Call& call) {
   }
   const auto made = database.create_key(*key);
   if (!made) return std::unexpected(made.error());
-  if (call.service.running().keys_changed) call.service.running().keys_changed();
+  tell(call, "a key was made", *made);
   Answer answer{.status = 201, .body = {}};
   json::Writer json(answer.body);
   json.begin_object();
@@ -178,7 +176,7 @@ Result<Answer> delete_key(const Call& call) {
                 "id");
   }
   if (Status done = database.delete_key(key->id); !done) return std::unexpected(done.error());
-  if (call.service.running().keys_changed) call.service.running().keys_changed();
+  tell(call, "a key was deleted", *key);
   Answer answer;
   json::Writer(answer.body)
       .begin_object()

@@ -2,12 +2,15 @@
 
 #include <optional>
 
+#include "api/admin_routes.hpp"
 #include "api/answer.hpp"
+#include "api/live_routes.hpp"
 #include "api/operation.hpp"
 #include "base/text.hpp"
 #include "dialect/errors.hpp"
 #include "http/url.hpp"
 #include "json/writer.hpp"
+#include "relay/count_tokens.hpp"
 #include "relay/exchange.hpp"
 
 namespace sluice::api {
@@ -25,6 +28,17 @@ constexpr InferenceRoute kInference[] = {
     {"/completions", "/v1/completions", dialect::Endpoint::kCompletions},
     {"/embeddings", "/v1/embeddings", dialect::Endpoint::kEmbeddings},
     {"/messages", "/v1/messages", dialect::Endpoint::kMessages},
+};
+
+struct CountRoute {
+  std::string_view path;     // below /v1
+  std::string_view pattern;  // in metrics and logs
+  dialect::CountEndpoint endpoint;
+};
+
+constexpr CountRoute kCounting[] = {
+    {"/messages/count_tokens", "/v1/messages/count_tokens", dialect::CountEndpoint::kMessages},
+    {"/responses/input_tokens", "/v1/responses/input_tokens", dialect::CountEndpoint::kResponses},
 };
 
 /// Base addresses with and without /v1 both work, and SDKs that add /v1 to one that has it.
@@ -86,6 +100,14 @@ net::Task<void> Handler::dispatch(net::HttpCall& call) {
     relay::Exchange exchange(context_, call, route.endpoint, route.pattern);
     co_return co_await exchange.run();
   }
+  for (const CountRoute& route : kCounting) {
+    if (below != route.path) continue;
+    if (method != "POST") {
+      co_return co_await answer_wrong_method(call, dialect::dialect_of(route.endpoint), "POST");
+    }
+    relay::CountTokens counting(context_, call, route.endpoint, route.pattern);
+    co_return co_await counting.run();
+  }
   const config::Metrics& metrics = context_.snapshot->config->metrics;
   const bool on_main_port = metrics.enabled && metrics.port == 0;
   const bool known = below == "/models" || below.starts_with("/models/") || path == "/health" ||
@@ -100,6 +122,12 @@ net::Task<void> Handler::dispatch(net::HttpCall& call) {
   if (path == "/health") co_return co_await handle_health(service_, call);
   if (path == "/ready") co_return co_await handle_ready(service_, call);
   if (path == "/api/live") co_return co_await handle_live(service_, context_, call);
+  if (path.starts_with("/api/live/")) {
+    co_return co_await handle_end_live(service_, context_, call);
+  }
+  if (path.starts_with("/api/admin/")) {
+    co_return co_await handle_admin(service_, context_, call);
+  }
   if (path == "/api/hello") co_return co_await answer_json(call, 200, "{}");
   if (path == "/") co_return co_await handle_root(service_, call);
   if (on_main_port && path == metrics.path) co_return co_await handle_metrics(service_, call);

@@ -60,14 +60,19 @@ net::Task<void> handle_ready(Service& service, net::HttpCall& call) {
   std::string body;
   json::Writer json(body);
   json.begin_object();
-  if (phase == Phase::kServing) {
+  const bool ledger = service.database == nullptr || service.database->ledger().healthy();
+  const bool ready = phase == Phase::kServing && ledger;
+  if (ready) {
     json.member("status", "ready");
   } else {
-    const char* reason = phase == Phase::kStarting ? "starting" : "draining";
-    json.member("status", "not_ready").key("reasons").begin_array().string(reason).end_array();
+    json.member("status", "not_ready").key("reasons").begin_array();
+    if (phase == Phase::kStarting) json.string("starting");
+    if (phase == Phase::kDraining) json.string("draining");
+    if (!ledger) json.string("the ledger cannot be written");
+    json.end_array();
   }
   json.end_object();
-  co_await answer_json(call, phase == Phase::kServing ? 200 : 503, std::move(body));
+  co_await answer_json(call, ready ? 200 : 503, std::move(body));
 }
 
 net::Task<void> handle_metrics(Service& service, net::HttpCall& call) {
@@ -81,16 +86,18 @@ net::Task<void> handle_metrics(Service& service, net::HttpCall& call) {
   }
 }
 
+Error not_admin(const relay::Snapshot& snapshot) {
+  const bool token_set = !snapshot.config->auth.admin_token.empty();
+  return {.code = token_set ? ErrorCode::kInvalidApiKey : ErrorCode::kPermissionDenied,
+          .message = token_set ? "this route needs auth.admin_token as a bearer token"
+                               : "without auth.admin_token this route answers only callers on the "
+                                 "gateway's own machine",
+          .param = {}};
+}
+
 net::Task<void> handle_live(Service& service, relay::LoopContext& context, net::HttpCall& call) {
   if (!is_admin(*context.snapshot, call)) {
-    const bool token_set = !context.snapshot->config->auth.admin_token.empty();
-    co_await answer_error(
-        call, Error{.code = token_set ? ErrorCode::kInvalidApiKey : ErrorCode::kPermissionDenied,
-                    .message = token_set ? "this route needs auth.admin_token as a bearer token"
-                                         : "without auth.admin_token this route answers only "
-                                           "callers on the gateway's own machine",
-                    .param = {}});
-    co_return;
+    co_return co_await answer_error(call, not_admin(*context.snapshot));
   }
   const observe::LiveBoard& live = service.live;
   co_await answer_from_pool(service, call, "application/json",
@@ -109,6 +116,8 @@ net::Task<void> handle_root(Service& service, net::HttpCall& call) {
       .string("/v1/completions")
       .string("/v1/embeddings")
       .string("/v1/messages")
+      .string("/v1/messages/count_tokens")
+      .string("/v1/responses/input_tokens")
       .string("/v1/models")
       .string("/health")
       .string("/ready")

@@ -17,5 +17,7 @@ net::Task<void> handle_root(Service& service, net::HttpCall& call);
 /// True for a caller with the admin token, or, without one configured, from this machine and
 /// not through a proxy.
 bool is_admin(const relay::Snapshot& snapshot, const net::HttpCall& call);
+/// What everybody else is told.
+Error not_admin(const relay::Snapshot& snapshot);
 
 }  // namespace sluice::api

@@ -3,12 +3,25 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "net/blocking_pool.hpp"
+#include "net/loop.hpp"
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
+#include "quota/registry.hpp"
+#include "store/database.hpp"
+#include "tokens/calibration.hpp"
 
 namespace sluice::api {
+
+struct Administration;
+
+/// A loop and the requests on it.
+struct LoopRequests {
+  net::Loop* loop = nullptr;
+  observe::LiveShard* live = nullptr;
+};
 
 enum class Phase : uint8_t { kStarting, kServing, kDraining };
 
@@ -17,6 +30,13 @@ struct Service {
   observe::Metrics& metrics;
   observe::LiveBoard& live;
   net::BlockingPool& blocking;
+  quota::Registry& registry;
+  tokens::Calibration& calibration;
+  /// Set before the first loop starts.
+  store::Database* database = nullptr;
+  Administration* administration = nullptr;
+  /// All loops; they live as long as any of them runs.
+  std::vector<LoopRequests> loops = {};
   std::atomic<Phase> phase{Phase::kStarting};
 };
 

@@ -10,6 +10,7 @@
 #include "api/handler.hpp"
 #include "net/http_server.hpp"
 #include "net/test_peer.hpp"
+#include "store/test_ledger.hpp"
 
 namespace sluice::api {
 
@@ -17,10 +18,14 @@ class TestGateway {
  public:
   TestGateway() : upstream(test_.loop), blocking_(1), client_(test_.loop, blocking_) {
     config.auth.enabled = false;
+    service.loops = {{.loop = &test_.loop, .live = &context_.live}};
   }
 
   void run(net::Task<void> task) {
-    auto snapshot = relay::make_snapshot(std::make_shared<const config::Config>(config), 1);
+    auto clients = relay::clients_of_config(config, registry_);
+    ASSERT_TRUE(clients.has_value()) << clients.error().message;
+    auto snapshot = relay::make_snapshot(std::make_shared<const config::Config>(config),
+                                         std::move(*clients), 1);
     ASSERT_TRUE(snapshot.has_value()) << snapshot.error().message;
     context_.snapshot = *snapshot;
     service.phase = Phase::kServing;
@@ -40,11 +45,19 @@ class TestGateway {
     test_.run(whole(std::move(task)));
   }
 
-  /// Sends `line` and `fields` on a connection of its own and returns the answer to its end.
-  net::Task<std::string> ask(std::string line, std::string fields = {}) {
+  /// Sends `line`, `fields` and `body` on a connection of its own and returns the answer to its
+  /// end.
+  net::Task<std::string> ask(std::string line, std::string fields = {}, std::string body = {}) {
+    co_return co_await ask_at("x", std::move(line), std::move(fields), std::move(body));
+  }
+  /// The same with that Host.
+  net::Task<std::string> ask_at(std::string host, std::string line, std::string fields = {},
+                                std::string body = {}) {
     net::Peer client(test_.loop);
     co_await client.connect(port_);
-    co_await client.send(line + " HTTP/1.1\r\nhost: x\r\nconnection: close\r\n" + fields + "\r\n");
+    if (!body.empty()) fields += fmt::format("content-length: {}\r\n", body.size());
+    co_await client.send(fmt::format("{} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{}\r\n{}",
+                                     line, host, fields, body));
     co_return co_await client.read_to_end();
   }
 
@@ -72,15 +85,25 @@ class TestGateway {
  private:
   net::BlockingPool blocking_;
   net::HttpClient client_;
+  store::TestLedger ledger_;
+  quota::Registry registry_;
+  tokens::Calibration calibration_;
   relay::LoopContext context_{.loop = test_.loop,
                               .client = client_,
+                              .blocking = blocking_,
                               .metrics = metrics_.add_loop(),
                               .live = board_.add_loop(),
+                              .ledger = ledger_,
+                              .calibration = calibration_,
                               .snapshot = {}};
   uint16_t port_ = 0;
 
  public:
-  Service service{.metrics = metrics_, .live = board_, .blocking = blocking_};
+  Service service{.metrics = metrics_,
+                  .live = board_,
+                  .blocking = blocking_,
+                  .registry = registry_,
+                  .calibration = calibration_};
 };
 
 }  // namespace sluice::api

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "admin/client.hpp"
 #include "app/version.hpp"
 #include "app/worker.hpp"
 #include "net/socket.hpp"
@@ -22,6 +23,8 @@ namespace sluice::app {
 
 namespace {
 
+constexpr auto kHousekeeping = std::chrono::minutes(1);
+constexpr auto kVerifyEvery = std::chrono::hours(24);
 // After the last deadline: for error frames on their way.
 constexpr auto kLastWords = std::chrono::seconds(2);
 
@@ -82,7 +85,11 @@ Gateway::Gateway(config::ConfigPtr config, Reload reload)
       reload_(std::move(reload)),
       metrics_(kVersion, kBuildType),
       blocking_(4),
-      service_{.metrics = metrics_, .live = live_, .blocking = blocking_} {}
+      service_{.metrics = metrics_,
+               .live = live_,
+               .blocking = blocking_,
+               .registry = registry_,
+               .calibration = calibration_} {}
 
 Gateway::~Gateway() { stop(); }
 
@@ -94,6 +101,7 @@ Status Gateway::start() {
   setrlimit(RLIMIT_NOFILE, &files);
   std::signal(SIGPIPE, SIG_IGN);
 
+  if (auto status = open_database(); !status) return status;
   if (auto status = listen(); !status) return status;
   for (const auto& worker : workers_) worker->start();
   service_.phase = api::Phase::kServing;
@@ -108,8 +116,87 @@ Status Gateway::start() {
                           {"providers", config_->providers.size()},
                           {"keys", config_->keys.size()},
                           {"version", kVersion}});
+  if (!admin_socket_problem_.empty()) {
+    log::warn("commands cannot reach this gateway", {{"reason", admin_socket_problem_}});
+  }
   say_how_many_streams_fit();
   return {};
+}
+
+Status Gateway::open_database() {
+  auto database = store::Database::open(admin::database_options(*config_));
+  if (!database) return std::unexpected(std::move(database.error()));
+  database_ = std::move(*database);
+  service_.database = database_.get();
+  metrics_.ask_ledger_lag([this] { return database_->ledger().lag(); });
+  verified_at_ = now();
+  const auto factors = database_->factors();
+  if (!factors) return std::unexpected(factors.error());
+  std::vector<tokens::Calibration::Learned> learned;
+  for (const store::Database::Factor& each : *factors) {
+    learned.push_back({.model = each.model, .factor = each.factor, .samples = each.samples});
+  }
+  calibration_.restore(learned);
+  const auto keys_changed = [this] {
+    if (const auto done = refresh_clients(); !done) {
+      log::error("changed keys are not in force yet", {{"reason", done.error().message}});
+    }
+  };
+  admin_ = std::make_unique<admin::Service>(
+      *database_, admin::Running{.registry = &registry_, .keys_changed = keys_changed});
+  administration_ = std::make_unique<api::Administration>(*admin_);
+  service_.administration = administration_.get();
+  return {};
+}
+
+void Gateway::serve_admin_socket() {
+  auto listener = net::listen_unix(admin::socket_path(*config_));
+  if (!listener) {
+    admin_socket_problem_ = listener.error().message;
+    return;
+  }
+  admin_socket_ = std::move(listener->file);
+  workers_.front()->serve_admin(listener->fd, *administration_);
+}
+
+Result<relay::SnapshotPtr> Gateway::snapshot_of(const config::ConfigPtr& config, size_t loops) {
+  auto clients = relay::load_clients(*config, *database_, registry_);
+  if (!clients) return std::unexpected(std::move(clients.error()));
+  return relay::make_snapshot(config, std::move(*clients), static_cast<int>(loops));
+}
+
+Status Gateway::refresh_clients() {
+  const std::lock_guard lock(config_mutex_);
+  auto snapshot = snapshot_of(config_, workers_.size());
+  if (!snapshot) return std::unexpected(std::move(snapshot.error()));
+  for (const auto& worker : workers_) worker->use(*snapshot, nullptr);
+  return {};
+}
+
+void Gateway::keep_house() {
+  std::vector<store::Database::Factor> factors;
+  for (tokens::Calibration::Learned& each : calibration_.take_changed()) {
+    factors.push_back(
+        {.model = std::move(each.model), .factor = each.factor, .samples = each.samples});
+  }
+  if (!factors.empty()) {
+    if (const auto kept = database_->keep_factors(factors); !kept) {
+      log::warn("learned token factors could not be kept", {{"reason", kept.error().message}});
+    }
+  }
+  if (now() - verified_at_ < kVerifyEvery) return;
+  verified_at_ = now();
+  const auto differences = database_->verify();
+  if (!differences) {
+    log::error("the books could not be checked", {{"reason", differences.error().message}});
+  } else if (differences->empty()) {
+    log::info("the books are right");
+  } else {
+    for (const store::Database::Difference& each : *differences) {
+      log::error("the books do not add up",
+                 {{"of", each.what}, {"kept", each.kept}, {"recomputed", each.recomputed}});
+    }
+  }
 }
 
 Status Gateway::listen() {
@@ -117,7 +204,7 @@ Status Gateway::listen() {
   const int loops = server.threads > 0
                         ? server.threads
                         : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  auto snapshot = relay::make_snapshot(config_, loops);
+  auto snapshot = snapshot_of(config_, static_cast<size_t>(loops));
   if (!snapshot) return std::unexpected(snapshot.error());
   auto tls = make_tls(server.tls);
   if (!tls) return std::unexpected(tls.error());
@@ -138,13 +225,18 @@ Status Gateway::listen() {
     if (!fd) return std::unexpected(fd.error());
     workers_.front()->serve_metrics(*fd);
   }
+  serve_admin_socket();
   return {};
 }
 
 int Gateway::run() {
   const Signals signals;
   for (;;) {
-    const int signal = signals.wait(TimePoint::max());
+    const int signal = signals.wait(now() + kHousekeeping);
+    if (signal == 0) {
+      keep_house();
+      continue;
+    }
     if (signal == SIGHUP) {
       reload();
       continue;
@@ -163,7 +255,8 @@ void Gateway::reload() {
     log::error("reload refused, the old configuration stays", {{"reason", config.error().message}});
     return;
   }
-  auto snapshot = relay::make_snapshot(*config, static_cast<int>(workers_.size()));
+  const std::lock_guard lock(config_mutex_);
+  auto snapshot = snapshot_of(*config, workers_.size());
   auto tls = make_tls((*config)->server.tls);
   if (!snapshot || !tls) {
     log::error("reload refused, the old configuration stays",
@@ -173,8 +266,12 @@ void Gateway::reload() {
   const config::Server& before = config_->server;
   const config::Server& after = (*config)->server;
   if (before.host != after.host || before.port != after.port || before.threads != after.threads ||
+      config_->data_dir != (*config)->data_dir ||
+      config_->database_url.expose() != (*config)->database_url.expose() ||
       tls_ != after.tls.enabled || config_->metrics.port != (*config)->metrics.port) {
-    log::warn("host, port, threads, tls.enabled and metrics.port change only with a restart");
+    log::warn(
+        "host, port, threads, data_dir, database.url, tls.enabled and metrics.port change only "
+        "with a restart");
   }
   config_ = std::move(*config);
   log::start(log_options(config_->logging));
@@ -217,6 +314,16 @@ void Gateway::drain() {
 
 void Gateway::stop() {
   for (const auto& worker : workers_) worker->stop_and_join();
+  if (!database_) return;
+  keep_house();
+  // What they still do needs the database.
+  service_.administration = nullptr;
+  administration_.reset();
+  admin_socket_ = {};
+  blocking_.finish();
+  metrics_.ask_ledger_lag({});
+  // Writes what is queued.
+  database_.reset();
 }
 
 int64_t Gateway::live_count() const {

@@ -3,16 +3,23 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include "admin/service.hpp"
+#include "api/admin_routes.hpp"
 #include "api/handler.hpp"
 #include "api/service.hpp"
 #include "base/error.hpp"
 #include "config/config.hpp"
 #include "net/blocking_pool.hpp"
+#include "net/unix_socket.hpp"
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
+#include "quota/registry.hpp"
+#include "store/database.hpp"
+#include "tokens/calibration.hpp"
 
 namespace sluice::app {
 
@@ -36,8 +43,19 @@ class Gateway {
   /// Handles signals until the gateway has drained. Returns the exit status.
   int run();
 
+  /// Keys, wallets or prices in the database have changed: they are in force on every loop when
+  /// this returns, or within a moment. Any thread that may block.
+  Status refresh_clients();
+
  private:
+  Status open_database();
+  /// At data_dir/sluice.sock, where it can be; elsewhere only over HTTP.
+  void serve_admin_socket();
   Status listen();
+  /// Of `config` and the database, for all loops.
+  Result<relay::SnapshotPtr> snapshot_of(const config::ConfigPtr& config, size_t loops);
+  /// What is done now and then: learned factors are kept, and once a day the books are checked.
+  void keep_house();
   void reload();
   /// Returns when the last request has ended, was told that it must, or a second signal came.
   void drain();
@@ -45,14 +63,24 @@ class Gateway {
   int64_t live_count() const;
   void say_how_many_streams_fit() const;
 
+  std::mutex config_mutex_;  // of what a reload and refresh_clients() replace
   config::ConfigPtr config_;
   Reload reload_;
   observe::Metrics metrics_;
   observe::LiveBoard live_;
+  quota::Registry registry_;
+  tokens::Calibration calibration_;
   net::BlockingPool blocking_;
   api::Service service_;
   std::vector<observe::LoopMetrics*> loop_metrics_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  // After the workers: what it still writes at its end is told to their loops.
+  std::unique_ptr<store::Database> database_;
+  std::unique_ptr<admin::Service> admin_;
+  std::unique_ptr<api::Administration> administration_;
+  net::SocketFile admin_socket_;
+  std::string admin_socket_problem_;  // until there is a log
+  TimePoint verified_at_{};
   uint16_t port_ = 0;
   bool tls_ = false;  // as it was at the start: only a restart changes it
 };

@@ -2,51 +2,25 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <memory>
 
+#include "app/admin_commands.hpp"
+#include "app/config_options.hpp"
 #include "app/gateway.hpp"
 #include "app/version.hpp"
-#include "config/load.hpp"
 #include "load/cli.hpp"
 #include "load/run.hpp"
 #include "mock/server.hpp"
 #include "relay/snapshot.hpp"
+#include "tokens/cli.hpp"
 
 namespace {
 
 using namespace sluice;
 
-constexpr int kWrong = 2;
-
-struct ConfigOptions {
-  std::string file;
-  std::vector<std::string> set;
-
-  void add_to(CLI::App& command) {
-    command.add_option("--config", file,
-                       "Configuration file (default: configs/gateway.yaml, if it is there)");
-    command.add_option("--set", set, "Overrides one option, key=value; may be repeated")
-        ->take_all()
-        ->allow_extra_args(false);
-  }
-  config::LoadOptions load_options() const {
-    config::LoadOptions options;
-    if (!file.empty()) options.file = file;
-    options.set = set;
-    return options;
-  }
-};
-
-Result<config::ConfigPtr> load_config(const config::LoadOptions& options) {
-  auto loaded = config::load(options);
-  if (!loaded) return std::unexpected(std::move(loaded.error()));
-  return std::make_shared<const config::Config>(std::move(*loaded));
-}
-
-int complain(const Error& error) {
-  std::fprintf(stderr, "%s\n", error.message.c_str());
-  return kWrong;
-}
+using app::complain;
+using app::ConfigOptions;
+using app::kWrong;
+using app::load_config;
 
 int serve(const ConfigOptions& given) {
   const config::LoadOptions options = given.load_options();
@@ -71,7 +45,10 @@ int check(const ConfigOptions& given) {
   const auto config = load_config(given.load_options());
   if (!config) return complain(config.error());
   // Files that the configuration names must be usable too.
-  if (const auto snapshot = relay::make_snapshot(*config, 1); !snapshot) {
+  quota::Registry registry;
+  auto clients = relay::clients_of_config(**config, registry);
+  if (!clients) return complain(clients.error());
+  if (const auto snapshot = relay::make_snapshot(*config, std::move(*clients), 1); !snapshot) {
     return complain(snapshot.error());
   }
   for (const std::string& warning : (*config)->warnings) {
@@ -96,6 +73,7 @@ int main(int argc, char** argv) {
   ConfigOptions given;
   mock::Options mock_options;
   load::Options bench_options;
+  tokens::FileOptions tokens_options;
 
   CLI::App* serve_command = cli.add_subcommand("serve", "Runs the gateway");
   given.add_to(*serve_command);
@@ -112,6 +90,9 @@ int main(int argc, char** argv) {
   CLI::App* bench_command =
       cli.add_subcommand("bench", "Puts load on a gateway or an upstream and measures it");
   load::add_options(*bench_command, bench_options);
+  app::AdminCommands admin_commands(cli);
+  CLI::App* tokens_command = cli.add_subcommand("tokens", "Counts the tokens of files");
+  tokens::add_options(*tokens_command, tokens_options);
   CLI::App* version_command = cli.add_subcommand("version", "Prints version and features");
 
   try {
@@ -129,6 +110,8 @@ int main(int argc, char** argv) {
     return status ? *status : complain(status.error());
   }
   if (bench_command->parsed()) return load::run(bench_options);
+  if (const auto status = admin_commands.run()) return *status;
+  if (tokens_command->parsed()) return tokens::run(tokens_options);
   if (version_command->parsed()) return version();
   return kWrong;
 }

@@ -12,14 +12,18 @@ Worker::Worker(int index, api::Service& service, relay::SnapshotPtr snapshot,
       client_(loop_, service.blocking),
       context_{.loop = loop_,
                .client = client_,
+               .blocking = service.blocking,
                .metrics = metrics,
                .live = live,
+               .ledger = service.database->ledger(),
+               .calibration = service.calibration,
                .snapshot = std::move(snapshot)},
       handler_(service, context_),
       metrics_handler_(service, context_),
       server_(loop_, handler_),
       scope_(loop_) {
   server_.count_in(metrics.connections);
+  service.loops.push_back({.loop = &loop_, .live = &live});
 }
 
 Worker::~Worker() { stop_and_join(); }
@@ -32,6 +36,12 @@ void Worker::serve(int listening_fd, net::TlsContextPtr tls) {
 void Worker::serve_metrics(int listening_fd) {
   metrics_server_ = std::make_unique<net::HttpServer>(loop_, metrics_handler_);
   metrics_server_->start(listening_fd);
+}
+
+void Worker::serve_admin(int listening_fd, api::Administration& administration) {
+  admin_handler_ = std::make_unique<api::AdminSocketHandler>(administration);
+  admin_server_ = std::make_unique<net::HttpServer>(loop_, *admin_handler_);
+  admin_server_->start(listening_fd);
 }
 
 void Worker::start() {
@@ -57,11 +67,12 @@ void Worker::drain(std::move_only_function<void()> when_drained) {
 
 net::Task<void> Worker::await_drained(std::move_only_function<void()> when_drained) {
   co_await server_.drained(scope_);
-  if (metrics_server_) {
-    // Until here the drain could be watched.
-    metrics_server_->stop_accepting();
-    metrics_server_->cancel_all(net::CancelReason::kDraining);
-    co_await metrics_server_->drained(scope_);
+  // Until here the drain could be watched, and asked about.
+  for (net::HttpServer* server : {metrics_server_.get(), admin_server_.get()}) {
+    if (server == nullptr) continue;
+    server->stop_accepting();
+    server->cancel_all(net::CancelReason::kDraining);
+    co_await server->drained(scope_);
   }
   when_drained();
 }

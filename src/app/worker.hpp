@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "api/admin_routes.hpp"
 #include "api/handler.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
@@ -21,9 +22,11 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Before start(): takes over a listening socket for requests, or for metrics alone.
+  /// Before start(): takes over a listening socket for requests, for metrics alone, or for the
+  /// administration, which outlives this.
   void serve(int listening_fd, net::TlsContextPtr tls);
   void serve_metrics(int listening_fd);
+  void serve_admin(int listening_fd, api::Administration& administration);
   void start();
 
   // From another thread.
@@ -44,6 +47,8 @@ class Worker {
   api::MetricsHandler metrics_handler_;
   net::HttpServer server_;
   std::unique_ptr<net::HttpServer> metrics_server_;
+  std::unique_ptr<api::AdminSocketHandler> admin_handler_;
+  std::unique_ptr<net::HttpServer> admin_server_;
   net::Scope scope_;
   net::TaskGroup tasks_;
   std::thread thread_;

@@ -60,7 +60,7 @@ class Binder {
     config.providers = bind_providers(at(root_, "providers"));
     config.routing = bind_routing(root_, config.providers, problems_);
     config.keys = bind_keys(at(root_, "keys"));
-    config.models = bind_models(at(root_, "models"));
+    bind_accounting(root_, config, problems_);
     config.metrics = bind_metrics(at(root_, "metrics"), config.server);
     config.logging = bind_logging(at(root_, "logging"));
     warn(config);
@@ -246,22 +246,10 @@ class Binder {
       if (const auto* time = std::get_if<int64_t>(&at(node, "expires_at").value)) {
         key.expires_at = *time;
       }
+      bind_allowance(node, path, key, problems_);
       keys.push_back(std::move(key));
     }
     return keys;
-  }
-
-  std::vector<Model> bind_models(const Node& list) {
-    std::vector<Model> models;
-    for (const Node& node : list.items) {
-      Model model;
-      model.name = text(node, "name");
-      if (std::ranges::find(models, model.name, &Model::name) != models.end()) {
-        error(at(node, "name"), fmt::format("there are two models named \"{}\"", model.name));
-      }
-      models.push_back(std::move(model));
-    }
-    return models;
   }
 
   Metrics bind_metrics(const Node& node, const Server& server) {

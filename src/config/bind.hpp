@@ -14,4 +14,11 @@ Config bind(const Node& root, const Surroundings& surroundings, Problems& proble
 /// The part below `routing`. `providers` are those of the same document.
 Routing bind_routing(const Node& root, const std::vector<Provider>& providers, Problems& problems);
 
+/// The database, the ledger, billing, the limiter, and the models with their prices. `config` has
+/// its data_dir already.
+void bind_accounting(const Node& root, Config& config, Problems& problems);
+
+/// What the key at `node` may use, and who pays. `path` is its name in messages.
+void bind_allowance(const Node& node, const std::string& path, Key& key, Problems& problems);
+
 }  // namespace sluice::config

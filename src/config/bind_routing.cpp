@@ -29,6 +29,7 @@ class RoutingBinder {
                      .budget = get<double>(node_, "retry.budget"),
                      .backoff = duration(node_, "retry.backoff"),
                      .max_wait = duration(node_, "retry.max_wait")};
+    routing.drain_on_disconnect = text(node_, "on_disconnect") == "drain";
     return routing;
   }
 

@@ -171,13 +171,6 @@ TEST(Keys, RefuseModelPatternsWithAStarInTheMiddle) {
   EXPECT_EQ(errors("keys: [{ key: k, name: n, models: ['*', 'a*', 'b'] }]"), "");
 }
 
-TEST(Models, AreNamedOnce) {
-  const auto config = parsed("models: [{ name: a }, { name: b, input: \"2.50\" }]");
-  ASSERT_EQ(config->models.size(), 2U);
-  EXPECT_EQ(config->models[1].name, "b");
-  EXPECT_THAT(errors("models: [{ name: a }, { name: a }]"), HasSubstr("two models named \"a\""));
-}
-
 TEST(Server, DoesNotDrainForLongerAtLeastThanAtMost) {
   EXPECT_THAT(errors("server: { drain_min: 10s, drain_max: 5s }"),
               HasSubstr("test.yaml:1:22: server.drain_min must not be longer"));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/money.hpp"
 #include "base/text.hpp"
 #include "http/url.hpp"
 
@@ -338,8 +339,13 @@ std::optional<Value> parse_value(const Option& option, std::string_view text) {
       return std::nullopt;
     case Type::kInteger:
       return whole(option, parse_integer(text));
-    case Type::kNumber:
     case Type::kMoney:
+      // Never through a floating-point number: a price is exact.
+      if (const auto amount = parse_money(text); amount && !text.starts_with('-')) {
+        return whole(option, amount->nanos, static_cast<double>(kNanosPerUsd));
+      }
+      return std::nullopt;
+    case Type::kNumber:
       if (const auto value = parse_number(text); value && within(option, *value)) {
         return Value(*value);
       }

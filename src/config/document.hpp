@@ -27,7 +27,7 @@ struct Place {
 };
 
 /// What a scalar means once its option's type is known. Durations are nanoseconds, sizes bytes,
-/// times Unix seconds.
+/// times Unix seconds, amounts of money nano-USD.
 using Value = std::variant<std::monostate, bool, int64_t, double, std::string>;
 
 struct Node {

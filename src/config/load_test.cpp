@@ -205,15 +205,14 @@ routing:
   groups:
     - { name: pool, strategy: random, members: [ { target: a, weight: 3 } ] }
 keys:
-  - { key: a, name: a, rpm: 10 }
-  - { key: b, name: b, rpm: 20, quota_tokens: 0 }
-limiter: { enabled: false, burst: 11 }
+  - { key: a, name: a, mode: strict }
+  - { key: b, name: b, mode: lenient, rpm: 10 }
+limiter: { enabled: true, burst: 11, max_rate: 2 }
 )");
   EXPECT_EQ(said,
             "routing.groups: accepted, but has no effect in this version (test.yaml:4)\n"
-            "keys.rpm: accepted, but has no effect in this version (test.yaml:6 and 1 more)\n"
-            "keys.quota_tokens: accepted, but has no effect in this version (test.yaml:7)\n"
-            "limiter.burst: accepted, but has no effect in this version (test.yaml:8)");
+            "keys.mode: accepted, but has no effect in this version (test.yaml:6 and 1 more)\n"
+            "limiter.max_rate: accepted, but has no effect in this version (test.yaml:8)");
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ std::string expectation(const Option& option) {
     case Type::kNumber:
       return "a number" + range(option, plain);
     case Type::kMoney:
-      return "an amount such as 2.50";
+      return "an amount such as 2.50, with at most nine decimals," + range(option, plain);
     case Type::kText:
     case Type::kSecret:
       return "one line of text";

@@ -121,16 +121,6 @@ std::string boolean(std::string_view text) {
   return std::string(text);
 }
 
-std::string percent_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("-._~").contains(c);
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
-
 /// Variables that do not stand for one option as they are.
 class OtherVariables {
  public:
@@ -171,18 +161,10 @@ class OtherVariables {
       problems_.error(variable("DB_PORT"), "must be a whole number from 1 to 65535");
       return;
     }
-    const std::string host = get("DB_HOST");
-    if (host.empty()) return;
-    const auto or_else = [](std::string text, std::string standard) {
-      return text.empty() ? std::move(standard) : std::move(text);
-    };
-    std::string login = percent_encoded(or_else(get("DB_USER"), "root"));
-    if (const std::string password = get("DB_PASSWORD"); !password.empty()) {
-      login += ":" + percent_encoded(password);
-    }
-    Setter(root_, variable("DB_HOST"), problems_)
-        .set("database.url", fmt::format("mysql://{}@{}:{}/{}", login, host, or_else(port, "3306"),
-                                         percent_encoded(or_else(get("DB_NAME"), "ai_gateway"))));
+    if (get("DB_HOST").empty()) return;
+    problems_.warn(
+        "environment variable DB_HOST: no effect in this version, which embeds SQLite only; "
+        "accounts, usage and the ledger are kept where database.url says");
   }
 
   Node& root_;

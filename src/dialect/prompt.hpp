@@ -1,5 +1,5 @@
 // How many tokens a request's prompt is: messages, tools, images, and what each costs besides its
-// text, by the rules of the model's family.
+// text, by the rules of the model's family. docs/token-counting.md has the rules for users.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,12 @@ namespace sluice::dialect {
 /// any body that understand() has taken.
 int64_t prompt_bound(Endpoint endpoint, std::string_view body, const tokens::ModelFacts& model);
 
-/// The count by the model's encoding and rules, without any learned factor. Linear; some 30 ms a
+/// The count by the model's encoding and rules, without any learned factor. Linear; some 6 ms a
 /// megabyte, so large bodies belong on the blocking pool. The body must be one that understand()
 /// has taken.
 int64_t count_prompt(Endpoint endpoint, std::string_view body, const tokens::ModelFacts& model);
+
+/// The same of a body for POST /v1/responses, which must be valid JSON in valid UTF-8.
+int64_t count_responses_prompt(std::string_view body, const tokens::ModelFacts& model);
 
 }  // namespace sluice::dialect

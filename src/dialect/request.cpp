@@ -21,22 +21,6 @@ constexpr int64_t kLeastThinking = 1024;
 // max_tokens of OpenAI's completions where it is not given.
 constexpr int64_t kCompletionsDefault = 16;
 
-Status read_model(const RequestFields& fields, InferenceRequest& request) {
-  const json::Value value = fields.value(Field::kModel);
-  if (!value.exists()) return bad_field("model", "is required.");
-  std::optional<std::string> model = value.as_string();
-  if (!model) return bad_field("model", "must be a string.");
-  if (model->empty()) return bad_field("model", "must not be empty.");
-  if (model->size() > kMaxModelBytes) return bad_field("model", "is too long.");
-  // The name goes into header fields and log lines.
-  const bool printable = std::ranges::none_of(
-      *model, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-  if (!printable) return bad_field("model", "must not contain control characters.");
-  request.model = std::move(*model);
-  request.model_at = fields.at(Field::kModel);
-  return {};
-}
-
 /// The few edits that a body needs, in any order.
 class Edits {
  public:
@@ -140,7 +124,7 @@ Result<InferenceRequest> understand(Endpoint endpoint, std::string body) {
   request.body = std::move(body);
   const Result<RequestFields> fields = RequestFields::read(request.body);
   if (!fields) return std::unexpected(fields.error());
-  Status read = read_model(*fields, request);
+  Status read = fields->read_model(request);
   if (read) {
     read = dialect_of(endpoint) == Dialect::kAnthropic ? anthropic::read_request(*fields, request)
                                                        : openai::read_request(*fields, request);

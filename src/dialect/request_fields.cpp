@@ -1,5 +1,7 @@
 #include "dialect/request_fields.hpp"
 
+#include <algorithm>
+
 namespace sluice::dialect {
 namespace {
 
@@ -29,6 +31,22 @@ Result<RequestFields> RequestFields::read(std::string_view body) {
   return fail(ErrorCode::kInvalidRequest, json::valid(body)
                                               ? "The request body must be a JSON object."
                                               : "The request body is not valid JSON.");
+}
+
+Status RequestFields::read_model(InferenceRequest& request) const {
+  const json::Value given = value(Field::kModel);
+  if (!given.exists()) return bad_field("model", "is required.");
+  std::optional<std::string> model = given.as_string();
+  if (!model) return bad_field("model", "must be a string.");
+  if (model->empty()) return bad_field("model", "must not be empty.");
+  if (model->size() > kMaxModelBytes) return bad_field("model", "is too long.");
+  // The name goes into header fields and log lines.
+  const bool printable = std::ranges::none_of(
+      *model, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  if (!printable) return bad_field("model", "must not contain control characters.");
+  request.model = std::move(*model);
+  request.model_at = at(Field::kModel);
+  return {};
 }
 
 Result<bool> RequestFields::boolean(Field field, bool otherwise) const {

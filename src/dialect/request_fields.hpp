@@ -51,6 +51,9 @@ class RequestFields {
   /// Neither absent nor null.
   bool given(Field field) const { return value(field).exists() && !value(field).is_null(); }
 
+  /// Takes the model's name and its place over into `request`; an error when there is none that
+  /// can be used.
+  Status read_model(InferenceRequest& request) const;
   /// Its value; `otherwise` when it is not given; an error when it is no boolean.
   Result<bool> boolean(Field field, bool otherwise) const;
   /// Its value; nullopt when it is not given; an error when it is no integer of at least `least`.

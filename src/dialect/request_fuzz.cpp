@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "dialect/output_text.hpp"
 #include "dialect/request.hpp"
 #include "dialect/response.hpp"
 #include "dialect/upstream_error.hpp"
@@ -64,7 +65,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto endpoint = static_cast<Endpoint>(data[0] % 4);
   const std::string_view body(reinterpret_cast<const char*>(data + 1), size - 1);
   check_request(endpoint, body);
-  inspect_response(endpoint, body);
+  const ResponseFacts facts = inspect_response(endpoint, body);
+  const OutputTexts texts = output_texts(endpoint, body);
+  require(facts.valid || texts.empty() || !json::valid_utf8(body));
+  for (const OutputText& text : texts) {
+    require(!text.text.empty() && text.text.bytes.data() >= body.data());
+    require(text.text.bytes.data() + text.text.bytes.size() <= body.data() + body.size());
+    require(json::valid_utf8(text.text.str()) || !json::valid_utf8(body));
+  }
   const Dialect dialect = dialect_of(endpoint);
   for (const int status : {400, 404, 429, 500}) {
     const UpstreamFailure failure = classify_upstream_error(dialect, status, body);

@@ -73,7 +73,14 @@ inline std::string replay(std::string_view bytes, StreamInspector& inspector,
     if (!seen.empty()) seen += ' ';
     const EventVerdict verdict = inspector.inspect(event);
     seen += letters(verdict);
-    if (lanes != nullptr) lanes->take(verdict.texts);
+    if (lanes == nullptr) return;
+    lanes->take(verdict.texts);
+    for (const OutputText& each : verdict.texts) {
+      const std::string_view text = each.text.bytes;
+      const bool inside = text.data() >= event.data.data() &&
+                          text.data() + text.size() <= event.data.data() + event.data.size();
+      if (text.empty() || !inside) seen += " not a slice of the event";
+    }
   };
   while (!bytes.empty()) {
     const std::string piece(bytes.substr(0, next_size()));

@@ -81,6 +81,11 @@ AnswerBuilder& AnswerBuilder::gap(Gap::Kind kind, uint8_t index) {
   return *this;
 }
 
+AnswerBuilder& AnswerBuilder::tokens(uint64_t count) {
+  answer_.frames.back().tokens += static_cast<uint32_t>(count);
+  return *this;
+}
+
 void AnswerBuilder::end() {
   Frame& frame = answer_.frames.back();
   frame.end = static_cast<uint32_t>(answer_.bytes.size());
@@ -99,6 +104,7 @@ void AnswerBuilder::end_object(const Script& script, std::string_view tail) {
 }
 
 Answer AnswerBuilder::take(uint64_t completion_tokens) {
+  if (!answer_.streamed) tokens(completion_tokens);
   answer_.completion_tokens = completion_tokens;
   answer_.bytes.shrink_to_fit();
   answer_.gaps.shrink_to_fit();

@@ -43,6 +43,7 @@ struct Frame {
   bool content = false;  // counts as an event of the script
   // 0: at once. n: when the nth content event is due.
   uint32_t step = 0;
+  uint32_t tokens = 0;  // of output, in this frame
 };
 
 struct Answer {
@@ -77,6 +78,8 @@ class AnswerBuilder {
   AnswerBuilder& quoted(std::string_view value);
   AnswerBuilder& number(uint64_t value);
   AnswerBuilder& gap(Gap::Kind kind, uint8_t index = 0);
+  /// So many tokens of output are in this frame, beside those told before.
+  AnswerBuilder& tokens(uint64_t count);
   /// Ends the frame with its last brace, and `tail` behind it. Where the script wants this event
   /// malformed, the brace is left out.
   void end_object(const Script& script, std::string_view tail);

@@ -81,7 +81,7 @@ class MessageStream {
     ping_once();
     for (uint32_t i = 0; i < plan_.thinking_events(); ++i) {
       delta("thinking_delta", ++step_, true).text(R"(,"thinking":)");
-      builder_.quoted(plan_.thinking_event(i)).text("}");
+      builder_.quoted(plan_.thinking_event(i)).text("}").tokens(plan_.thinking_tokens(i));
       end();
     }
     delta("signature_delta", step_, false).text(R"(,"signature":")");
@@ -105,18 +105,20 @@ class MessageStream {
   }
 
   void tools() {
-    for (size_t call = 0; call < kToolArguments.size(); ++call) {
+    for (uint32_t call = 0; call < kToolArguments.size(); ++call) {
       block_start().text(R"(tool_use","id":"toolu_)");
       builder_.gap(Gap::kToolId, static_cast<uint8_t>(call));
       builder_.text(R"(","name":)").quoted(ask_.tools[call]).text(R"(,"input":{}})");
+      builder_.tokens(count_tokens(ask_.tools[call]));
       end();
       ping_once();
       // The API opens a call's input with an empty piece.
       delta("input_json_delta", next_step(), false).text(R"(,"partial_json":""})");
       end();
-      for (const std::string_view piece : kToolArguments[call]) {
+      for (size_t piece = 0; piece < kToolArguments[call].size(); ++piece) {
         delta("input_json_delta", ++step_, true).text(R"(,"partial_json":)");
-        builder_.quoted(piece).text("}");
+        builder_.quoted(kToolArguments[call][piece]).text("}");
+        builder_.tokens(argument_tokens(call, piece));
         end();
       }
       block_stop();

@@ -11,6 +11,10 @@ namespace {
 using json::Kind;
 using json::Value;
 
+// A message of one token is 8, as in the examples of Anthropic's documentation.
+constexpr uint64_t kMessageFrame = 4;
+constexpr uint64_t kAnswerFrame = 3;
+
 std::unexpected<Refusal> refuse(std::string message) {
   return std::unexpected(
       Refusal{.status = 400, .type = "invalid_request_error", .message = std::move(message)});
@@ -39,9 +43,9 @@ Answered<void> read_conversation(Value messages, Ask& ask) {
       return refuse(
           fmt::format("messages.{}.content: Input should be a valid string or a valid array", i));
     }
-    ask.prompt_tokens += 4 + count_tokens(content);
+    ask.prompt_tokens += kMessageFrame + count_content(content);
   }
-  ask.prompt_tokens += 3;
+  ask.prompt_tokens += kAnswerFrame;
   return {};
 }
 
@@ -72,10 +76,10 @@ Answered<Ask> read_prompt(std::string_view text) {
   if (auto read = read_conversation(body["messages"], ask); !read) {
     return std::unexpected(read.error());
   }
-  ask.prompt_tokens += count_tokens(body["system"]);
+  ask.prompt_tokens += count_content(body["system"]);
   const Value tools = body["tools"];
   if (tools.kind() == Kind::kArray) {
-    ask.prompt_tokens += count_tokens(tools);
+    ask.prompt_tokens += rough_tokens(tools);
     take_tool_names(tools, "", ask);
   }
   return ask;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tokens/encoding.hpp"
+
 namespace sluice::mock {
 
 namespace {
@@ -31,7 +33,19 @@ Plan::Plan(const Ask& ask, const Script& script, uint32_t choice)
   thinking_events_ = events_of(thinking_words_, words_);
   text_events_ = events_of(text_words_, words_);
   cut_ = thinking_words_ + text_words_ < thinking_.size() + text_.size();
-  tools_ = script.tools && !cut_;
+  tools_ = false;
+  if (!script.tools || cut_) return;
+  uint64_t calls = 0;
+  for (uint32_t call = 0; call < kToolArguments.size(); ++call) {
+    calls += count_tokens(ask.tools[call]);
+    for (size_t piece = 0; piece < kToolArguments[call].size(); ++piece) {
+      calls += argument_tokens(call, piece);
+    }
+  }
+  // Half a call is of no use to anybody: where the limit leaves no room for both, there are none.
+  tools_ = calls <= ask.limit - thinking_words_ - text_words_;
+  cut_ = !tools_;
+  if (tools_) tool_tokens_ = calls;
 }
 
 std::string Plan::thinking_event(uint32_t index) const {
@@ -66,9 +80,42 @@ void append_text(AnswerBuilder& builder, const Ask& ask, const Plan& plan, uint3
   } else {
     builder.quoted(plan.text_event(event));
   }
+  builder.tokens(plan.text_tokens(event));
 }
 
-uint64_t count_tokens(json::Value value) { return (value.raw().size() + 3) / 4; }
+uint64_t count_tokens(std::string_view text) {
+  constexpr size_t kMostBytes = 256 * 1024;
+  if (text.size() > kMostBytes) return (text.size() + 3) / 4;
+  return tokens::Encoding::get(tokens::EncodingId::kO200kBase).count(text);
+}
+
+uint64_t count_content(json::Value content) {
+  if (const auto text = content.as_string()) return count_tokens(*text);
+  if (content.kind() != json::Kind::kArray) {
+    return content.exists() && !content.is_null() ? rough_tokens(content) : 0;
+  }
+  uint64_t tokens = 0;
+  json::Elements parts(content);
+  json::Value part;
+  while (parts.next(part)) {
+    const auto text = part["text"].as_string();
+    tokens += text && part["type"].as_string() == "text" ? count_tokens(*text) : rough_tokens(part);
+  }
+  return tokens;
+}
+
+uint64_t rough_tokens(json::Value value) { return (value.raw().size() + 3) / 4; }
+
+uint64_t argument_tokens(uint32_t call, size_t piece) {
+  std::string arguments;
+  uint64_t before = 0;
+  for (size_t i = 0; i <= piece; ++i) {
+    if (i == piece) before = count_tokens(arguments);
+    arguments.append(kToolArguments[call][i]);
+  }
+  const uint64_t after = count_tokens(arguments);
+  return after - std::min(before, after);
+}
 
 void take_tool_names(json::Value tools, std::string_view wrapper, Ask& ask) {
   json::Elements elements(tools);

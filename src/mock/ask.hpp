@@ -1,6 +1,7 @@
 // What a request asks of the scripted upstream, whatever its dialect, and how the script answers.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <expected>
@@ -35,7 +36,7 @@ struct Ask {
   bool include_usage = false;
   bool stamps = false;  // text events of a stream are `t`, the clock, and a space
   uint32_t choices = 1;
-  uint64_t limit = std::numeric_limits<uint64_t>::max();  // words in a choice
+  uint64_t limit = std::numeric_limits<uint64_t>::max();  // tokens in a choice
   uint64_t prompt_tokens = 0;
   std::array<std::string, 2> tools = {"get_weather", "get_local_time"};  // called by part "t"
 
@@ -68,21 +69,30 @@ class Plan {
   bool tools() const { return tools_; }
   /// The limit ended it.
   bool cut() const { return cut_; }
-  /// Words, and one for each piece of a tool call's arguments.
-  uint64_t tokens() const { return thinking_words_ + text_words_ + tool_events(); }
+  /// Of o200k_base, each text counted by itself: thinking, text, and the name and the arguments
+  /// of each call.
+  uint64_t tokens() const { return thinking_words_ + text_words_ + tool_tokens_; }
   uint64_t thinking_words() const { return thinking_words_; }
 
   std::string thinking_event(uint32_t index) const;
   std::string text_event(uint32_t index) const;
+  /// Tokens of one event.
+  uint64_t thinking_tokens(uint32_t index) const { return part(thinking_words_, index); }
+  uint64_t text_tokens(uint32_t index) const { return part(text_words_, index); }
   std::string all_thinking() const;
   std::string all_text() const;
 
  private:
+  uint64_t part(uint64_t words, uint32_t index) const {
+    return std::min<uint64_t>(words_, words - uint64_t{index} * words_);
+  }
+
   Text thinking_;
   Text text_;
   uint32_t words_;
   uint64_t thinking_words_ = 0;
   uint64_t text_words_ = 0;
+  uint64_t tool_tokens_ = 0;
   uint32_t thinking_events_ = 0;
   uint32_t text_events_ = 0;
   bool tools_;
@@ -93,8 +103,16 @@ class Plan {
 /// it is sent, and a space, so that a reader on the same host can tell how long it took.
 void append_text(AnswerBuilder& builder, const Ask& ask, const Plan& plan, uint32_t event);
 
-/// A rough and repeatable count: a token for every four bytes of the value as it stands.
-uint64_t count_tokens(json::Value value);
+/// Tokens of o200k_base. A text beyond 256 KiB is not counted but taken for one in four bytes.
+uint64_t count_tokens(std::string_view text);
+/// Of a message's content: a text, or parts of which some are; another part, and what is neither,
+/// has a token for every four bytes as it stands.
+uint64_t count_content(json::Value content);
+/// A token for every four bytes of the value as it stands.
+uint64_t rough_tokens(json::Value value);
+
+/// Of a piece of a call's arguments: what the tokens of all arguments so far grow by.
+uint64_t argument_tokens(uint32_t call, size_t piece);
 
 /// The first two names among `tools`, whose elements keep their name in the member `wrapper`, or
 /// right in themselves when that is empty. One name stands for both calls.

@@ -90,9 +90,12 @@ net::Task<void> Handler::control(net::HttpCall& call) {
     stats_.reset();
   } else if (path == "/mock/requests" && reads) {
     body = stats_.requests_json();
+  } else if (path == "/mock/endings" && reads) {
+    body = stats_.endings_json();
   } else {
     status = 404;
-    body = R"({"error":"GET /mock/stats, DELETE /mock/stats and GET /mock/requests are here"})";
+    body = R"({"error":"GET /mock/stats, DELETE /mock/stats, GET /mock/requests and )"
+           R"(GET /mock/endings are here"})";
   }
   co_await call.respond(status, headers, body);
 }
@@ -150,6 +153,7 @@ Reply Handler::decide(const http::RequestHead& head, std::string_view body, Tick
 
 Reply Handler::script_reply(const Route& route, const http::RequestHead& head,
                             std::string_view body, Ticket& ticket) {
+  ticket.name_caller(head.fields.get("x-request-id"));
   auto ask = route.read(body);
   if (!ask) return error_reply(route.dialect, ask.error(), ticket);
   ask->stamps = head.fields.get("x-mock-stamp") == "1";
@@ -171,6 +175,7 @@ Reply Handler::script_reply(const Route& route, const http::RequestHead& head,
   reply.script = script;
   reply.answer = answer_for(route, *ask, script);
   reply.particulars.prompt_tokens = ask->prompt_tokens;
+  ticket.begins(ask->prompt_tokens);
   reply.particulars.seed = random_u64();
   reply.particulars.created = wall_nanos() / 1'000'000'000;
   if (!route.id_prefix.empty()) {
@@ -185,9 +190,10 @@ std::shared_ptr<const Answer> Handler::answer_for(const Route& route, const Ask&
   const auto make = [&] { return std::make_shared<const Answer>(route.make(ask, script)); };
   if (!route.shared) return make();
   // The name tells the script but for what the attempt changes: the faults that are in the bytes.
-  // A limit beyond the whole text is none.
-  const uint64_t words = uint64_t{script.events + kThinkingEvents} * script.words;
+  // A limit beyond the whole text is none; calls have to fit, too.
   const bool tools = script.tools;
+  const uint64_t words =
+      tools ? ask.limit : uint64_t{script.events + kThinkingEvents} * script.words;
   std::string key = fmt::format("{} {:d}{:d}{:d}{:d} {} {} {} {} {} {} {} {}", route.path,
                                 ask.stream, ask.stamps, ask.include_usage, script.terminal,
                                 script.malformed_event, ask.choices, std::min(ask.limit, words),

@@ -130,6 +130,7 @@ void content_chunk(Frames& frames, const Ask& ask, const Plan& plan, uint32_t ch
   if (event < plan.thinking_events()) {
     chunk(frames, step, true, choice, "", [&](AnswerBuilder& to) {
       to.text(R"("reasoning_content":)").quoted(plan.thinking_event(event));
+      to.tokens(plan.thinking_tokens(event));
     });
     return;
   }
@@ -148,12 +149,12 @@ void content_chunk(Frames& frames, const Ask& ask, const Plan& plan, uint32_t ch
     chunk(frames, step, false, choice, "", [&](AnswerBuilder& to) {
       to.text(R"("tool_calls":[{"index":)").number(call).text(",");
       append_call_head(to, ask, choice, call);
-      to.text(R"(""}}])");
+      to.text(R"(""}}])").tokens(count_tokens(ask.tools[call]));
     });
   }
   chunk(frames, step, true, choice, "", [&](AnswerBuilder& to) {
     to.text(R"("tool_calls":[{"index":)").number(call).text(R"(,"function":{"arguments":)");
-    to.quoted(kToolArguments[call][piece]).text("}}]");
+    to.quoted(kToolArguments[call][piece]).text("}}]").tokens(argument_tokens(call, piece));
   });
 }
 
@@ -292,6 +293,7 @@ Answer make_completion(const Ask& ask, const Script& original) {
     for (uint32_t choice = 0; choice < ask.choices; ++choice) {
       frames.open(event + 1, true);
       text_choice(builder, choice, plans[choice].text_event(event), "");
+      builder.tokens(plans[choice].text_tokens(event));
       frames.close();
     }
   }

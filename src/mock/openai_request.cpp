@@ -82,6 +82,22 @@ Answered<bool> boolean(Value body, const char* name) {
 
 constexpr int64_t kMostTokens = 1'000'000'000;
 
+// What surrounds a message and opens the answer: OpenAI's cookbook, "How to count tokens with
+// tiktoken".
+constexpr uint64_t kMessageFrame = 3;
+constexpr uint64_t kAnswerFrame = 3;
+constexpr uint64_t kNameFrame = 1;
+
+/// Of a prompt that is a text, or a list of tokens.
+uint64_t prompt_tokens(Value prompt) {
+  if (const auto text = prompt.as_string()) return count_tokens(*text);
+  uint64_t tokens = 0;
+  json::Elements elements(prompt);
+  Value element;
+  while (elements.next(element)) ++tokens;
+  return tokens;
+}
+
 /// What every endpoint has in common: valid JSON, a model, its script.
 Answered<Ask> read_model(std::string_view text) {
   if (!json::valid(text) || Value(text).kind() != Kind::kObject) {
@@ -177,9 +193,12 @@ Answered<void> read_messages(Value messages, Ask& ask) {
     }
     const Value content = message["content"];
     if (!content.exists() && *name != "assistant") return missing(place + ".content");
-    ask.prompt_tokens += 4 + count_tokens(content);
+    ask.prompt_tokens += kMessageFrame + count_tokens(*name) + count_content(content);
+    if (const auto sender = message["name"].as_string(); sender && !sender->empty()) {
+      ask.prompt_tokens += kNameFrame + count_tokens(*sender);
+    }
   }
-  ask.prompt_tokens += 3;
+  ask.prompt_tokens += kAnswerFrame;
   return {};
 }
 
@@ -225,7 +244,7 @@ Answered<Ask> read_chat(std::string_view text) {
   if (auto read = check_size(*ask); !read) return std::unexpected(read.error());
   const Value tools = body["tools"];
   if (tools.kind() == Kind::kArray) {
-    ask->prompt_tokens += count_tokens(tools);
+    ask->prompt_tokens += rough_tokens(tools);
     take_tool_names(tools, "function", *ask);
   }
   return ask;
@@ -238,7 +257,7 @@ Answered<Ask> read_completion(std::string_view text) {
   uint64_t prompts = 0;
   auto read = read_texts(body["prompt"], "prompt", [&](Value prompt) {
     ++prompts;
-    ask->prompt_tokens += count_tokens(prompt);
+    ask->prompt_tokens += prompt_tokens(prompt);
   });
   if (!read) return std::unexpected(read.error());
   if (auto streaming = read_streaming(body, *ask); !streaming) {
@@ -258,7 +277,7 @@ Answered<Ask> read_embedding(std::string_view text) {
   if (!ask) return ask;
   const Value body(text);
   auto read = read_texts(body["input"], "input", [&](Value input) {
-    ask->prompt_tokens += count_tokens(input);
+    ask->prompt_tokens += prompt_tokens(input);
     if (ask->inputs.size() <= kMostInputs) ask->inputs.push_back(seed_of(input.raw()));
   });
   if (!read) return std::unexpected(read.error());

@@ -57,6 +57,10 @@ class Player {
            script_.silent_after == ticket_.events_sent();
   }
   Task<void> break_off();
+  void finish(const Frame& whole) {
+    ticket_.sent(whole.tokens);
+    ticket_.ended(Stats::Ending::kFinished);
+  }
 
   net::HttpCall& call_;
   const Reply& reply_;
@@ -130,7 +134,7 @@ Task<void> Player::play_body() {
   const net::HeaderList fields = headers(kJson);
   if (!script_.reset_after && !script_.silent_after && script_.split == 0) {
     const Status sent = co_await call_.respond(reply_.status, fields, body);
-    if (sent) ticket_.ended(Stats::Ending::kFinished);
+    if (sent) finish(frame);
     co_return;
   }
   call_.begin_stream(reply_.status, fields);
@@ -146,7 +150,7 @@ Task<void> Player::play_body() {
     co_return;
   }
   if (!cut) {
-    ticket_.ended(Stats::Ending::kFinished);
+    finish(frame);
   } else if (script_.reset_after) {
     ticket_.ended(Stats::Ending::kReset);
   } else {
@@ -185,6 +189,7 @@ Task<void> Player::play_stream() {
     } else if (!call_.push(bytes, last) && !co_await flush()) {
       co_return;
     }
+    ticket_.sent(frame.tokens);
     if (!frame.content) continue;
     ticket_.event_sent();
     if (breaks_off()) co_return co_await break_off();
@@ -195,24 +200,21 @@ Task<void> Player::play_stream() {
 }  // namespace
 
 Ticket::Ticket(Stats& stats, net::Scope& scope, std::string id)
-    : stats_(stats), scope_(scope), generation_(stats.begin()), id_(std::move(id)) {}
+    : stats_(stats), scope_(scope), generation_(stats.begin()) {
+  told_.id = std::move(id);
+}
 
 Ticket::~Ticket() {
   if (ending_ != Stats::Ending::kDropped || scope_.reason() != net::CancelReason::kClientGone) {
-    stats_.end(model_, ending_, generation_);
+    stats_.end(std::move(told_), ending_, generation_);
     return;
   }
-  stats_.abort({.id = std::move(id_),
-                .model = std::move(model_),
-                .at = sluice::now(),
-                .wall_ns = wall_nanos(),
-                .events_sent = events_sent_},
-               generation_);
+  stats_.abort(std::move(told_), sluice::now(), wall_nanos(), generation_);
 }
 
 uint64_t Ticket::name(std::string model) {
-  model_ = std::move(model);
-  return stats_.name(model_);
+  told_.model = std::move(model);
+  return stats_.name(told_.model);
 }
 
 Task<void> play(net::HttpCall& call, const Reply& reply, Ticket& ticket) {

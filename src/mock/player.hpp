@@ -21,21 +21,24 @@ class Ticket {
   Ticket(const Ticket&) = delete;
   Ticket& operator=(const Ticket&) = delete;
 
-  const std::string& id() const { return id_; }
-  const std::string& model() const { return model_; }
+  const std::string& id() const { return told_.id; }
+  const std::string& model() const { return told_.model; }
   /// Returns the number of the attempt.
   uint64_t name(std::string model);
-  void event_sent() { ++events_sent_; }
-  uint64_t events_sent() const { return events_sent_; }
+  /// As the peer calls the request; at most 128 bytes of it.
+  void name_caller(std::string_view id) { told_.caller_id = id.substr(0, 128); }
+  /// An answer to a prompt of so many tokens begins.
+  void begins(uint64_t prompt_tokens) { told_.prompt_tokens = prompt_tokens; }
+  void event_sent() { ++told_.events_sent; }
+  void sent(uint64_t tokens) { told_.tokens_sent += tokens; }
+  uint64_t events_sent() const { return told_.events_sent; }
   void ended(Stats::Ending ending) { ending_ = ending; }
 
  private:
   Stats& stats_;
   net::Scope& scope_;
   uint64_t generation_;
-  uint64_t events_sent_ = 0;
-  std::string id_;
-  std::string model_;
+  Ended told_;
   Stats::Ending ending_ = Stats::Ending::kDropped;
 };
 

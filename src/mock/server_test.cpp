@@ -358,6 +358,38 @@ TEST_F(MockServer, ShowsTheLastRequests) {
   EXPECT_EQ(count, 64);
 }
 
+TEST_F(MockServer, TellsWhatOfEachAnswerWasSent) {
+  const auto body = [](std::string_view model, std::string_view more) {
+    return fmt::format(R"({{"model":"{}","messages":[{{"role":"user","content":"hello"}}]{}}})",
+                       model, more);
+  };
+  Client client(server->port());
+  client.send("POST", "/v1/chat/completions", body("mock-c6-b2", ""),
+              "authorization: Bearer k\r\nx-request-id: whole\r\n");
+  ASSERT_TRUE(client.read_response());
+  client.send("POST", "/v1/chat/completions", body("mock-e503", ""),
+              "authorization: Bearer k\r\nx-request-id: refused\r\n");
+  ASSERT_TRUE(client.read_response());
+  {
+    Client cut(server->port());
+    cut.send("POST", "/v1/chat/completions", body("mock-c6-b2-x4", R"(,"stream":true)"),
+             "authorization: Bearer k\r\nx-request-id: cut\r\n");
+    while (cut.read_more()) {
+    }
+  }
+  client.send("GET", "/mock/endings", "");
+  ASSERT_TRUE(client.read_response());
+  json::Elements elements(Value{client.body}["endings"]);
+  std::string seen;
+  Value each;
+  while (elements.next(each)) {
+    seen += fmt::format("{} {} {} {} {}\n", *each["caller_id"].as_string(),
+                        *each["ended"].as_string(), *each["prompt_tokens"].as_int(),
+                        *each["tokens_sent"].as_int(), *each["events_sent"].as_int());
+  }
+  EXPECT_EQ(seen, "whole finished 8 12 0\nrefused finished 0 0 0\ncut reset 8 8 4\n");
+}
+
 TEST_F(MockServer, RefusesAPortThatIsTaken) {
   const auto second = Server::start({.host = "127.0.0.1", .port = server->port(), .threads = 1});
   ASSERT_FALSE(second.has_value());

@@ -16,30 +16,41 @@ uint64_t Stats::name(std::string_view model) {
   return ++of(model).requests;
 }
 
-void Stats::end(std::string_view model, Ending ending, uint64_t generation) {
+void Stats::end(Ended ended, Ending ending, uint64_t generation) {
   std::lock_guard lock(mutex_);
   --active_;
   if (generation != generation_) return;
   switch (ending) {
     case Ending::kFinished:
-      count(model, &Counts::finished);
-      break;
+      count(ended.model, &Counts::finished);
+      return keep(std::move(ended), "finished");
     case Ending::kReset:
-      count(model, &Counts::reset);
-      break;
+      count(ended.model, &Counts::reset);
+      return keep(std::move(ended), "reset");
     case Ending::kDropped:
-      count(model, &Counts::dropped);
-      break;
+      count(ended.model, &Counts::dropped);
+      return keep(std::move(ended), "dropped");
   }
 }
 
-void Stats::abort(Abort abort, uint64_t generation) {
+void Stats::abort(Ended ended, TimePoint at, int64_t wall_ns, uint64_t generation) {
   std::lock_guard lock(mutex_);
   --active_;
   if (generation != generation_) return;
-  count(abort.model, &Counts::aborted);
+  count(ended.model, &Counts::aborted);
   if (aborts_.size() == kMostAborts) aborts_.pop_front();
-  aborts_.push_back(std::move(abort));
+  aborts_.push_back({.id = ended.id,
+                     .model = ended.model,
+                     .at = at,
+                     .wall_ns = wall_ns,
+                     .events_sent = ended.events_sent});
+  keep(std::move(ended), "aborted");
+}
+
+void Stats::keep(Ended ended, std::string_view how) {
+  if (ended.model.empty()) return;
+  if (endings_.size() == kMostEndings) endings_.pop_front();
+  endings_.emplace_back(std::move(ended), how);
 }
 
 void Stats::count(std::string_view model, uint64_t Counts::* counter) {
@@ -60,6 +71,7 @@ void Stats::reset() {
   models_.clear();
   aborts_.clear();
   requests_.clear();
+  endings_.clear();
 }
 
 Stats::Counts& Stats::of(std::string_view model) {
@@ -103,6 +115,26 @@ std::string Stats::stats_json() const {
     json.end_object();
   }
   json.end_object().end_object();
+  return body;
+}
+
+std::string Stats::endings_json() const {
+  std::lock_guard lock(mutex_);
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().key("endings").begin_array();
+  for (const auto& [ended, how] : endings_) {
+    json.begin_object()
+        .member("id", ended.id)
+        .member("caller_id", ended.caller_id)
+        .member("model", ended.model)
+        .member("ended", how)
+        .member("prompt_tokens", ended.prompt_tokens)
+        .member("tokens_sent", ended.tokens_sent)
+        .member("events_sent", ended.events_sent)
+        .end_object();
+  }
+  json.end_array().end_object();
   return body;
 }
 

@@ -36,6 +36,16 @@ struct RecordedRequest {
   uint64_t body_bytes = 0;                                   // all of it
 };
 
+/// How an answer ended, and what of it was sent.
+struct Ended {
+  std::string id;         // the request's id, as its answer's headers told it
+  std::string caller_id;  // its x-request-id, as it came
+  std::string model;
+  uint64_t prompt_tokens = 0;
+  uint64_t tokens_sent = 0;  // of output
+  uint64_t events_sent = 0;
+};
+
 /// Any thread.
 class Stats {
  public:
@@ -43,6 +53,7 @@ class Stats {
   static constexpr size_t kMostRequests = 64;
   static constexpr size_t kMostBody = 64 * 1024;
   static constexpr size_t kMostModels = 4096;
+  static constexpr size_t kMostEndings = 20'000;
 
   explicit Stats(size_t threads = 1) : connections_(threads) {}
 
@@ -57,9 +68,10 @@ class Stats {
   uint64_t begin();
   /// It names this model. Returns how many have since the last reset, this one among them.
   uint64_t name(std::string_view model);
-  /// It ended. `model` may be empty.
-  void end(std::string_view model, Ending ending, uint64_t generation);
-  void abort(Abort abort, uint64_t generation);
+  /// It ended. The model may be empty.
+  void end(Ended ended, Ending ending, uint64_t generation);
+  /// The peer ended it.
+  void abort(Ended ended, TimePoint at, int64_t wall_ns, uint64_t generation);
   void record(RecordedRequest request);
 
   void set_connections(size_t thread, size_t count) { connections_[thread] = count; }
@@ -67,6 +79,8 @@ class Stats {
   void reset();
   std::string stats_json() const;
   std::string requests_json() const;
+  /// The last kMostEndings that had a script, in the order in which they ended.
+  std::string endings_json() const;
 
  private:
   struct Counts {
@@ -78,6 +92,7 @@ class Stats {
   };
   Counts& of(std::string_view model);
   void count(std::string_view model, uint64_t Counts::* counter);
+  void keep(Ended ended, std::string_view how);
 
   mutable std::mutex mutex_;
   uint64_t generation_ = 0;
@@ -86,6 +101,7 @@ class Stats {
   std::map<std::string, Counts, std::less<>> models_;
   std::deque<Abort> aborts_;
   std::deque<RecordedRequest> requests_;
+  std::deque<std::pair<Ended, std::string_view>> endings_;
   std::vector<std::atomic<size_t>> connections_;
 };
 

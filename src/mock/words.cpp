@@ -7,27 +7,34 @@ namespace sluice::mock {
 
 namespace {
 
+// Every word is one token of o200k_base as it stands here, with its space; a test holds it so.
 constexpr std::string_view kWords[] = {
-    "the",    "a",       "of",      "and",     "to",       "in",      "that",   "it",
-    "river",  "gate",    "water",   "stream",  "slowly",   "quickly", "opens",  "closes",
-    "behind", "before",  "small",   "large",   "quiet",    "early",   "late",   "again",
-    "when",   "while",   "because", "where",   "morning",  "evening", "summer", "winter",
-    "walks",  "carries", "follows", "finds",   "remember", "answers", "asks",   "waits",
-    "stone",  "bridge",  "village", "harbour", "letter",   "number",  "reason", "measure",
-    "clear",  "simple",  "careful", "honest",  "warm",     "bright",  "narrow", "deep",
-    "never",  "always",  "often",   "almost",  "together", "alone",   "nearby", "across",
-    "café",   "naïve",   "Zürich",  "日本語",  "🙂",       "señor",   "жизнь",  "déjà",
-    "keeps",  "turns",   "listens", "writes",  "reads",    "learns",  "builds", "returns",
+    " the",    " a",       " of",      " and",     " to",       " in",      " that",   " it",
+    " river",  " gate",    " water",   " stream",  " slowly",   " quickly", " opens",  " closes",
+    " behind", " before",  " small",   " large",   " quiet",    " early",   " late",   " again",
+    " when",   " while",   " because", " where",   " morning",  " evening", " summer", " winter",
+    " walks",  " carries", " follows", " finds",   " remember", " answers", " asks",   " waits",
+    " stone",  " bridge",  " village", " harbour", " letter",   " number",  " reason", " measure",
+    " clear",  " simple",  " careful", " honest",  " warm",     " bright",  " narrow", " deep",
+    " never",  " always",  " often",   " almost",  " together", " alone",   " nearby", " across",
+    " café",   " Zürich",  " señor",   " жизнь",   " 日本",     " 🙂",      " день",   " mañana",
+    " keeps",  " turns",   " listens", " writes",  " reads",    " learns",  " builds", " returns",
+};
+
+// What a sentence begins with: one token with a space before it and without.
+constexpr std::string_view kOpeners[] = {
+    " The",   " A",      " In",    " That",  " It",   " When",  " While",  " Because",
+    " Where", " Before", " Small", " Early", " Late", " Never", " Always", " Often",
 };
 
 constexpr std::string_view kGreeting[] = {
-    "Hello!", "This",         "answer",    "comes", "word",  "by",    "word",   "from",
-    "a",      "scripted",     "upstream,", "not",   "from",  "a",     "model:", "ask",
-    "for",    "mock-c40-i50", "and",       "it",    "gives", "forty", "words",  "instead.",
+    "Hello",  "!",  " This",     " answer",   " comes", " word", " by",      " word",
+    " from",  " a", " scripted", " upstream", ",",      " not",  " from",    " a",
+    " model", ":",  " ask",      " for",      " a",     " mock", " instead", ".",
 };
 static_assert(std::size(kGreeting) == 24);
 
-constexpr uint64_t kSentence = 12;   // words
+constexpr uint64_t kSentence = 12;   // words, its full stop among them
 constexpr uint64_t kParagraph = 60;  // words
 
 }  // namespace
@@ -64,18 +71,20 @@ Text::Text() : total_(std::size(kGreeting)), greeting_(true) {}
 void Text::append(std::string& out, uint64_t first, uint64_t count) const {
   for (uint64_t i = first; i < first + count && i < total_; ++i) {
     if (greeting_) {
-      if (i > 0) out += ' ';
       out.append(kGreeting[i]);
       continue;
     }
-    if (i > 0) out.append(i % kParagraph == 0 ? "\n\n" : " ");
-    const size_t start = out.size();
-    out.append(kWords[mix(seed_ + i) % std::size(kWords)]);
-    char& initial = out[start];
-    if (i % kSentence == 0 && initial >= 'a' && initial <= 'z') {
-      initial = static_cast<char>(initial - 'a' + 'A');
+    const uint64_t place = i % kSentence;
+    const uint64_t pick = mix(seed_ + i);
+    if (place == kSentence - 1) {
+      const bool paragraph = i % kParagraph == kParagraph - 1 && i + 1 < total_;
+      out.append(paragraph ? ".\n\n" : ".");
+    } else if (place == 0) {
+      const std::string_view opener = kOpeners[pick % std::size(kOpeners)];
+      out.append(i % kParagraph == 0 ? opener.substr(1) : opener);
+    } else {
+      out.append(kWords[pick % std::size(kWords)]);
     }
-    if (i % kSentence == kSentence - 1 || i + 1 == total_) out += '.';
   }
 }
 

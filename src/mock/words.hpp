@@ -14,6 +14,8 @@ uint64_t seed_of(std::string_view text);
 /// Appends `count` characters of [0-9A-Za-z] that follow from `seed`.
 void append_token(std::string& out, uint64_t seed, size_t count);
 
+/// Each of its words is one token of o200k_base, by itself and as a part of the text: however the
+/// text is cut between words, its beginning has as many tokens as words. A full stop is a word.
 class Text {
  public:
   /// `total` words that follow from `seed`: sentences, paragraphs, some words beyond ASCII.
@@ -22,7 +24,7 @@ class Text {
   static Text greeting() { return {}; }
 
   uint64_t size() const { return total_; }
-  /// Appends words [first, first + count), all but the text's first with white space before it.
+  /// Appends words [first, first + count) with the white space that belongs to them.
   void append(std::string& out, uint64_t first, uint64_t count) const;
 
  private:

@@ -6,13 +6,14 @@ BlockingPool::BlockingPool(int threads, size_t max_queued) : max_queued_(max_que
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
-BlockingPool::~BlockingPool() {
+void BlockingPool::finish() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 bool BlockingPool::submit(std::move_only_function<void()> work) {

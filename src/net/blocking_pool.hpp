@@ -19,12 +19,15 @@ namespace sluice::net {
 class BlockingPool {
  public:
   explicit BlockingPool(int threads, size_t max_queued = 1024);
-  ~BlockingPool();  // finishes what is queued
+  ~BlockingPool() { finish(); }
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
 
   /// False when the queue is full: the work was not taken. Any thread.
   bool submit(std::move_only_function<void()> work);
+
+  /// Finishes what is queued and takes nothing more.
+  void finish();
 
  private:
   void work();

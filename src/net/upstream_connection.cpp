@@ -4,8 +4,11 @@
 
 namespace sluice::net {
 
-UpstreamConnection::~UpstreamConnection() {
+UpstreamConnection::~UpstreamConnection() { abort(); }
+
+void UpstreamConnection::abort() {
   if (stream_ && !ended_) stream_->descriptor().reset_on_close();
+  stream_.reset();
 }
 
 // Done when all is sent, or there is no use in sending more.

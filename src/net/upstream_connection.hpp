@@ -58,6 +58,9 @@ class UpstreamConnection {
   /// A further piece of what has arrived already, or kNone.
   BodyPiece ready();
 
+  /// Closes with a reset, now, so that the upstream stops at once. Only head() works afterwards.
+  void abort();
+
   /// The response is complete and the connection can serve another request.
   bool reusable() const;
   std::unique_ptr<ByteStream> take_stream() { return std::move(stream_); }

@@ -128,7 +128,7 @@ void tokens(Text& text, const Totals& totals) {
     sum.in += series.tokens_in;
     sum.out += series.tokens_out;
   }
-  text.family("gateway_tokens_total", "counter", "Tokens as the upstreams reported them.");
+  text.family("gateway_tokens_total", "counter", "Tokens that were charged.");
   for (const auto& [key, sum] : by_model) {
     const std::string rest =
         fmt::format("provider=\"{}\",model=\"{}\"", escaped(key.first), escaped(key.second));
@@ -177,6 +177,18 @@ std::string render_prometheus(const Totals& totals) {
   by_reason<RetryReason>(text, "gateway_retries_total",
                          "Attempts beyond a request's first, by what made them necessary.",
                          totals.retries);
+  by_reason<LimitReason>(text, "gateway_rate_limit_hits_total",
+                         "Requests that a limit of their key or wallet refused.",
+                         totals.limit_hits);
+  text.single("gateway_budget_cutoffs_total", "counter",
+              "Streams that ended because their key or wallet ran out.", totals.budget_cutoffs);
+  text.single("gateway_count_mismatches_total", "counter",
+              "Answers whose counted and reported tokens were far apart.", totals.count_mismatches);
+  if (totals.ledger_lag) {
+    text.single("gateway_ledger_lag_seconds", "gauge",
+                "Age of the oldest settlement that waits to be written.",
+                seconds(*totals.ledger_lag));
+  }
   text.single("gateway_malformed_events_total", "counter", "Upstream events dropped as malformed.",
               totals.malformed_events);
   text.single("gateway_log_lines_dropped_total", "counter",

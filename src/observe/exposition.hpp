@@ -32,12 +32,16 @@ struct Totals {
   std::map<Key, Series> series;
   std::array<uint64_t, static_cast<size_t>(CancelReason::kCount)> upstream_cancels{};
   std::array<uint64_t, static_cast<size_t>(RetryReason::kCount)> retries{};
+  std::array<uint64_t, static_cast<size_t>(LimitReason::kCount)> limit_hits{};
   int64_t live_requests = 0;
   int64_t active_streams = 0;
   int64_t connections = 0;
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t malformed_events = 0;
+  uint64_t budget_cutoffs = 0;
+  uint64_t count_mismatches = 0;
+  std::optional<Duration> ledger_lag;
   double requests_per_second = 0;
   double cpu_percent = 0;
   Duration uptime{0};

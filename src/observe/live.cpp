@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/money.hpp"
 #include "json/writer.hpp"
 
 namespace sluice::observe {
@@ -63,11 +64,13 @@ std::string_view to_string(LiveState state) {
 struct LiveSlot {
   LiveFacts facts;
   bool in_use = false;
+  LiveOwner* owner = nullptr;
   std::atomic<LiveState> state{LiveState::kConnecting};
   std::atomic<uint64_t> events{0};
   std::atomic<uint64_t> bytes{0};
   std::atomic<uint64_t> tokens_in{0};
   std::atomic<uint64_t> tokens_out{0};
+  std::atomic<int64_t> cost{0};          // nano-USD
   std::atomic<int64_t> first_token{-1};  // ns after the start
 };
 static_assert(sizeof(LiveSlot) <= 512, "a live request's line has to stay small");
@@ -80,6 +83,7 @@ struct LiveRecord {
   uint64_t bytes = 0;
   uint64_t tokens_in = 0;
   uint64_t tokens_out = 0;
+  int64_t cost = 0;
   int64_t first_token = -1;
   TimePoint until;  // the end, or the time of the copy
 
@@ -91,6 +95,7 @@ struct LiveRecord {
         bytes(slot.bytes.load(std::memory_order_relaxed)),
         tokens_in(slot.tokens_in.load(std::memory_order_relaxed)),
         tokens_out(slot.tokens_out.load(std::memory_order_relaxed)),
+        cost(slot.cost.load(std::memory_order_relaxed)),
         first_token(slot.first_token.load(std::memory_order_relaxed)),
         until(at) {}
 };
@@ -133,6 +138,7 @@ void render(json::Writer& json, const LiveRecord& record) {
       .member("attempts", facts.attempts)
       .member("tokens_in", record.tokens_in)
       .member("tokens_out", record.tokens_out)
+      .member("cost", sluice::to_string(Money{record.cost}))
       .member("events", record.events)
       .member("bytes", record.bytes)
       .member("duration_ms", seconds(record.until - facts.started) * 1e3);
@@ -192,6 +198,10 @@ void LiveEntry::tokens_in(uint64_t total) {
 
 void LiveEntry::tokens_out(uint64_t total) {
   if (slot_) store(slot_->tokens_out, total);
+}
+
+void LiveEntry::cost(int64_t nanos) {
+  if (slot_) slot_->cost.store(nanos, std::memory_order_relaxed);
 }
 
 void LiveEntry::first_token(Duration after_start) {
@@ -285,9 +295,28 @@ LiveEntry LiveShard::begin(const LiveStart& start) {
        {&slot.events, &slot.bytes, &slot.tokens_in, &slot.tokens_out}) {
     store(*value, 0);
   }
+  slot.cost.store(0, std::memory_order_relaxed);
   slot.first_token.store(-1, std::memory_order_relaxed);
+  slot.owner = start.owner;
   slot.in_use = true;
   return LiveEntry(this, &slot);
+}
+
+size_t LiveShard::end(std::string_view id, const std::function<void(const LiveEnded&)>& told) {
+  std::vector<LiveOwner*> owners;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& slab : slabs_) {
+      for (const LiveSlot& slot : slab->slots) {
+        if (slot.in_use && slot.owner != nullptr && slot.facts.id.view() == id) {
+          owners.push_back(slot.owner);
+        }
+      }
+    }
+  }
+  // On their own loop they cannot have ended meanwhile.
+  for (LiveOwner* owner : owners) owner->end(told);
+  return owners.size();
 }
 
 void LiveShard::finish(LiveSlot* slot) {
@@ -299,6 +328,7 @@ void LiveShard::finish(LiveSlot* slot) {
   recent_next_ = (recent_next_ + 1) % LiveBoard::kRecent;
   recent_size_ = std::min(recent_size_ + 1, LiveBoard::kRecent);
   slot->in_use = false;
+  slot->owner = nullptr;
   free_.push_back(slot);
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,6 +17,25 @@ namespace sluice::observe {
 
 enum class LiveState : uint8_t { kConnecting, kWaiting, kStreaming, kDone };
 
+/// What became of a request that an operator ended.
+struct LiveEnded {
+  Duration closed_after{};  // until its upstream's connection was closed
+  int64_t charged = 0;      // nano-USD
+  int64_t returned = 0;     // nano-USD of its lease that were not used
+};
+
+/// A request as the board can reach it. Used on the loop that made it.
+class LiveOwner {
+ public:
+  using Told = std::move_only_function<void(const LiveEnded&)>;
+  /// Ends the request; it goes on to its orderly end after this has returned. `told` runs on the
+  /// same loop once it is settled.
+  virtual void end(Told told) = 0;
+
+ protected:
+  ~LiveOwner() = default;
+};
+
 /// What is known of a request when it begins. Copied; what is too long is cut.
 struct LiveStart {
   std::string_view id{};
@@ -25,6 +45,7 @@ struct LiveStart {
   std::string_view key_name{};  // the key's name, never the key
   std::string_view client{};    // address
   bool stream = false;
+  LiveOwner* owner = nullptr;  // outlives the entry; null: nobody can end it
 };
 
 struct LiveSlot;
@@ -47,6 +68,8 @@ class LiveEntry {
   void event(uint64_t bytes);
   void tokens_in(uint64_t total);
   void tokens_out(uint64_t total);
+  /// Nano-USD so far.
+  void cost(int64_t nanos);
   void first_token(Duration after_start);
 
   // Per request or attempt.
@@ -81,6 +104,10 @@ class LiveShard {
 
   /// Called on the loop's thread. The shard must outlive the entry.
   LiveEntry begin(const LiveStart& start);
+
+  /// Ends what runs under this id: several, where a client gives all its requests one id. Returns
+  /// how many, and calls `told` for each when it is settled. Called on the loop's thread.
+  size_t end(std::string_view id, const std::function<void(const LiveEnded&)>& told);
 
  private:
   friend class LiveEntry;

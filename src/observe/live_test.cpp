@@ -37,14 +37,16 @@ TEST(LiveBoard, ShowsARunningRequestWithWhatIsKnown) {
   entry.event(23);
   entry.tokens_in(9);
   entry.tokens_out(2);
+  entry.cost(2'500'000);
 
   const std::string json = board.snapshot_json();
   EXPECT_THAT(json, HasSubstr(R"({"running_total":1,"running":[{"id":"req_1",)"));
-  EXPECT_THAT(json, HasSubstr(R"("state":"streaming","route":"/v1/chat/completions",)"
-                              R"("dialect":"openai","model":"gpt-4o",)"
-                              R"("upstream_model":"gpt-4o-mini","provider":"backup",)"
-                              R"("key":"demo","client":"127.0.0.1","stream":true,"attempts":2,)"
-                              R"("tokens_in":9,"tokens_out":2,"events":2,"bytes":123)"));
+  EXPECT_THAT(json,
+              HasSubstr(R"("state":"streaming","route":"/v1/chat/completions",)"
+                        R"("dialect":"openai","model":"gpt-4o",)"
+                        R"("upstream_model":"gpt-4o-mini","provider":"backup",)"
+                        R"("key":"demo","client":"127.0.0.1","stream":true,"attempts":2,)"
+                        R"("tokens_in":9,"tokens_out":2,"cost":"0.0025","events":2,"bytes":123)"));
   EXPECT_THAT(json, HasSubstr(R"("ttft_ms":25,"status":null,"error":null})"));
   EXPECT_THAT(json, HasSubstr(R"("recent":[]})"));
 }
@@ -77,7 +79,7 @@ TEST(LiveBoard, ASlotThatIsUsedAgainShowsNothingOfTheOneBefore) {
   const std::string json = board.snapshot_json();
   const std::string running = json.substr(0, json.find("\"recent\""));
   EXPECT_THAT(running, HasSubstr(R"("provider":null)"));
-  EXPECT_THAT(running, HasSubstr(R"("tokens_out":0,"events":0,"bytes":0)"));
+  EXPECT_THAT(running, HasSubstr(R"("tokens_out":0,"cost":"0","events":0,"bytes":0)"));
   EXPECT_THAT(running, HasSubstr(R"("status":null,"error":null)"));
 }
 
@@ -169,6 +171,36 @@ TEST(LiveBoard, ASnapshotBesideARunningLoopIsSound) {
   });
   while (!done) EXPECT_THAT(board.snapshot_json(), HasSubstr("running_total"));
   writer.join();
+}
+
+class Owner final : public LiveOwner {
+ public:
+  void end(Told told) override {
+    ++ended;
+    told({.closed_after = std::chrono::microseconds(3), .charged = 1, .returned = 2});
+  }
+  int ended = 0;
+};
+
+TEST(LiveBoard, EndsTheRequestsOfAnIdThatStillRun) {
+  LiveBoard board;
+  LiveShard& shard = board.add_loop();
+  Owner wanted;
+  Owner other;
+  Owner gone;
+  LiveEntry a = shard.begin({.id = "a", .owner = &wanted});
+  LiveEntry again = shard.begin({.id = "a", .owner = &wanted});
+  LiveEntry b = shard.begin({.id = "b", .owner = &other});
+  LiveEntry finished = shard.begin({.id = "a", .owner = &gone});
+  finished.finish();
+  const LiveEntry without = shard.begin({.id = "a"});
+  int told = 0;
+  EXPECT_EQ(
+      shard.end("a", [&](const LiveEnded& ended) { told += static_cast<int>(ended.charged); }), 2U);
+  EXPECT_EQ(wanted.ended, 2);
+  EXPECT_EQ(other.ended, 0);
+  EXPECT_EQ(gone.ended, 0);
+  EXPECT_EQ(told, 2);
 }
 
 }  // namespace

@@ -28,8 +28,26 @@ std::string_view to_string(CancelReason reason) {
       return "total_timeout";
     case CancelReason::kDraining:
       return "draining";
+    case CancelReason::kBudget:
+      return "budget";
     case CancelReason::kOther:
     case CancelReason::kCount:
+      break;
+  }
+  return kOther;
+}
+
+std::string_view to_string(LimitReason reason) {
+  switch (reason) {
+    case LimitReason::kRequests:
+      return "requests";
+    case LimitReason::kTokens:
+      return "tokens";
+    case LimitReason::kParallel:
+      return "parallel";
+    case LimitReason::kQuota:
+      return "quota";
+    case LimitReason::kCount:
       break;
   }
   return kOther;
@@ -160,7 +178,13 @@ Totals Metrics::totals() const {
   }
   totals.requests_per_second = static_cast<double>(recent) / window;
   totals.cpu_percent = cpu_percent(totals.process.cpu_seconds, at);
+  if (ledger_lag_) totals.ledger_lag = ledger_lag_();
   return totals;
+}
+
+void Metrics::ask_ledger_lag(std::function<Duration()> lag) {
+  const std::lock_guard lock(mutex_);
+  ledger_lag_ = std::move(lag);
 }
 
 void Metrics::add(Totals& totals, const LoopMetrics& loop) {
@@ -170,10 +194,15 @@ void Metrics::add(Totals& totals, const LoopMetrics& loop) {
   totals.bytes_in += loop.bytes_in.value();
   totals.bytes_out += loop.bytes_out.value();
   totals.malformed_events += loop.malformed_events.value();
+  totals.budget_cutoffs += loop.budget_cutoffs.value();
+  totals.count_mismatches += loop.count_mismatches.value();
   for (size_t i = 0; i < totals.upstream_cancels.size(); ++i) {
     totals.upstream_cancels[i] += loop.upstream_cancels[i].value();
   }
   for (size_t i = 0; i < totals.retries.size(); ++i) totals.retries[i] += loop.retries[i].value();
+  for (size_t i = 0; i < totals.limit_hits.size(); ++i) {
+    totals.limit_hits[i] += loop.limit_hits[i].value();
+  }
 
   const size_t count = loop.series_count_.load(std::memory_order_acquire);
   for (size_t i = 0; i < count; ++i) {

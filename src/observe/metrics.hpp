@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,9 +29,13 @@ enum class CancelReason : uint8_t {
   kStalled,     // silent past timeouts.between_tokens
   kTotal,       // past timeouts.total
   kDraining,
+  kBudget,  // the key or wallet ran out
   kOther,
   kCount
 };
+
+/// Which limit of a key or a wallet refused a request.
+enum class LimitReason : uint8_t { kRequests, kTokens, kParallel, kQuota, kCount };
 
 /// Why something was tried again, on the same target or on the next one.
 enum class RetryReason : uint8_t {
@@ -48,6 +53,7 @@ enum class RetryReason : uint8_t {
 
 std::string_view to_string(CancelReason reason);
 std::string_view to_string(RetryReason reason);
+std::string_view to_string(LimitReason reason);
 
 /// The labels of a request. Each value must come from a bounded set: `model` is a configured
 /// name or "other" (route::RoutingTable::model_label). Empty values are written as "none".
@@ -123,11 +129,15 @@ class LoopMetrics {
   Counter bytes_in;   // from clients
   Counter bytes_out;  // to clients
   Counter malformed_events;
+  Counter budget_cutoffs;    // streams that ended because the money did
+  Counter count_mismatches;  // counted and reported tokens were far apart
   std::array<Counter, static_cast<size_t>(CancelReason::kCount)> upstream_cancels;
   std::array<Counter, static_cast<size_t>(RetryReason::kCount)> retries;
+  std::array<Counter, static_cast<size_t>(LimitReason::kCount)> limit_hits;
 
   void cancelled(CancelReason reason) { upstream_cancels[static_cast<size_t>(reason)].add(); }
   void retried(RetryReason reason) { retries[static_cast<size_t>(reason)].add(); }
+  void limited(LimitReason reason) { limit_hits[static_cast<size_t>(reason)].add(); }
 
  private:
   friend class Metrics;
@@ -164,6 +174,10 @@ class Metrics {
   /// descriptors: not for a loop that has live streams to serve, where it can be avoided.
   std::string prometheus() const;
 
+  /// Asked at every scrape for the age of the oldest settlement that waits to be written. Set
+  /// before the first scrape, and to nothing before what it asks is gone.
+  void ask_ledger_lag(std::function<Duration()> lag);
+
   /// The JSON object of `Accept: application/json`.
   std::string json() const;
 
@@ -183,6 +197,7 @@ class Metrics {
   mutable TimePoint cpu_sampled_ = started_;
   mutable double cpu_seconds_ = 0;
   mutable double cpu_percent_ = 0;
+  std::function<Duration()> ledger_lag_;
 };
 
 }  // namespace sluice::observe

@@ -145,8 +145,10 @@ TEST(Metrics, EveryFamilyHasHelpAndTypeAndOnlyItsOwnSamples) {
         "gateway_time_to_first_token_seconds", "gateway_inter_token_seconds",
         "gateway_overhead_seconds", "gateway_tokens_total", "gateway_active_streams",
         "gateway_upstream_cancels_total", "gateway_malformed_events_total", "gateway_retries_total",
-        "gateway_build_info", "process_cpu_seconds_total", "process_resident_memory_bytes",
-        "process_open_fds", "process_max_fds", "process_start_time_seconds"}) {
+        "gateway_rate_limit_hits_total", "gateway_budget_cutoffs_total",
+        "gateway_count_mismatches_total", "gateway_build_info", "process_cpu_seconds_total",
+        "process_resident_memory_bytes", "process_open_fds", "process_max_fds",
+        "process_start_time_seconds"}) {
     EXPECT_TRUE(families.contains(name)) << name;
   }
 }

@@ -3,9 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <string>
 
 #include "base/clock.hpp"
 #include "base/money.hpp"
@@ -30,7 +28,7 @@ class Balance {
 };
 
 /// A wallet's nano-USD. One object per wallet for the life of the process.
-struct Wallet {
+struct alignas(64) Wallet {
   int64_t id = 0;
   int64_t user_id = 0;
   Balance balance;
@@ -46,13 +44,15 @@ struct Limits {
 };
 
 /// A rate as the time at which a bucket that is drained at that rate would be empty (GCRA): one
-/// atomic, no refilling.
+/// atomic, no refilling. A rate of 0 is no limit.
 class RateMeter {
  public:
   /// Spends `units` if the bucket has at least `least` free; else how long until it has. Units
   /// beyond the bucket make a debt that later callers wait for.
   std::optional<Duration> spend(int64_t units, int64_t least, int64_t per_minute, int64_t burst,
                                 TimePoint now);
+  /// How long until the bucket has `least` free; zero when it has.
+  Duration wait(int64_t least, int64_t per_minute, int64_t burst, TimePoint now) const;
   /// Spends (or, negative, gives back) without asking.
   void correct(int64_t units, int64_t per_minute, TimePoint now);
   int64_t remaining(int64_t per_minute, int64_t burst, TimePoint now) const;
@@ -63,8 +63,9 @@ class RateMeter {
   std::atomic<int64_t> empty_at_{0};  // nanoseconds of TimePoint
 };
 
-/// One object per key for the life of the process, whatever is reloaded.
-class Account {
+/// One object per key for the life of the process, whatever is reloaded. Aligned, like a wallet,
+/// for no two to share a line of the cache.
+class alignas(64) Account {
  public:
   explicit Account(int64_t key_id) : key_id_(key_id) {}
 
@@ -74,16 +75,21 @@ class Account {
   void set_limits(const Limits& limits);
   Limits limits() const;
 
-  /// Unlimited, or what is left of the key's tokens.
+  /// Without a quota leases take no tokens.
   bool has_quota() const { return has_quota_.load(std::memory_order_relaxed); }
   void set_has_quota(bool has) { has_quota_.store(has, std::memory_order_relaxed); }
+  /// Granted less settled less leased. Settlements count here with and without a quota, so that
+  /// one that is granted later starts from what has been used.
   Balance& tokens() { return tokens_; }
+  const Balance& tokens() const { return tokens_; }
   /// Null: nobody's wallet pays.
   Wallet* wallet() const { return wallet_.load(std::memory_order_acquire); }
   void set_wallet(Wallet* wallet) { wallet_.store(wallet, std::memory_order_release); }
 
   RateMeter& requests() { return requests_; }
+  const RateMeter& requests() const { return requests_; }
   RateMeter& token_rate() { return token_rate_; }
+  const RateMeter& token_rate() const { return token_rate_; }
   std::atomic<int64_t>& parallel() { return parallel_; }
 
  private:

@@ -9,6 +9,7 @@
 #include "accounts/price.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "observe/metrics.hpp"
 #include "quota/account.hpp"
 #include "quota/lease.hpp"
 
@@ -18,6 +19,7 @@ namespace sluice::quota {
 struct Refusal {
   Error error;
   std::optional<Duration> retry_after;
+  observe::LimitReason limit = observe::LimitReason::kQuota;
 };
 
 /// A place among the parallel calls of a key; given back by its destructor.
@@ -60,7 +62,7 @@ struct Ask {
   int64_t output_limit = 0;
   /// Output can be debited event by event: the lease begins with a part and grows.
   bool by_event = false;
-  accounts::Price price;
+  accounts::Price price{};
 };
 
 /// kInsufficientQuota when not even the prompt and one token can be paid for. Where the prompt is

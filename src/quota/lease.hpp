@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
+#include <limits>
 
 #include "accounts/price.hpp"
 #include "base/money.hpp"
@@ -15,41 +15,72 @@ inline constexpr int64_t kLeaseStep = 256;
 /// A lease grows when it covers less than this beyond what has been used.
 inline constexpr int64_t kLeaseLow = 64;
 
-/// Used on one loop. What was not settled is given back by the destructor. An account without
-/// quota and wallet makes leases that cover everything.
+/// Used on one loop; the account and its wallet outlive it, and it stays with the wallet that the
+/// account had when it began. What was not settled is given back by the destructor. An account
+/// without quota and wallet makes leases that cover everything, and so does no account.
 class Lease {
  public:
+  enum class Held : uint8_t { kAll, kPart, kNoTokens, kNoMoney };
+
   Lease() = default;
-  Lease(Account& account, const accounts::Price& price, int64_t tokens, Money money);
-  Lease(Lease&& other) noexcept;
+  /// Holds nothing yet. It never grows ahead of need beyond `output_limit`.
+  Lease(Account& account, const accounts::Price& price, int64_t output_limit);
+  Lease(Lease&& other) noexcept { swap(other); }
   Lease& operator=(Lease&& other) noexcept;
-  ~Lease();
+  ~Lease() { settle(0, {}); }
+
+  /// Phase one: takes what the prompt and `wanted` output tokens may cost, or what is there if it
+  /// is enough for `least` of them. Tokens and money or neither.
+  Held take(int64_t prompt_tokens, int64_t wanted, int64_t least);
+  /// Whether take() would refuse now, without touching anything: kAll, kNoTokens or kNoMoney.
+  Held look(int64_t prompt_tokens, int64_t least) const;
+  /// Output tokens that are covered beside the prompt of the last take() or cover().
+  int64_t output() const { return output_; }
 
   /// Before tokens are relayed: true when the lease holds this much in all, after growing if it
   /// has to; grows ahead of need when it runs low. False: it cannot, and nothing may be relayed.
-  bool cover(int64_t prompt_tokens, int64_t output_tokens);
+  bool cover(int64_t prompt_tokens, int64_t output_tokens) {
+    if (output_tokens <= easy_output_ && prompt_tokens <= easy_prompt_) return true;
+    return grow(prompt_tokens, output_tokens);
+  }
 
   /// Phase two, Consume: takes the actual tokens and cost, whatever the lease holds, and gives
-  /// the rest back. Once; later calls do nothing.
+  /// the rest back. Once; later calls do nothing. Nothing is covered afterwards.
   void settle(int64_t tokens, Money cost);
 
-  bool bounded() const { return account_ != nullptr; }
+  bool bounded() const { return takes_tokens_ || takes_money_; }
+  /// What it holds, or held when it was settled.
   int64_t tokens() const { return tokens_; }
   Money money() const { return money_; }
+  /// Whose money it takes; null: nobody's.
+  const Wallet* wallet() const { return wallet_; }
   /// Times that it grew.
   int grown() const { return grown_; }
 
  private:
-  bool grow(int64_t prompt_tokens, int64_t output_tokens);
+  friend class LeasePeer;  // of the tests
 
+  void swap(Lease& other) noexcept;
+  /// take() after its look: what it saw may be gone. kAll also when it got a part.
+  Held take_now(int64_t prompt, int64_t wanted, int64_t least);
+  bool grow(int64_t prompt_tokens, int64_t output_tokens);
+  void set_easy(int64_t prompt_tokens, int64_t output_tokens);
+  int64_t held_output(int64_t prompt_tokens) const;
+
+  // cover() up to here needs neither arithmetic nor a look at the balances.
+  int64_t easy_output_ = std::numeric_limits<int64_t>::max();
+  int64_t easy_prompt_ = std::numeric_limits<int64_t>::max();
   Account* account_ = nullptr;
+  Wallet* wallet_ = nullptr;
   accounts::Price price_;
+  int64_t output_limit_ = 0;
   int64_t tokens_ = 0;
   Money money_;
-  /// cover() up to here needs no arithmetic of prices.
-  int64_t covered_output_ = 0;
-  int64_t covered_prompt_ = 0;
+  int64_t output_ = 0;
   int grown_ = 0;
+  bool takes_tokens_ = false;
+  bool takes_money_ = false;
+  bool settled_ = false;
 };
 
 }  // namespace sluice::quota

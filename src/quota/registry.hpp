@@ -31,8 +31,7 @@ class Registry {
  private:
   struct Known {
     std::unique_ptr<Account> account;
-    std::optional<int64_t> granted;
-    int64_t used_at_start = 0;
+    int64_t granted = 0;
   };
   std::mutex mutex_;
   std::unordered_map<int64_t, Known> accounts_;

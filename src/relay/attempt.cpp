@@ -15,6 +15,8 @@ using net::BodyPiece;
 
 constexpr size_t kMaxErrorBody = 256 * 1024;
 constexpr size_t kMaxWholeBody = 64 * 1024 * 1024;
+// A whole answer up to here is counted even though its upstream reports its usage.
+constexpr size_t kMaxCounted = 256 * 1024;
 // At least so long may a client take to read a whole answer.
 constexpr auto kSendTime = std::chrono::seconds(120);
 
@@ -89,7 +91,10 @@ net::Task<Attempted> Attempt::run() {
 net::Task<Status> Attempt::send_request() {
   net::Scope& scope = in_.call.scope();
   std::string storage;
-  const std::string_view body = dialect::upstream_body(in_.request, in_.upstream_model, storage);
+  const dialect::UpstreamTerms terms{.model = in_.upstream_model,
+                                     .output_limit = in_.charge.output_limit(),
+                                     .provider = in_.upstream.provider->type};
+  const std::string_view body = dialect::upstream_body(in_.request, terms, storage);
   const std::string traceparent = in_.trace.header();
   const UpstreamRequest request{
       .client = in_.call.head(),
@@ -148,12 +153,13 @@ net::Task<Attempted> Attempt::stream() {
              .total_until = total_until_,
              .headers = headers,
              .request_id = in_.request_id,
-             .meter = in_.meter,
+             .charge = in_.charge,
+             .settler = in_.settler,
              .live = in_.live,
              .metrics = in_.context.metrics,
              .series = in_.series});
   PumpEnd end = co_await pump.run();
-  in_.meter.report(pump.inspector().usage());
+  if (end.kind != PumpEnd::kBeforeContent) in_.charge.report(pump.inspector().usage());
   Attempted done;
   done.finish = pump.inspector().finish_reason();
   done.first_content = pump.first_content();
@@ -173,6 +179,9 @@ net::Task<Attempted> Attempt::stream() {
         done.upstream = pump.inspector().failure();
         note_failure(done);
       }
+      break;
+    case PumpEnd::kRefused:
+      done.kind = Attempted::kRefused;
       break;
     case PumpEnd::kAfterContent:
       done.kind = Attempted::kCutShort;
@@ -227,11 +236,27 @@ net::Task<Attempted> Attempt::whole() {
     note_failure(done);
     co_return done;
   }
-  in_.meter.report(facts.usage);
   done.finish = facts.finish_reason;
-  // Settlement belongs here: durable before the client has the last byte.
-  in_.live.tokens_out(static_cast<uint64_t>(in_.meter.output()));
-  std::string().swap(in_.request.body);
+  in_.charge.keep_prompt(in_.request);
+  if (!facts.usage.reported || text.size() <= kMaxCounted) {
+    in_.charge.count_whole(dialect::output_texts(in_.request.endpoint, text));
+  }
+  in_.charge.report(facts.usage);
+  in_.charge.note_delivered();
+  in_.charge.show(in_.live);
+  // Durable before the client has the last byte.
+  const bool left = in_.call.client_left();
+  const Status settled =
+      co_await in_.settler.settle(left ? Outcome::kClientGone : Outcome::kFinished);
+  if (!settled) {
+    done.kind = Attempted::kRefused;
+    done.error = settled.error();
+    co_return done;
+  }
+  if (left) {
+    done.kind = Attempted::kCancelled;
+    co_return done;
+  }
   in_.call.scope().set_deadline(std::max(total_until_, in_.call.loop().now() + kSendTime));
   const auto sent =
       co_await in_.call.respond(status, headers, passes ? std::string_view(*body) : text);

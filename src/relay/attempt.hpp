@@ -10,8 +10,8 @@
 #include "net/http_call.hpp"
 #include "observe/live.hpp"
 #include "observe/trace_context.hpp"
+#include "relay/charge.hpp"
 #include "relay/context.hpp"
-#include "relay/meter.hpp"
 #include "relay/pump.hpp"
 #include "relay/snapshot.hpp"
 #include "route/retry.hpp"
@@ -23,6 +23,7 @@ struct Attempted {
   enum Kind : uint8_t {
     kAnswered,   // the client has its answer
     kFailed,     // nothing went to the client; the rest tells what happened
+    kRefused,    // nothing went to the client, and nothing may be tried again: see `error`
     kCutShort,   // failed after content; the client was told in the stream
     kCancelled,  // the client left, or the server ends
   };
@@ -55,7 +56,8 @@ struct AttemptInput {
   std::string_view request_id;
   const observe::TraceContext& trace;
   net::HeaderList own_headers;  // the gateway's part of the response head
-  Meter& meter;
+  Charge& charge;
+  Settler& settler;
   observe::LiveEntry& live;
   observe::RequestSeries& series;
 };

@@ -1,10 +1,13 @@
 // What the requests of one event loop share.
 #pragma once
 
+#include "net/blocking_pool.hpp"
 #include "net/http_client.hpp"
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
 #include "relay/snapshot.hpp"
+#include "store/ledger.hpp"
+#include "tokens/calibration.hpp"
 
 namespace sluice::relay {
 
@@ -12,9 +15,13 @@ namespace sluice::relay {
 struct LoopContext {
   net::Loop& loop;
   net::HttpClient& client;
+  net::BlockingPool& blocking;
   observe::LoopMetrics& metrics;
   observe::LiveShard& live;
-  SnapshotPtr snapshot;  // of requests that begin now
+  store::Ledger& ledger;
+  tokens::Calibration& calibration;
+  SnapshotPtr snapshot;     // of requests that begin now
+  size_t kept_prompts = 0;  // bytes of bodies kept to count prompts from
 };
 
 }  // namespace sluice::relay

@@ -5,6 +5,7 @@
 #include "base/ids.hpp"
 #include "dialect/models.hpp"
 #include "observe/log.hpp"
+#include "quota/headers.hpp"
 #include "relay/headers.hpp"
 
 namespace sluice::relay {
@@ -14,6 +15,12 @@ namespace {
 route::ProviderTypes speakers_of(dialect::Dialect dialect) {
   return dialect == dialect::Dialect::kAnthropic ? route::kAnthropicSpeakers
                                                  : route::kOpenAiSpeakers;
+}
+
+observe::CancelReason label_of(net::CancelReason reason) {
+  if (reason == net::CancelReason::kDraining) return observe::CancelReason::kDraining;
+  if (reason == net::CancelReason::kRequested) return observe::CancelReason::kOther;
+  return observe::CancelReason::kClientGone;
 }
 
 }  // namespace
@@ -29,14 +36,16 @@ Exchange::Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint 
       request_id_(observe::request_id(call.head().fields.get("x-request-id"))),
       trace_(observe::continue_trace(call.head().fields.get("traceparent"))),
       live_gauge_(context.metrics.live_requests),
-      client_address_(client_of(call, snapshot_->trusted_proxies).to_string()) {
+      client_address_(client_of(call, snapshot_->trusted_proxies).to_string()),
+      charge_(context) {
   live_ = context.live.begin({.id = request_id_,
                               .route = route_,
                               .dialect = dialect::to_string(dialect_),
                               .model = {},
                               .key_name = {},
                               .client = client_address_,
-                              .stream = false});
+                              .stream = false,
+                              .owner = this});
 }
 
 Exchange::~Exchange() = default;
@@ -51,18 +60,19 @@ net::Task<void> Exchange::run() {
     } else {
       co_await answer_error(status.error());
     }
-  } else {
+  } else if (co_await admit()) {
     snapshot_->retries.on_request(call_.loop().now());
     co_await attempt_all();
+    co_await settle_rest();
   }
   tell();
 }
 
 Status Exchange::authenticate() {
   const auto address = accounts::IpAddress::parse(client_address_);
-  auto key = snapshot_->keys.authenticate(client_credential(call_.head().fields),
-                                          address.value_or(accounts::IpAddress{}),
-                                          wall_nanos() / 1'000'000'000);
+  auto key = snapshot_->clients.keys.authenticate(client_credential(call_.head().fields),
+                                                  address.value_or(accounts::IpAddress{}),
+                                                  wall_nanos() / 1'000'000'000);
   if (!key) return std::unexpected(std::move(key.error()));
   key_ = *key;
   live_.key_name(key_->name);
@@ -89,9 +99,44 @@ Status Exchange::plan() {
   return {};
 }
 
+net::Task<bool> Exchange::admit() {
+  const route::Target& target = plan_.targets[target_];
+  const accounts::Price* price = snapshot_->clients.prices.find(request_.model, target.model);
+  if (price == nullptr && snapshot_->config->billing.refuse_unpriced) {
+    co_await answer_error({.code = ErrorCode::kModelNotAllowed,
+                           .message = "The model has no price, and unpriced models are refused.",
+                           .param = "model"});
+    co_return false;
+  }
+  quota::Account& account = snapshot_->clients.account(key_->key_id);
+  auto admitted = co_await charge_.admit({.account = account,
+                                          .request_id = request_id_,
+                                          .provider = target.provider->name,
+                                          .price = price,
+                                          .model = target.model,
+                                          .max_output = snapshot_->max_output(request_.model)},
+                                         request_, call_.scope());
+  limit_headers_ = quota::limit_headers(quota::limit_state(account, call_.loop().now()));
+  if (admitted) {
+    if (snapshot_->config->routing.drain_on_disconnect) call_.outlive_client();
+    co_return true;
+  }
+  if (call_.scope().cancelled()) {
+    co_await answer_cancelled();
+    co_return false;
+  }
+  const quota::Refusal& refusal = admitted.error();
+  if (refusal.error.code != ErrorCode::kLedgerUnavailable) {
+    context_.metrics.limited(refusal.limit);
+  }
+  co_await answer_error(refusal.error, refusal.retry_after);
+  co_return false;
+}
+
 net::Task<void> Exchange::attempt_all() {
   for (;;) {
     const route::Target& target = plan_.targets[target_];
+    charge_.begin_attempt(target.model);
     const Upstream& upstream = snapshot_->upstream(target);
     const auto choice = upstream.keys.pick(call_.loop().now(), used_keys_);
     const Secret* credential = choice ? &upstream.provider->api_keys[choice->index] : nullptr;
@@ -110,10 +155,12 @@ net::Task<void> Exchange::attempt_all() {
                                          .request_id = request_id_,
                                          .trace = trace_,
                                          .own_headers = std::move(headers),
-                                         .meter = meter_,
+                                         .charge = charge_,
+                                         .settler = *this,
                                          .live = live_,
                                          .series = *series()})
                            .run();
+    if (!endings_.empty()) closed_at_ = sluice::now();
     finish_ = result.finish;
     if (result.first_content) first_token_ = *result.first_content - call_.started();
     switch (result.kind) {
@@ -122,14 +169,15 @@ net::Task<void> Exchange::attempt_all() {
           overhead_ = *first_token_ - *result.upstream_wait;
         }
         co_return;
+      case Attempted::kRefused:
+        co_return co_await answer_error(result.error);
       case Attempted::kCutShort:
+        cut_short_ = true;
         error_ = result.error.code;
         note_cancel(result);
         co_return;
       case Attempted::kCancelled:
-        context_.metrics.cancelled(call_.scope().reason() == net::CancelReason::kDraining
-                                       ? observe::CancelReason::kDraining
-                                       : observe::CancelReason::kClientGone);
+        context_.metrics.cancelled(label_of(call_.scope().reason()));
         co_return co_await answer_cancelled();
       case Attempted::kFailed:
         break;
@@ -175,6 +223,9 @@ net::Task<bool> Exchange::may_try_again(const Attempted& failed) {
     co_return false;
   }
   context_.metrics.retried(route::retry_reason(attempt));
+  failures_.push_back({.provider = upstream.provider->name,
+                       .error = to_string(failed.error.code),
+                       .status = failed.status});
   log::debug("trying again", {{"request_id", request_id_},
                               {"provider", upstream.provider->name},
                               {"error", failed.error.code},
@@ -231,8 +282,15 @@ net::Task<void> Exchange::answer_cancelled() {
     error_ = ErrorCode::kServerDraining;
     co_return;
   }
+  const bool requested = scope.reason() == net::CancelReason::kRequested;
   scope.forgive();
   call_.forbid_reuse();
+  if (requested) {
+    // Nothing that a client's library would try again by itself.
+    co_return co_await answer_error({.code = ErrorCode::kPermissionDenied,
+                                     .message = "The request was cancelled by an operator.",
+                                     .param = {}});
+  }
   co_await answer_error({.code = ErrorCode::kServerDraining, .message = {}, .param = {}});
 }
 
@@ -257,6 +315,7 @@ net::Task<void> Exchange::respond(const dialect::ErrorAnswer& answer, net::Heade
 
 void Exchange::add_own_headers(net::HeaderList& headers) const {
   headers.emplace_back("x-request-id", request_id_);
+  headers.insert(headers.end(), limit_headers_.begin(), limit_headers_.end());
   if (dialect_ == dialect::Dialect::kAnthropic) headers.emplace_back("request-id", request_id_);
   if (attempts_ == 0) return;
   const route::Target& target = plan_.targets[target_];
@@ -280,16 +339,21 @@ void Exchange::tell() {
   const Duration took = now - call_.started();
   // 499: gone before it had an answer; what a stream was cut at is the answer it had.
   const int status = call_.status() != 0 ? call_.status() : 499;
-  observe::RequestSeries& counts = *series();
-  counts.tokens_in.add(static_cast<uint64_t>(meter_.input()));
-  counts.tokens_out.add(static_cast<uint64_t>(meter_.output()));
-  if (first_token_ && request_.stream) counts.first_token.record(*first_token_);
-  if (overhead_) counts.overhead.record(*overhead_);
+  observe::RequestSeries& series = *this->series();
+  const TokenCounts counts = charge_.counts();
+  const Money cost = charge_.cost();
+  const auto input = static_cast<uint64_t>(std::max<int64_t>(0, counts.total_input()));
+  const auto output = static_cast<uint64_t>(std::max<int64_t>(0, counts.output));
+  series.tokens_in.add(input);
+  series.tokens_out.add(output);
+  if (first_token_ && request_.stream) series.first_token.record(*first_token_);
+  if (overhead_) series.overhead.record(*overhead_);
   context_.metrics.bytes_out.add(call_.bytes_sent());
-  context_.metrics.finished(counts, status, took, now);
+  context_.metrics.finished(series, status, took, now);
 
-  live_.tokens_in(static_cast<uint64_t>(meter_.input()));
-  live_.tokens_out(static_cast<uint64_t>(meter_.output()));
+  live_.tokens_in(input);
+  live_.tokens_out(output);
+  live_.cost(cost.nanos);
   live_.status(status);
   if (error_) live_.error(*error_);
   if (first_token_) live_.first_token(*first_token_);
@@ -312,17 +376,31 @@ void Exchange::tell() {
                         {"status", status},
                         {"error", error_ ? to_string(*error_) : ""},
                         {"attempts", attempts_},
-                        {"tokens_in", meter_.input()},
-                        {"tokens_out", meter_.output()},
-                        {"basis", to_string(meter_.basis())},
+                        {"tokens_in", counts.total_input()},
+                        {"tokens_out", counts.output},
+                        {"basis", to_string(charge_.basis())},
+                        {"cost", to_string(cost)},
+                        {"usage_id", charge_.id()},
                         {"finish", dialect::to_string(finish_)},
                         {"ttft_ms", first_token_.value_or(Duration::zero())},
                         {"took_ms", took}});
+  for (Ending& each : std::exchange(endings_, {})) {
+    each.told({.closed_after = closed_at_.value_or(now) - each.asked,
+               .charged = cost.nanos,
+               .returned = std::max<int64_t>(0, held_.nanos - cost.nanos)});
+  }
+}
+
+void Exchange::end(Told told) {
+  endings_.push_back({.asked = sluice::now(), .told = std::move(told)});
+  call_.scope().cancel(net::CancelReason::kRequested);
 }
 
 // Counts an upstream call that the gateway itself ended.
 void Exchange::note_cancel(const Attempted& result) {
-  if (result.error.code == ErrorCode::kServerDraining) {
+  if (!endings_.empty()) {
+    context_.metrics.cancelled(observe::CancelReason::kOther);
+  } else if (result.error.code == ErrorCode::kServerDraining) {
     context_.metrics.cancelled(observe::CancelReason::kDraining);
   } else if (result.out_of_time) {
     context_.metrics.cancelled(observe::CancelReason::kTotal);

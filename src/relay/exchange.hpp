@@ -14,26 +14,30 @@
 #include "observe/metrics.hpp"
 #include "observe/trace_context.hpp"
 #include "relay/attempt.hpp"
+#include "relay/charge.hpp"
 #include "relay/context.hpp"
-#include "relay/meter.hpp"
 
 namespace sluice::relay {
 
 /// Lives in the frame of the connection's coroutine and owns all that the request holds; letting
 /// go of it returns everything.
-class Exchange {
+class Exchange final : private Settler, private observe::LiveOwner {
  public:
   Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint endpoint,
            std::string_view route);
-  ~Exchange();
+  ~Exchange() override;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
 
-  /// The whole life: authenticate, understand, plan, attempt and pump, settle.
+  /// The whole life: authenticate, understand, plan, admit, attempt and pump, settle.
   net::Task<void> run();
 
  private:
   Status authenticate();
   net::Task<Status> understand();
   Status plan();
+  /// Phase one of the money: limits and lease. False: the client has been told why not.
+  net::Task<bool> admit();
   net::Task<void> attempt_all();
   /// What to do after a failed attempt; false: nothing more, `failed` is the answer.
   net::Task<bool> may_try_again(const Attempted& failed);
@@ -46,6 +50,14 @@ class Exchange {
   observe::RequestSeries* series() const;
   void note_cancel(const Attempted& result);
   void note_key(const Upstream& upstream, size_t index, const Attempted& result);
+  /// Phase two, before the client learns that its answer has ended.
+  net::Task<Status> settle(Outcome outcome) override;
+  /// For every end that did not settle itself.
+  net::Task<void> settle_rest();
+  /// An operator does not want it any more.
+  void end(Told told) override;
+  store::Settlement usage_row(Outcome outcome) const;
+  std::string decision() const;
   void tell();
 
   LoopContext& context_;
@@ -66,11 +78,26 @@ class Exchange {
   int tries_ = 0;                  // on this target
   int attempts_ = 0;               // in all
   std::vector<size_t> used_keys_;  // of this target
-  Meter meter_;
+  Charge charge_;
+  std::vector<std::pair<std::string, std::string>> limit_headers_;
+  struct Failure {
+    std::string_view provider;  // the snapshot's own text
+    std::string_view error;     // static text
+    int status = 0;
+  };
+  std::vector<Failure> failures_;  // attempts that were tried again
+  struct Ending {
+    TimePoint asked;
+    Told told;
+  };
+  std::vector<Ending> endings_;  // by operators who wait to be told
+  std::optional<TimePoint> closed_at_;
+  Money held_;  // by the lease, before it was settled
   // What the log line and the metrics tell at the end.
   std::optional<ErrorCode> error_;
   std::optional<Duration> first_token_;
   std::optional<Duration> overhead_;
+  bool cut_short_ = false;
   dialect::FinishReason finish_ = dialect::FinishReason::kNone;
 };
 

@@ -319,8 +319,9 @@ TEST_F(ExchangeTest, KeepsItsConfigurationThroughAReload) {
     // The snapshot that the request began with is now its alone.
     config::Config other;
     other.auth.enabled = false;
-    relay.context.snapshot =
-        *make_snapshot(std::make_shared<const config::Config>(std::move(other)), 1);
+    auto clients = clients_of_config(other, relay.registry);
+    relay.context.snapshot = *make_snapshot(
+        std::make_shared<const config::Config>(std::move(other)), std::move(*clients), 1);
     co_await a.send(answer(500, "{}"));
     co_await relay.take_request(relay.up_b, b);
     co_await b.send(answer(200, kOk));

@@ -116,9 +116,9 @@ std::string upstream_query(std::string_view query) {
 std::string upstream_head(const UpstreamRequest& request) {
   const Upstream& upstream = request.upstream;
   const http::Fields& fields = request.client.fields;
-  HeadWriter head(upstream, "POST",
-                  dialect::upstream_path(request.endpoint, upstream.base_path) +
-                      upstream_query(request.client.query()));
+  std::string path = dialect::upstream_path(request.endpoint, upstream.base_path);
+  path.append(request.below).append(upstream_query(request.client.query()));
+  HeadWriter head(upstream, "POST", path);
   head.add("host", upstream.host_header);
   for (const auto& [name, value] : fields) {
     if (!withheld(name, request)) head.add(name, value);

@@ -27,6 +27,7 @@ struct UpstreamRequest {
   const http::RequestHead& client;
   const Upstream& upstream;
   dialect::Endpoint endpoint;
+  std::string_view below = {};  // what follows the endpoint's path: "/count_tokens"
   bool stream = false;
   size_t body_size = 0;
   const Secret* credential = nullptr;  // null: call without

@@ -50,13 +50,15 @@ net::Task<PumpEnd> Pump::run() {
       }
     }
     if (inspector_.terminated()) {
-      // Settlement belongs here: durable before the client sees the terminal event.
       if (!begun_) begin();
-      if (!push(true) && !co_await drain()) co_return cancelled();
-      if (piece.kind != BodyPiece::kEnd) co_await await_upstream_end();
-      co_return PumpEnd{};
+      const bool ended = piece.kind == BodyPiece::kEnd;
+      if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
+      PumpEnd end = co_await complete();
+      if (end.kind == PumpEnd::kComplete && !ended) co_await await_upstream_end();
+      co_return end;
     }
     if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
+    if (exhausted_) co_return co_await at_exhausted();
     if (upstream_error_) co_return co_await at_upstream_error();
     if (!more || reader_.overflowed()) {
       co_return co_await fail_with(route::Failure::kCut, ErrorCode::kUpstreamStreamInterrupted,
@@ -79,9 +81,11 @@ net::Task<PumpEnd> Pump::run() {
 
 bool Pump::push(bool last) {
   std::string& out = context_.call.loop().output();
-  const bool all = context_.call.push(out, last);
+  // Nobody reads any more; the upstream is only listened to for what it reports.
+  const bool all = context_.call.client_left() || context_.call.push(out, last);
   if (first_arrival_ && !first_content_) {
     first_content_ = sluice::now();
+    context_.charge.note_first_content(*first_content_);
     context_.live.first_token(*first_content_ - context_.call.started());
   }
   if (out.capacity() > kKeptBuffer) std::string().swap(out);
@@ -118,10 +122,13 @@ bool Pump::take_event(const http::SseEvent& event) {
     return true;
   }
   if (verdict.added_usage) return true;
-  context_.meter.count(verdict);
+  if (!context_.charge.count(verdict.texts)) {
+    exhausted_ = true;
+    return false;
+  }
   if (verdict.error) {
     upstream_error_ = true;
-    if (begun_) context_.call.loop().output().append(event.raw);
+    if (begun_) held_.assign(event.raw);
     return false;
   }
   if (!begun_ && !verdict.has_content && !verdict.terminal) {
@@ -130,20 +137,26 @@ bool Pump::take_event(const http::SseEvent& event) {
     return true;
   }
   if (!begun_) begin();
+  if (verdict.terminal) {
+    // Not before the settlement is durable.
+    held_.assign(event.raw);
+    return false;
+  }
   context_.call.loop().output().append(event.raw);
   if (verdict.has_content) {
     const TimePoint now = last_arrival_;
     if (!first_arrival_) {
       first_arrival_ = now;
-    } else if (verdict.text_bytes > 0) {
+    } else if (!verdict.texts.empty()) {
       // A finish reason alone comes with the last token, not an interval after it.
       context_.series.between_tokens.record(now - last_content_);
     }
     last_content_ = now;
     context_.live.event(event.raw.size());
-    context_.live.tokens_out(static_cast<uint64_t>(context_.meter.output()));
+    context_.charge.note_delivered();
+    context_.charge.show(context_.live);
   }
-  return !verdict.terminal;
+  return true;
 }
 
 void Pump::begin() {
@@ -153,7 +166,9 @@ void Pump::begin() {
   // From here on nothing is tried again, so nothing is kept for it.
   net::HeaderList().swap(context_.headers);
   std::string().swap(held_);
-  std::string().swap(context_.request.body);
+  // What it tells of the prompt so far may save keeping it.
+  context_.charge.report(inspector_.usage());
+  context_.charge.keep_prompt(context_.request);
   context_.call.release_head();
   context_.live.state(observe::LiveState::kStreaming);
 }
@@ -164,8 +179,34 @@ net::Task<bool> Pump::drain() {
   call.scope().set_deadline(std::min(call.loop().now() + kClientStall, context_.total_until));
   const auto sent = co_await call.flush();
   if (sent) co_return true;
+  if (call.outlives_client()) {
+    call.note_client_left();
+    co_return true;
+  }
   call.scope().cancel(net::CancelReason::kClientGone);
   co_return false;
+}
+
+net::Task<PumpEnd> Pump::complete() {
+  net::HttpCall& call = context_.call;
+  context_.charge.report(inspector_.usage());
+  const Status settled = co_await context_.settler.settle(call.client_left() ? Outcome::kClientGone
+                                                                             : Outcome::kFinished);
+  if (!settled) co_return co_await fail_with(route::Failure::kCut, settled.error().code, {});
+  if (call.scope().cancelled() || call.client_left()) co_return cancelled();
+  call.loop().output().assign(held_);
+  if (!push(true) && !co_await drain()) co_return cancelled();
+  co_return PumpEnd{};
+}
+
+net::Task<PumpEnd> Pump::at_exhausted() {
+  context_.metrics.budget_cutoffs.add();
+  context_.metrics.cancelled(observe::CancelReason::kBudget);
+  if (!begun_) {
+    co_return PumpEnd{.kind = PumpEnd::kRefused,
+                      .error = {.code = ErrorCode::kInsufficientQuota, .message = {}, .param = {}}};
+  }
+  co_return co_await fail_with(route::Failure::kCut, ErrorCode::kBudgetExhausted, {});
 }
 
 net::Task<PumpEnd> Pump::at_upstream_error() {
@@ -174,9 +215,11 @@ net::Task<PumpEnd> Pump::at_upstream_error() {
                       .failure = route::Failure::kStatus,
                       .error = inspector_.failure().error};
   }
-  // The upstream's own frame has gone out as it came; the stream ends with it.
+  // The upstream's own frame goes out as it came; the stream ends with it.
   context_.call.forbid_reuse();
-  context_.call.loop().output().clear();
+  context_.charge.report(inspector_.usage());
+  co_await context_.settler.settle(Outcome::kUpstreamFailed);
+  context_.call.loop().output().assign(held_);
   if (!push(true)) co_await drain();
   co_return PumpEnd{.kind = PumpEnd::kAfterContent,
                     .failure = route::Failure::kStatus,
@@ -200,6 +243,7 @@ net::Task<PumpEnd> Pump::at_cancel() {
   // Before content there is no stream to end: the answer will be an error like any other.
   if (scope.reason() == net::CancelReason::kClientGone || !begun_) co_return cancelled();
   const bool draining = scope.reason() == net::CancelReason::kDraining;
+  requested_ = !draining;
   scope.forgive();
   co_return co_await fail_with(
       route::Failure::kCut,
@@ -212,22 +256,31 @@ net::Task<PumpEnd> Pump::at_end() {
   out.clear();
   if (const auto event = reader_.finish()) {
     // The last event lacked its blank line. Relayed, it needs one.
-    const size_t before = out.size();
     take_event(*event);
-    if (out.size() > before) out.append("\n\n");
-    if (upstream_error_) {
-      if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
-      co_return co_await at_upstream_error();
+    if (inspector_.terminated() || upstream_error_) {
+      held_.append("\n\n");
+    } else if (!out.empty()) {
+      out.append("\n\n");
     }
+    if (upstream_error_) co_return co_await at_upstream_error();
+    if (exhausted_) co_return co_await at_exhausted();
   }
   if (!inspector_.finished() && !inspector_.terminated()) {
     co_return co_await fail_with(route::Failure::kCut, ErrorCode::kUpstreamStreamInterrupted,
                                  "the upstream's stream ended early");
   }
   if (!begun_) begin();
-  if (!inspector_.terminated()) out.append(inspector_.synthesize_terminal());
-  if (!push(true) && !co_await drain()) co_return cancelled();
-  co_return PumpEnd{};
+  if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
+  if (!inspector_.terminated()) held_.assign(inspector_.synthesize_terminal());
+  co_return co_await complete();
+}
+
+Outcome Pump::outcome_of(const PumpEnd& end) const {
+  if (context_.call.client_left()) return Outcome::kClientGone;
+  if (requested_) return Outcome::kCancelled;
+  if (end.error.code == ErrorCode::kBudgetExhausted) return Outcome::kCut;
+  if (end.error.code == ErrorCode::kServerDraining) return Outcome::kDrained;
+  return end.out_of_time ? Outcome::kDeadline : Outcome::kUpstreamFailed;
 }
 
 net::Task<PumpEnd> Pump::fail_with(route::Failure failure, ErrorCode code, std::string message) {
@@ -237,6 +290,11 @@ net::Task<PumpEnd> Pump::fail_with(route::Failure failure, ErrorCode code, std::
               .out_of_time = context_.call.loop().now() >= context_.total_until};
   if (!begun_) co_return end;
   net::HttpCall& call = context_.call;
+  context_.charge.report(inspector_.usage());
+  context_.upstream.abort();
+  // What it says is recorded before it is said; the frame goes out either way.
+  co_await context_.settler.settle(outcome_of(end));
+  if (call.client_left()) co_return end;
   call.forbid_reuse();
   call.loop().output() = dialect::render_stream_error(
       dialect::dialect_of(context_.request.endpoint), end.error, context_.request_id);

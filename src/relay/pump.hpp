@@ -13,7 +13,7 @@
 #include "net/upstream_connection.hpp"
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
-#include "relay/meter.hpp"
+#include "relay/charge.hpp"
 #include "route/retry.hpp"
 
 namespace sluice::relay {
@@ -23,6 +23,7 @@ struct PumpEnd {
   enum Kind : uint8_t {
     kComplete,       // the client has all of it, terminal event included
     kBeforeContent,  // failed while the client had nothing: may be tried elsewhere
+    kRefused,        // the money was used up while the client had nothing: not to be tried again
     kAfterContent,   // failed with an error frame to the client
     kCancelled,      // see the scope's reason
   };
@@ -30,6 +31,14 @@ struct PumpEnd {
   route::Failure failure = route::Failure::kCut;  // for kBeforeContent
   Error error;                                    // for both failures
   bool out_of_time = false;                       // all that the answer may take was used up
+};
+
+/// Makes what was relayed durable, before the client is told that the answer has ended.
+class Settler {
+ public:
+  virtual ~Settler() = default;
+  /// Once a request; later calls return at once. kLedgerUnavailable.
+  virtual net::Task<Status> settle(Outcome outcome) = 0;
 };
 
 /// What the pump works on; all of it outlives the pump.
@@ -42,7 +51,8 @@ struct PumpContext {
   TimePoint total_until;     // the attempt's last moment
   net::HeaderList& headers;  // of the response; sent with the first content, then cleared
   std::string_view request_id;
-  Meter& meter;
+  Charge& charge;
+  Settler& settler;
   observe::LiveEntry& live;
   observe::LoopMetrics& metrics;
   observe::RequestSeries& series;
@@ -50,7 +60,8 @@ struct PumpContext {
 
 /// Content is relayed in the same wake-up in which it arrives. What comes before the first
 /// content (a role, a ping, an empty block) is held, so that a silent upstream can still be
-/// replaced. Malformed events are dropped and counted.
+/// replaced. Malformed events are dropped and counted. Text is paid from the lease before it goes
+/// out, and the settlement is durable before the terminal event does.
 class Pump {
  public:
   explicit Pump(const PumpContext& context);
@@ -71,10 +82,14 @@ class Pump {
   void begin();
   /// Pushes what was gathered. False: drain() must be awaited (no coroutine where none waits).
   bool push(bool last);
+  /// Settles, and then sends what is held: the terminal event of a whole answer.
+  net::Task<PumpEnd> complete();
+  Outcome outcome_of(const PumpEnd& end) const;
   /// False when the client is gone, or does not read.
   net::Task<bool> drain();
   net::Task<PumpEnd> at_end();
   net::Task<PumpEnd> at_upstream_error();
+  net::Task<PumpEnd> at_exhausted();
   net::Task<PumpEnd> at_timeout();
   net::Task<PumpEnd> at_cancel();
   net::Task<PumpEnd> fail_with(route::Failure failure, ErrorCode code, std::string message);
@@ -85,7 +100,7 @@ class Pump {
   dialect::StreamInspector inspector_;
   std::optional<http::Inflater> inflater_;
   std::string decoded_;  // of a compressed stream
-  std::string held_;     // preamble
+  std::string held_;     // preamble; at the end, what waits for the settlement
   std::optional<TimePoint> first_arrival_;
   std::optional<TimePoint> first_content_;
   TimePoint last_content_;
@@ -94,6 +109,8 @@ class Pump {
   bool begun_ = false;
   bool head_released_ = false;
   bool upstream_error_ = false;
+  bool exhausted_ = false;  // the lease is used up
+  bool requested_ = false;  // cancelled by an operator
 };
 
 }  // namespace sluice::relay

@@ -68,8 +68,16 @@ TEST(PumpAllocation, IsNoneForAnEventOfAnAnthropicStream) {
 }
 
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
-TEST(PumpAllocation, HoldsLittleForALiveStreamHoweverLongItsPrompt) {
+TEST(PumpAllocation, HoldsLittleForALiveStreamWhoseUpstreamHasCountedItsPrompt) {
   TestRelay relay;
+  relay.endpoint = dialect::Endpoint::kMessages;
+  relay.config.providers[0].type = config::ProviderType::kAnthropic;
+  const std::string start = chunk(
+      "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m\","
+      "\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n");
+  const std::string delta = chunk(
+      "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+      "\"delta\":{\"type\":\"text_delta\",\"text\":\"x\"}}\n\n");
   std::deque<Peer> peers;
   const std::string prompt(50'000, 'x');
   std::array<char, 64 * 1024> buffer;
@@ -77,16 +85,17 @@ TEST(PumpAllocation, HoldsLittleForALiveStreamHoweverLongItsPrompt) {
   const auto stream = [&]() -> Task<void> {
     Peer& client = peers.emplace_back(relay.loop());
     Peer& upstream = peers.emplace_back(relay.loop());
-    co_await relay.ask(client, TestRelay::request(R"({"model":"m","stream":true,"messages":["x)" +
-                                                  prompt + R"("]})"));
+    co_await relay.ask(
+        client, TestRelay::request(R"({"model":"m","stream":true,"max_tokens":9,"messages":["x)" +
+                                   prompt + R"("]})"));
     co_await relay.up_a.accept(upstream);
     for (size_t got = 0; got < prompt.size();) {
       const net::Io io = co_await upstream.stream->read(upstream.scope, buffer);
       got += io.bytes;
     }
-    co_await upstream.send(std::string(kSseHead) + "transfer-encoding: chunked\r\n\r\n" + kRole +
-                           content("x"));
-    co_await client.read_through("\"x\"}}]}\n\n\r\n");
+    co_await upstream.send(std::string(kSseHead) + "transfer-encoding: chunked\r\n\r\n" + start +
+                           delta);
+    co_await client.read_through("\"x\"}}\n\n\r\n");
   };
   const auto body = [&]() -> Task<void> {
     constexpr size_t kStreams = 128;  // whole slabs of the live board

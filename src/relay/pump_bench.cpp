@@ -13,6 +13,7 @@
 #include "net/http_server.hpp"
 #include "net/socket.hpp"
 #include "relay/exchange.hpp"
+#include "store/test_ledger.hpp"
 
 namespace sluice::relay {
 namespace {
@@ -44,7 +45,6 @@ class Bench final : public net::HttpHandler {
     server_.start(*port);
 
     config::Config config;
-    config.auth.enabled = false;
     config::Provider& provider = config.providers.emplace_back();
     provider.name = "upstream";
     provider.type = endpoint == dialect::Endpoint::kMessages
@@ -52,7 +52,23 @@ class Bench final : public net::HttpHandler {
                         : config::ProviderType::kOpenAiCompatible;
     provider.base_url = fmt::format("http://127.0.0.1:{}", net::local_port(*upstream));
     provider.is_default = true;
-    auto snapshot = make_snapshot(std::make_shared<const config::Config>(std::move(config)), 1);
+    // A key with a quota and a price, so that all of the metering runs.
+    config::Key& key = config.keys.emplace_back();
+    key.key = Secret("sk-bench");
+    key.name = "bench";
+    key.quota_tokens = int64_t{1} << 50;
+    key.user = "bench";
+    config::Model& model = config.models.emplace_back();
+    model.name = "m";
+    model.price = {.input = {2'500'000'000},
+                   .output = {10'000'000'000},
+                   .cache_read = {1'250'000'000},
+                   .cache_write = {2'500'000'000}};
+    auto clients = clients_of_config(config, registry_);
+    require(clients.has_value(), "no clients");
+    registry_.find_wallet(1)->balance.add(int64_t{1} << 60);
+    auto snapshot = make_snapshot(std::make_shared<const config::Config>(std::move(config)),
+                                  std::move(*clients), 1);
     require(snapshot.has_value(), "no snapshot");
     context_.snapshot = std::move(*snapshot);
   }
@@ -80,7 +96,8 @@ class Bench final : public net::HttpHandler {
     const std::string body =
         R"({"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"x"}]})";
     co_await client->write(scope_,
-                           fmt::format("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{}",
+                           fmt::format("POST / HTTP/1.1\r\nhost: x\r\nx-api-key: sk-bench\r\n"
+                                       "content-length: {}\r\n\r\n{}",
                                        body.size(), body));
     auto upstream = co_await accept();
     co_await upstream->read(scope_, buffer_);
@@ -148,10 +165,16 @@ class Bench final : public net::HttpHandler {
   net::HttpClient client_;
   observe::Metrics metrics_{"bench"};
   observe::LiveBoard board_;
+  store::TestLedger ledger_;
+  quota::Registry registry_;
+  tokens::Calibration calibration_;
   LoopContext context_{.loop = loop_,
                        .client = client_,
+                       .blocking = blocking_,
                        .metrics = metrics_.add_loop(),
                        .live = board_.add_loop(),
+                       .ledger = ledger_,
+                       .calibration = calibration_,
                        .snapshot = {}};
   dialect::Endpoint endpoint_;
   net::HttpServer server_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "dialect/models.hpp"
 #include "http/head.hpp"
@@ -62,9 +64,12 @@ Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& pr
 
 }  // namespace
 
-Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, int loops) {
-  auto keys = accounts::KeyRing::from_config(*config);
-  if (!keys) return std::unexpected(keys.error());
+int64_t Snapshot::max_output(std::string_view model) const {
+  const auto found = std::ranges::find(config->models, model, &config::Model::name);
+  return found == config->models.end() ? 0 : found->max_output;
+}
+
+Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops) {
   auto proxies = accounts::parse_cidrs(config->server.trusted_proxies);
   if (!proxies) return std::unexpected(proxies.error());
   std::vector<std::unique_ptr<const Upstream>> upstreams;
@@ -76,7 +81,7 @@ Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, int loops) {
   return std::shared_ptr<const Snapshot>(new Snapshot{
       .config = config,
       .routes = route::RoutingTable(config),
-      .keys = std::move(*keys),
+      .clients = std::move(clients),
       .trusted_proxies = std::move(*proxies),
       .upstreams = std::move(upstreams),
       .retries = route::RetryBudget(config->routing.retry.budget),

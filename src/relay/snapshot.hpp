@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "accounts/cidr.hpp"
-#include "accounts/key_ring.hpp"
 #include "base/error.hpp"
 #include "config/config.hpp"
 #include "dialect/dialect.hpp"
 #include "net/origin.hpp"
+#include "relay/clients.hpp"
 #include "route/provider_keys.hpp"
 #include "route/retry.hpp"
 #include "route/retry_budget.hpp"
@@ -39,7 +39,7 @@ struct Upstream {
 struct Snapshot {
   config::ConfigPtr config;
   route::RoutingTable routes;
-  accounts::KeyRing keys;
+  Clients clients;
   std::vector<accounts::Cidr> trusted_proxies;
   std::vector<std::unique_ptr<const Upstream>> upstreams;  // as Config::providers
   mutable route::RetryBudget retries;
@@ -47,12 +47,14 @@ struct Snapshot {
   const Upstream& upstream(const route::Target& target) const {
     return *upstreams[target.provider_index];
   }
+  /// Longest answer of a model as configured, in tokens; 0 where nothing is.
+  int64_t max_output(std::string_view model) const;
 };
 
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
 /// `loops` divides the pool limits, which are per process. kConfig when a trust store cannot be
 /// read, a provider's headers would break the framing of its requests, or the like.
-Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, int loops);
+Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops);
 
 }  // namespace sluice::relay

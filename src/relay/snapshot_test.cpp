@@ -15,7 +15,10 @@ class SnapshotTest : public testing::Test {
   }
   Result<SnapshotPtr> make(int loops = 1) {
     config.providers = {provider};
-    return make_snapshot(std::make_shared<const config::Config>(config), loops);
+    auto clients = clients_of_config(config, registry);
+    if (!clients) return std::unexpected(clients.error());
+    return make_snapshot(std::make_shared<const config::Config>(config), std::move(*clients),
+                         loops);
   }
   std::string refusal() {
     const auto made = make();
@@ -23,6 +26,7 @@ class SnapshotTest : public testing::Test {
   }
   config::Config config;
   config::Provider provider;
+  quota::Registry registry;
 };
 
 TEST_F(SnapshotTest, NamesTheProviderAndFieldThatCannotBeUsed) {

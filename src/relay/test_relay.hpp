@@ -11,6 +11,7 @@
 #include "net/http_server.hpp"
 #include "net/test_peer.hpp"
 #include "relay/exchange.hpp"
+#include "store/test_ledger.hpp"
 
 namespace sluice::relay {
 
@@ -52,7 +53,10 @@ class TestRelay final : public net::HttpHandler {
 
   /// Takes `config` as it is now, runs the test's coroutine, and drains.
   void run(net::Task<void> task) {
-    auto snapshot = make_snapshot(std::make_shared<const config::Config>(config), 1);
+    auto clients = clients_of_config(config, registry);
+    ASSERT_TRUE(clients.has_value()) << clients.error().message;
+    auto snapshot =
+        make_snapshot(std::make_shared<const config::Config>(config), std::move(*clients), 1);
     ASSERT_TRUE(snapshot.has_value()) << snapshot.error().message;
     context.snapshot = *snapshot;
     const auto whole = [this](net::Task<void> inner) -> net::Task<void> {
@@ -96,6 +100,9 @@ class TestRelay final : public net::HttpHandler {
     co_return head + co_await upstream.read_bytes(length);
   }
 
+  /// The account of the key with this place in the configuration, from 1.
+  quota::Account& registry_account(int64_t id) { return context.snapshot->clients.account(id); }
+
   const observe::RequestSeries& series(std::string_view provider = "a") {
     return *metrics_.series({.route = "test",
                              .dialect = dialect::to_string(dialect::dialect_of(endpoint)),
@@ -113,6 +120,8 @@ class TestRelay final : public net::HttpHandler {
   dialect::Endpoint endpoint = dialect::Endpoint::kChatCompletions;
   int answered = 0;
   net::Event ended;  // set when a request has ended
+  store::TestLedger ledger;
+  quota::Registry registry;
 
  private:
   static config::Provider provider(std::string name, uint16_t port) {
@@ -136,6 +145,7 @@ class TestRelay final : public net::HttpHandler {
 
   net::BlockingPool blocking_;
   net::HttpClient client_;
+  tokens::Calibration calibration_;
   observe::Metrics all_metrics_{"test"};
   observe::LiveBoard board_;
   observe::LoopMetrics& metrics_ = all_metrics_.add_loop();
@@ -145,8 +155,11 @@ class TestRelay final : public net::HttpHandler {
  public:
   LoopContext context{.loop = test_.loop,
                       .client = client_,
+                      .blocking = blocking_,
                       .metrics = metrics_,
                       .live = board_.add_loop(),
+                      .ledger = ledger,
+                      .calibration = calibration_,
                       .snapshot = {}};
 };
 

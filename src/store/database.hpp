@@ -88,10 +88,10 @@ class Database {
 
   // Usage, newest first.
   struct UsageFilter {
-    std::string key_name, user, model, provider;  // empty: any
-    int64_t from = 0;                             // Unix ms, inclusive
-    int64_t to = INT64_MAX;                       // exclusive
-    std::string before_id;                        // cursor: rows older than this one
+    std::string key_name{}, user{}, model{}, provider{};  // empty: any
+    int64_t from = 0;                                     // Unix ms, inclusive
+    int64_t to = INT64_MAX;                               // exclusive
+    std::string before_id{};                              // cursor: rows older than this one
     int limit = 50;
   };
   virtual Result<std::vector<Settlement>> usage(const UsageFilter& filter) = 0;

@@ -1,6 +1,7 @@
 // The seam between requests and what makes their settlement durable.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include "base/clock.hpp"
@@ -13,6 +14,15 @@ namespace sluice::store {
 /// by one writer in the order of arrival, in groups of whatever waits.
 class Ledger {
  public:
+  /// Counted since the start; `waiting` is now.
+  struct Stats {
+    uint64_t settlements = 0;   // committed
+    uint64_t groups = 0;        // transactions that they were committed in
+    uint64_t failures = 0;      // transactions that could not be written, and were tried again
+    uint64_t dead_letters = 0;  // settlements that the tables refused; kept in dead_letters
+    uint64_t waiting = 0;       // settlements
+  };
+
   virtual ~Ledger() = default;
 
   /// Marks are queued, never awaited; a mark whose settlement follows in the same group is not
@@ -29,6 +39,7 @@ class Ledger {
   virtual bool healthy() const = 0;
   /// Age of the oldest settlement that waits; zero when none does.
   virtual Duration lag() const = 0;
+  virtual Stats stats() const { return {}; }
 };
 
 }  // namespace sluice::store

@@ -2,9 +2,11 @@
 // Unix milliseconds.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/money.hpp"
@@ -74,9 +76,26 @@ struct LeaseOpened {
   int64_t opened_at = 0;
 };
 
+/// The id of a usage row, in place: marks are made while streams run, and must not allocate.
+class UsageId {
+ public:
+  static constexpr size_t kMax = 47;
+
+  UsageId() = default;
+  UsageId(std::string_view id) : size_(static_cast<uint8_t>(id.copy(bytes_.data(), kMax))) {}
+  UsageId(const std::string& id) : UsageId(std::string_view(id)) {}
+  UsageId(const char* id) : UsageId(std::string_view(id)) {}
+  operator std::string_view() const { return {bytes_.data(), size_}; }
+  std::string str() const { return std::string(std::string_view(*this)); }
+
+ private:
+  std::array<char, kMax> bytes_{};
+  uint8_t size_ = 0;
+};
+
 /// What has gone to the client so far: absolute numbers, so that any mark may be lost.
 struct LeaseProgress {
-  std::string id;
+  UsageId id;
   TokenCounts counts;
   Money cost;
 };

@@ -23,6 +23,9 @@ class Calibration {
     int64_t samples = 0;
   };
 
+  /// The name under which all models past kMaxModels are one.
+  static constexpr std::string_view kOthers = "(others)";
+
   /// Of the model, else `start`.
   double factor(std::string_view model, double start) const;
 
@@ -33,6 +36,25 @@ class Calibration {
   /// What was learned since the last call, to be kept; and what was kept, at start.
   std::vector<Learned> take_changed();
   void restore(const std::vector<Learned>& kept);
+
+ private:
+  struct Entry {
+    double factor = 1.0;
+    int64_t samples = 0;
+    bool changed = false;
+  };
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  using Entries = std::unordered_map<std::string, Entry, Hash, std::equal_to<>>;
+
+  /// The model's own, or the shared one; end() when there is none yet.
+  Entries::const_iterator find(std::string_view model) const;
+  Entry& entry(std::string_view model, double start);
+
+  mutable std::mutex mutex_;
+  Entries entries_;
 };
 
 }  // namespace sluice::tokens

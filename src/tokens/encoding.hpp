@@ -1,15 +1,21 @@
 // Byte-pair encodings as published with the `tiktoken` ranks: how many tokens a text is.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "tokens/splitter.hpp"
+#include "tokens/vocabulary.hpp"
+
 namespace sluice::tokens {
 
 enum class EncodingId : uint8_t { kO200kBase, kCl100kBase, kP50kBase, kR50kBase };
+inline constexpr std::array kAllEncodings = {EncodingId::kO200kBase, EncodingId::kCl100kBase,
+                                             EncodingId::kP50kBase, EncodingId::kR50kBase};
 
 /// "o200k_base", "cl100k_base", "p50k_base", "r50k_base".
 std::string_view to_string(EncodingId id);
@@ -25,7 +31,18 @@ class Encoding {
 
   /// Linear in the length of the text, whatever it is.
   size_t count(std::string_view text) const;
+  /// Appends the tokens.
   void encode(std::string_view text, std::vector<uint32_t>& tokens) const;
+
+  /// What it is made of, for those who count piece by piece.
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+  Pattern pattern() const { return pattern_; }
+
+ private:
+  Encoding(const unsigned char* table, Pattern pattern) : vocabulary_(table), pattern_(pattern) {}
+
+  Vocabulary vocabulary_;
+  Pattern pattern_;
 };
 
 }  // namespace sluice::tokens

@@ -1,0 +1,23 @@
+# Compiles the numbered scripts of scripts/migrations/<dialect>/ into a room, so that the binary
+# needs no files beside it. The source that comes out defines what src/store/migrations.hpp
+# declares.
+function(sluice_migrations target dialect)
+  file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/scripts/migrations/${dialect}/*.sql)
+  list(SORT scripts)
+  set(text "#include \"store/migrations.hpp\"\n\nnamespace sluice::store {\nnamespace {\n")
+  string(APPEND text "constexpr Migration kScripts[] = {\n")
+  foreach(script ${scripts})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
+    get_filename_component(name ${script} NAME_WE)
+    string(REGEX MATCH "^[0-9]+" digits ${name})
+    math(EXPR version "1${digits} - 1000")
+    file(READ ${script} sql)
+    string(APPEND text "    {${version}, \"${name}\", R\"sluice-sql(${sql})sluice-sql\"},\n")
+  endforeach()
+  string(APPEND text "};\n}  // namespace\n\n")
+  string(APPEND text "std::span<const Migration> ${dialect}_migrations() { return kScripts; }\n")
+  string(APPEND text "}  // namespace sluice::store\n")
+  set(generated ${CMAKE_BINARY_DIR}/generated/${target}/${dialect}_migrations.cpp)
+  file(CONFIGURE OUTPUT ${generated} CONTENT "${text}" @ONLY)
+  target_sources(${target} PRIVATE ${generated})
+endfunction()

@@ -1,0 +1,43 @@
+// The routes below /api/admin: on the main port for administrators, on the gateway's Unix socket
+// for whoever may open that.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "admin/service.hpp"
+#include "api/service.hpp"
+#include "net/blocking_pool.hpp"
+#include "net/http_call.hpp"
+#include "relay/context.hpp"
+
+namespace sluice::api {
+
+/// Owned by the process, outlives every loop. The threads are its own, so that a long report
+/// delays no name resolution. What `service` refers to must outlive this: its destructor finishes
+/// what is queued.
+struct Administration {
+  admin::Service& service;
+  net::BlockingPool pool{2};
+};
+
+/// Why a caller may not administrate; nullopt for administrators (is_admin). Without a token web
+/// pages that run on this machine are refused, too.
+std::optional<Error> refuse_admin(const relay::Snapshot& snapshot, const net::HttpCall& call);
+
+/// Administrators only; 404 where the gateway has no database.
+net::Task<void> handle_admin(Service& service, relay::LoopContext& context, net::HttpCall& call);
+
+/// For the Unix socket: the administration alone, without a credential.
+class AdminSocketHandler final : public net::HttpHandler {
+ public:
+  explicit AdminSocketHandler(Administration& administration) : administration_(administration) {}
+  net::Task<void> handle(net::HttpCall& call) override;
+  std::string render_refusal(int status, std::string_view reason) override;
+
+ private:
+  Administration& administration_;
+};
+
+}  // namespace sluice::api

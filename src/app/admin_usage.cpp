@@ -1,0 +1,138 @@
+// sluice usage ...
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "admin/client.hpp"
+#include "app/admin_ask.hpp"
+#include "app/table.hpp"
+
+namespace sluice::app {
+
+namespace {
+
+using Given = AdminCommands::Given;
+using Rows = std::vector<json::Value>;
+
+const std::vector<Column>& usage_columns() {
+  static const std::vector<Column> columns = {
+      {.title = "TIME", .field = "at"},
+      {.title = "KEY", .field = "key"},
+      {.title = "USER", .field = "user"},
+      {.title = "MODEL", .field = "model"},
+      {.title = "PROVIDER", .field = "provider"},
+      {.title = "INPUT", .field = "input_tokens", .number = true},
+      {.title = "CACHED", .field = "cache_read_tokens", .number = true},
+      {.title = "OUTPUT", .field = "output_tokens", .number = true},
+      {.title = "BASIS", .field = "basis"},
+      {.title = "COST USD", .field = "cost", .number = true},
+      {.title = "OUTCOME", .field = "outcome"},
+      {.title = "MS", .field = "duration_ms", .number = true}};
+  return columns;
+}
+
+enum class Form : uint8_t { kTable, kJson, kCsv };
+
+void print_rows(const Rows& rows, Form form) {
+  std::string out;
+  if (form == Form::kTable) {
+    out = table(usage_columns(), rows);
+  } else if (form == Form::kCsv) {
+    if (!rows.empty()) out = csv_header(rows.front());
+    for (const json::Value& row : rows) out += csv_line(row);
+  } else {
+    json::Writer json(out);
+    json.begin_object().key("data").begin_array();
+    for (const json::Value& row : rows) json.raw(row.raw());
+    json.end_array().end_object();
+    out += '\n';
+  }
+  print(out);
+}
+
+std::string sums(const std::string& group_by, json::Value answer, Form form) {
+  Rows rows = rows_in(answer["data"]);
+  std::string out;
+  if (form == Form::kCsv) {
+    if (!rows.empty()) out = csv_header(rows.front());
+    for (const json::Value& row : rows) out += csv_line(row);
+    return out;
+  }
+  const std::string total = R"({"group":"total",)" + std::string(answer["total"].raw().substr(1));
+  if (!rows.empty()) rows.emplace_back(total);
+  std::string title = group_by;
+  for (char& c : title) c = static_cast<char>(c - 'a' + 'A');
+  return table({{.title = title, .field = "group"},
+                {.title = "REQUESTS", .field = "requests", .number = true},
+                {.title = "INPUT", .field = "input_tokens", .number = true},
+                {.title = "CACHE READ", .field = "cache_read_tokens", .number = true},
+                {.title = "CACHE WRITE", .field = "cache_write_tokens", .number = true},
+                {.title = "OUTPUT", .field = "output_tokens", .number = true},
+                {.title = "COST USD", .field = "cost", .number = true}},
+               rows);
+}
+
+/// Page by page, as many rows as were asked for.
+int print_usage(const Given& given, const std::string& query, Form form) {
+  const auto config = load_config(given.config.load_options());
+  if (!config) return complain(config.error());
+  auto client = admin::Client::open(**config);
+  if (!client) return complain(client.error(), kFailed);
+  const auto wanted = static_cast<size_t>(given.limit);
+  std::deque<std::string> pages;  // what the rows point into
+  Rows rows;
+  std::string cursor;
+  do {
+    std::string parameters = query;
+    add_parameter(parameters, "limit",
+                  std::to_string(std::min<size_t>(wanted - rows.size(), 1000)));
+    add_parameter(parameters, "cursor", cursor);
+    auto page = client->ask("GET", "/api/admin/usage" + parameters);
+    if (!page) return complain(page.error(), kFailed);
+    const json::Value answer(pages.emplace_back(std::move(*page)));
+    for (const json::Value& row : rows_in(answer["data"])) rows.push_back(row);
+    cursor = answer["next_cursor"].as_string().value_or("");
+  } while (!cursor.empty() && rows.size() < wanted);
+  print_rows(rows, form);
+  say_where(given, *client, **config);
+  return 0;
+}
+
+}  // namespace
+
+void AdminCommands::add_usage(CLI::App& cli) {
+  Given& given = *given_;
+  CLI::App& usage = add(cli, "usage", "What was used and what it cost", [](const Given& g) {
+    const Form form = g.csv ? Form::kCsv : g.json ? Form::kJson : Form::kTable;
+    std::string query;
+    for (const auto& [name, value] : {std::pair{"key", &g.key},
+                                      {"user", &g.user},
+                                      {"model", &g.model},
+                                      {"provider", &g.provider},
+                                      {"from", &g.from},
+                                      {"to", &g.to}}) {
+      add_parameter(query, name, *value);
+    }
+    if (g.group_by.empty()) return print_usage(g, query, form);
+    add_parameter(query, "group_by", g.group_by);
+    return ask(g, {.method = "GET",
+                   .target = "/api/admin/usage/summary" + query,
+                   .human = [&](json::Value answer) { return sums(g.group_by, answer, form); }});
+  });
+  usage.add_option("--key", given.key, "Only of the key of this name");
+  usage.add_option("--user", given.user, "Only of this user");
+  usage.add_option("--model", given.model, "Only of this model, as clients asked for it");
+  usage.add_option("--provider", given.provider, "Only of this provider");
+  usage.add_option("--from", given.from, "From this day (UTC) or time on");
+  usage.add_option("--to", given.to, "Until before this day or time");
+  usage.add_option("--limit", given.limit, "The newest so many requests")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
+  usage.add_option("--summary", given.group_by, "Sums per day, model, key, user or provider")
+      ->check(CLI::IsMember({"day", "model", "key", "user", "provider"}));
+  CLI::Option* csv = usage.add_flag("--csv", given.csv, "Prints comma-separated values");
+  csv->excludes(usage.get_option("--json"));
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,48 @@
+#include "quota/registry.hpp"
+
+namespace sluice::quota {
+
+namespace {
+
+int64_t difference(int64_t a, int64_t b) {
+  int64_t out = 0;
+  if (!__builtin_sub_overflow(a, b, &out)) return out;
+  return a > b ? INT64_MAX : INT64_MIN;
+}
+
+}  // namespace
+
+Account& Registry::account(const store::Key& key, const Limits& limits, Wallet* wallet) {
+  const std::scoped_lock lock(mutex_);
+  Known& known = accounts_[key.id];
+  const int64_t granted = key.quota_tokens.value_or(0);
+  if (!known.account) {
+    known.account = std::make_unique<Account>(key.id);
+    known.account->tokens().add(difference(granted, key.used_tokens));
+  } else {
+    known.account->tokens().add(difference(granted, known.granted));
+  }
+  known.granted = granted;
+  known.account->set_has_quota(key.quota_tokens.has_value());
+  known.account->set_limits(limits);
+  known.account->set_wallet(wallet);
+  return *known.account;
+}
+
+Wallet& Registry::wallet(const store::Wallet& stored) {
+  const std::scoped_lock lock(mutex_);
+  std::unique_ptr<Wallet>& known = wallets_[stored.id];
+  if (!known) {
+    known.reset(new Wallet{
+        .id = stored.id, .user_id = stored.user_id, .balance = Balance(stored.balance.nanos)});
+  }
+  return *known;
+}
+
+Wallet* Registry::find_wallet(int64_t id) {
+  const std::scoped_lock lock(mutex_);
+  const auto known = wallets_.find(id);
+  return known == wallets_.end() ? nullptr : known->second.get();
+}
+
+}  // namespace sluice::quota

@@ -1,0 +1,142 @@
+// What one request consumes and pays: phase one and two of its money (docs/metering.md). Counts
+// what is relayed, takes it from the lease before it goes out, and hands the end to the ledger.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "accounts/price.hpp"
+#include "base/error.hpp"
+#include "base/token_counts.hpp"
+#include "dialect/output_text.hpp"
+#include "dialect/request.hpp"
+#include "dialect/usage.hpp"
+#include "net/blocking_pool.hpp"
+#include "net/scope.hpp"
+#include "net/task.hpp"
+#include "quota/admission.hpp"
+#include "relay/context.hpp"
+#include "relay/output_counter.hpp"
+#include "tokens/model_table.hpp"
+
+namespace sluice::relay {
+
+/// How a request ended, for its row in the usage log.
+enum class Outcome : uint8_t {
+  kFinished,
+  kCut,  // the money ran out
+  kClientGone,
+  kUpstreamFailed,
+  kDeadline,
+  kDrained,
+  kCancelled,  // by an operator
+};
+std::string_view to_string(Outcome outcome);
+
+/// Where the figures of a charge come from.
+enum class Basis : uint8_t { kNone, kEstimated, kCounted, kReported };
+std::string_view to_string(Basis basis);
+
+class Charge {
+ public:
+  explicit Charge(LoopContext& context) : context_(context) {}
+  ~Charge();
+  Charge(const Charge&) = delete;
+  Charge& operator=(const Charge&) = delete;
+
+  /// Phase one, Allow. `model` is what will be asked upstream first; `max_output` is how long an
+  /// answer to it may be (0: unknown).
+  struct Admission {
+    quota::Account& account;
+    std::string_view request_id;
+    std::string_view provider;
+    const accounts::Price* price;  // null: it costs nothing
+    std::string_view model;
+    int64_t max_output = 0;
+  };
+  net::Task<std::expected<void, quota::Refusal>> admit(const Admission& admission,
+                                                       dialect::InferenceRequest& request,
+                                                       net::Scope& scope);
+  bool admitted() const { return admitted_; }
+
+  /// To be sent upstream instead of the client's own limit: the balance covers no more.
+  std::optional<int64_t> output_limit() const { return output_limit_; }
+
+  /// An attempt at `model` begins; nothing of an earlier one was relayed.
+  void begin_attempt(std::string_view model);
+
+  /// Takes over the request's body once nothing is tried again: the prompt may still have to be
+  /// counted from it.
+  void keep_prompt(dialect::InferenceRequest& request);
+
+  /// Before an event is relayed. False: the lease is used up and cannot grow, so the event must
+  /// not go out.
+  bool count(std::span<const dialect::OutputText> texts);
+  /// Whole answers: counts without asking the lease, which covers them.
+  void count_whole(std::span<const dialect::OutputText> texts);
+  /// The upstream's own figures win.
+  void report(const dialect::Usage& usage) { usage_ = usage; }
+  void note_first_content(TimePoint at) {
+    if (!first_content_) first_content_ = at;
+  }
+  /// Something of an answer has gone to the client, so that the prompt is due too.
+  void note_delivered() { delivered_ = true; }
+
+  /// Puts what it has come to on the board of live requests.
+  void show(observe::LiveEntry& live);
+
+  // What it has come to so far.
+  TokenCounts counts() const;
+  Money cost() const;
+  Basis basis() const;
+  std::optional<TimePoint> first_content() const { return first_content_; }
+  const quota::Lease& lease() const { return lease_; }
+  /// The row's id in the usage log, made by the gateway.
+  const std::string& id() const { return id_; }
+  bool settled() const { return settled_; }
+
+  /// Phase two, Consume, whatever the end was. Fills the figures into `row`, whose other fields
+  /// are the caller's, and queues it. With `wait` it returns when the row is durable;
+  /// kLedgerUnavailable when that takes too long (it will be written all the same). Once; later
+  /// calls return at once.
+  net::Task<Status> settle(store::Settlement row, bool wait, net::Scope& scope);
+
+ private:
+  net::Task<void> count_prompt(std::string_view body, net::Scope& scope);
+  void forget_prompt();
+  void set_prompt(int64_t tokens, bool exact);
+  int64_t scaled(int64_t counted) const;
+  void mark(int64_t output);
+
+  LoopContext& context_;
+  quota::Account* account_ = nullptr;
+  const quota::Wallet* wallet_ = nullptr;  // the one that the lease is from, whatever is reloaded
+  quota::Place place_;
+  quota::Lease lease_;
+  accounts::Price price_;
+  tokens::ModelFacts model_;
+  double factor_ = 1.0;
+  std::string model_name_;
+  dialect::Endpoint endpoint_ = dialect::Endpoint::kChatCompletions;
+  std::string id_;
+  std::string prompt_body_;  // until the prompt is counted, or known from a report
+  int64_t prompt_tokens_ = 0;
+  int64_t rate_spent_ = 0;  // of the tokens a minute
+  bool prompt_exact_ = false;
+  bool admitted_ = false;
+  bool delivered_ = false;
+  bool settled_ = false;
+  std::optional<int64_t> output_limit_;
+  std::optional<OutputCounter> counter_;
+  int64_t relayed_output_ = 0;  // scaled
+  int64_t next_mark_ = 0;
+  int64_t next_shown_ = 0;
+  dialect::Usage usage_;
+  std::optional<TimePoint> first_content_;
+};
+
+}  // namespace sluice::relay

@@ -1,0 +1,143 @@
+#include "relay/clients.hpp"
+
+#include <algorithm>
+
+#include "base/ids.hpp"
+
+namespace sluice::relay {
+
+namespace {
+
+/// A key's own rate, else the limiter's for every key.
+quota::Limits limits_of(const store::Key& key, const config::Limiter& limiter) {
+  quota::Limits limits{.requests_per_minute = key.rpm,
+                       .burst = key.rpm,
+                       .tokens_per_minute = key.tpm,
+                       .max_parallel = key.max_parallel};
+  if (key.rpm == 0 && limiter.enabled) {
+    limits.requests_per_minute = limiter.requests_per_minute;
+    limits.burst = limiter.burst;
+  }
+  return limits;
+}
+
+store::Key configured_key(const config::Key& key, std::string_view secret) {
+  return {
+      .digest = accounts::KeyRing::digest_of(secret, key.key.expose()),
+      .prefix = std::string(key.key.expose().substr(0, 6)),
+      .name = key.name,
+      .configured = true,
+      .quota_tokens = key.quota_tokens,
+      .rpm = key.rpm,
+      .tpm = key.tpm,
+      .max_parallel = key.max_parallel,
+      .models = key.models,
+      .allow_ips = key.allow_ips,
+      .expires_at = key.expires_at,
+  };
+}
+
+store::Rate rate_of(const config::Model& model) {
+  return {.model = model.name,
+          .input = model.price->input,
+          .output = model.price->output,
+          .cache_read = model.price->cache_read,
+          .cache_write = model.price->cache_write};
+}
+
+void set_price(accounts::PriceList& prices, const store::Rate& rate) {
+  prices.set(rate.model, {.id = rate.id,
+                          .input = rate.input,
+                          .output = rate.output,
+                          .cache_read = rate.cache_read,
+                          .cache_write = rate.cache_write});
+}
+
+Result<Clients> make_clients(const config::Config& config, std::span<const store::Key> keys,
+                             std::string_view secret, quota::Registry& registry) {
+  auto ring = accounts::KeyRing::make(config, keys, secret);
+  if (!ring) return std::unexpected(std::move(ring.error()));
+  Clients clients{.keys = std::move(*ring), .accounts = {}, .prices = {}};
+  clients.accounts.emplace(0, &registry.anonymous());
+  return clients;
+}
+
+}  // namespace
+
+Result<Clients> load_clients(const config::Config& config, store::Database& database,
+                             quota::Registry& registry) {
+  const std::string secret = database.key_secret();
+  for (const config::Key& key : config.keys) {
+    if (key.key.empty()) continue;
+    store::Key wanted = configured_key(key, secret);
+    if (!key.user.empty()) {
+      const auto wallet = database.ensure_wallet(key.user);
+      if (!wallet) return std::unexpected(wallet.error());
+      wanted.user_id = wallet->user_id;
+    }
+    if (const auto kept = database.ensure_configured_key(wanted); !kept) {
+      return std::unexpected(kept.error());
+    }
+  }
+  const auto keys = database.keys();
+  if (!keys) return std::unexpected(keys.error());
+  const auto wallets = database.wallets();
+  if (!wallets) return std::unexpected(wallets.error());
+
+  auto clients = make_clients(config, *keys, secret, registry);
+  if (!clients) return clients;
+  std::unordered_map<int64_t, quota::Wallet*> by_user;
+  for (const store::Wallet& wallet : *wallets) {
+    by_user.emplace(wallet.user_id, &registry.wallet(wallet));
+  }
+  for (const store::Key& key : *keys) {
+    const auto wallet = by_user.find(key.user_id);
+    quota::Account& account = registry.account(key, limits_of(key, config.limiter),
+                                               wallet == by_user.end() ? nullptr : wallet->second);
+    clients->accounts.emplace(key.id, &account);
+  }
+  for (const config::Model& model : config.models) {
+    if (!model.price) continue;
+    const auto rate = database.ensure_rate(rate_of(model));
+    if (!rate) return std::unexpected(rate.error());
+    set_price(clients->prices, *rate);
+  }
+  return clients;
+}
+
+Result<Clients> clients_of_config(const config::Config& config, quota::Registry& registry) {
+  const std::string secret = random_hex(16);
+  std::vector<store::Key> keys;
+  std::vector<quota::Wallet*> wallets;
+  std::vector<std::string_view> users;
+  for (const config::Key& key : config.keys) {
+    if (key.key.empty()) continue;
+    keys.push_back(configured_key(key, secret));
+    keys.back().id = static_cast<int64_t>(keys.size());
+    quota::Wallet* wallet = nullptr;
+    if (!key.user.empty()) {
+      auto known = std::ranges::find(users, key.user);
+      if (known == users.end()) known = users.insert(users.end(), key.user);
+      const int64_t id = known - users.begin() + 1;
+      wallet = &registry.wallet({.id = id, .user_id = id, .user = key.user, .balance = {}});
+      keys.back().user_id = id;
+    }
+    wallets.push_back(wallet);
+  }
+  auto clients = make_clients(config, keys, secret, registry);
+  if (!clients) return clients;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    clients->accounts.emplace(
+        keys[i].id, &registry.account(keys[i], limits_of(keys[i], config.limiter), wallets[i]));
+  }
+  int64_t id = 0;
+  for (const config::Model& model : config.models) {
+    if (!model.price) continue;
+    store::Rate rate = rate_of(model);
+    rate.id = ++id;
+    set_price(clients->prices, rate);
+  }
+  return clients;
+}
+
+}  // namespace sluice::relay

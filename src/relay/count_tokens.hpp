@@ -1,0 +1,68 @@
+// One request that asks how many tokens a prompt is, from authentication to its log line.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "accounts/key_ring.hpp"
+#include "dialect/errors.hpp"
+#include "dialect/token_count.hpp"
+#include "net/http_call.hpp"
+#include "observe/live.hpp"
+#include "observe/trace_context.hpp"
+#include "relay/context.hpp"
+
+namespace sluice::relay {
+
+/// Asks the upstream where the model's first target can count, else counts here. Nothing is leased
+/// and nothing is charged.
+class CountTokens {
+ public:
+  /// `route` is a literal, for metrics and the log. All of it outlives this.
+  CountTokens(LoopContext& context, net::HttpCall& call, dialect::CountEndpoint endpoint,
+              std::string_view route);
+  net::Task<void> run();
+
+ private:
+  Status authenticate();
+  net::Task<Status> understand();
+  /// The first target, if it is an upstream that can count.
+  void choose();
+  /// What the upstream answered, if that is an answer for the client.
+  struct Reply {
+    int status = 0;
+    net::HeaderList headers;
+    std::string body;
+  };
+  net::Task<std::optional<Reply>> ask_upstream();
+  net::Task<Result<Reply>> exchange(const Upstream& upstream, const Secret* credential);
+  /// Sends the request and reads the answer's head.
+  net::Task<Status> send(net::UpstreamConnection& connection, const Upstream& upstream,
+                         const Secret* credential);
+  net::Task<Result<int64_t>> count();
+  net::Task<void> answer();
+  net::Task<void> answer_reply(Reply reply);
+  net::Task<void> answer_error(const Error& error);
+  net::Task<void> respond(int status, net::HeaderList headers, std::string_view body);
+  void tell();
+
+  LoopContext& context_;
+  SnapshotPtr snapshot_;
+  net::HttpCall& call_;
+  dialect::CountEndpoint endpoint_;
+  dialect::Dialect dialect_;
+  std::string_view route_;
+  std::string request_id_;
+  observe::TraceContext trace_;
+  observe::GaugeHold live_gauge_;
+  std::string client_address_;
+  observe::LiveEntry live_;
+  const accounts::KeyRecord* key_ = nullptr;
+  dialect::InferenceRequest request_;
+  std::optional<route::Target> target_;
+  bool upstream_answered_ = false;
+  std::optional<ErrorCode> error_;
+};
+
+}  // namespace sluice::relay

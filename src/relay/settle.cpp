@@ -1,0 +1,93 @@
+// The end of a request's money: what its row in the usage log says.
+#include "json/writer.hpp"
+#include "relay/exchange.hpp"
+
+namespace sluice::relay {
+
+namespace {
+
+// A decision names so many candidates and failures at most.
+constexpr size_t kMaxNamed = 8;
+
+}  // namespace
+
+net::Task<Status> Exchange::settle(Outcome outcome) {
+  const bool wait = !call_.scope().cancelled() && !call_.client_left();
+  held_ = charge_.lease().money();
+  co_return co_await charge_.settle(usage_row(outcome), wait, call_.scope());
+}
+
+net::Task<void> Exchange::settle_rest() {
+  if (charge_.settled()) co_return;
+  Outcome outcome = Outcome::kUpstreamFailed;
+  if (error_ == ErrorCode::kClientGone || call_.client_left()) outcome = Outcome::kClientGone;
+  if (error_ == ErrorCode::kServerDraining) outcome = Outcome::kDrained;
+  if (error_ == ErrorCode::kUpstreamTimeout) outcome = Outcome::kDeadline;
+  if (error_ == ErrorCode::kInsufficientQuota) outcome = Outcome::kCut;
+  if (!endings_.empty()) outcome = Outcome::kCancelled;
+  held_ = charge_.lease().money();
+  // Only an operator waits here: the client has its answer.
+  co_await charge_.settle(usage_row(outcome), !endings_.empty(), call_.scope());
+}
+
+store::Settlement Exchange::usage_row(Outcome outcome) const {
+  const route::Target& target = plan_.targets[target_];
+  const auto first = charge_.first_content();
+  const auto micros = [](Duration duration) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  };
+  const Duration took = sluice::now() - call_.started();
+  store::Settlement row;
+  row.request_id = request_id_;
+  row.key_name = key_->name;
+  row.dialect = dialect::to_string(dialect_);
+  row.requested_model = request_.model;
+  row.upstream_model = target.model;
+  row.provider = target.provider->name;
+  row.attempts = attempts_;
+  row.outcome = to_string(outcome);
+  row.status = call_.begun() || outcome == Outcome::kFinished ? 200 : call_.status();
+  row.stream = request_.stream;
+  if (first) row.ttft_us = micros(*first - call_.started());
+  row.duration_us = micros(took);
+  row.started_at = (wall_nanos() - took.count()) / 1'000'000;
+  row.decision = decision();
+  return row;
+}
+
+std::string Exchange::decision() const {
+  std::string text;
+  json::Writer json(text);
+  json.begin_object().member("rule", plan_.rule).key("targets").begin_array();
+  for (size_t i = 0; i < plan_.targets.size() && i < kMaxNamed; ++i) {
+    json.begin_object()
+        .member("provider", plan_.targets[i].provider->name)
+        .member("model", plan_.targets[i].model)
+        .end_object();
+  }
+  json.end_array().member("pick", static_cast<int64_t>(target_));
+  if (!failures_.empty()) {
+    json.key("failed").begin_array();
+    for (size_t i = 0; i < failures_.size() && i < kMaxNamed; ++i) {
+      json.begin_object()
+          .member("provider", failures_[i].provider)
+          .member("error", failures_[i].error)
+          .member("status", failures_[i].status)
+          .end_object();
+    }
+    json.end_array();
+  }
+  const quota::Lease& lease = charge_.lease();
+  if (lease.bounded()) {
+    json.key("lease")
+        .begin_object()
+        .member("tokens", lease.tokens())
+        .member("money", to_string(lease.money()))
+        .member("grown", lease.grown())
+        .end_object();
+  }
+  json.end_object();
+  return text;
+}
+
+}  // namespace sluice::relay

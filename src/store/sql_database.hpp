@@ -1,0 +1,76 @@
+// The database of SQL: what its parts in users.cpp, keys.cpp, rates.cpp, usage.cpp, verify.cpp
+// and backup.cpp share.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/data_dir.hpp"
+#include "store/database.hpp"
+#include "store/sessions.hpp"
+#include "store/sqlite/settler.hpp"
+#include "store/write_turn.hpp"
+#include "store/writer.hpp"
+
+namespace sluice::store {
+
+class SqlDatabase final : public Database {
+ public:
+  static Result<std::unique_ptr<Database>> open(const Options& options);
+
+  Ledger& ledger() override { return *ledger_; }
+  size_t recovered() const override { return recovered_; }
+  std::string key_secret() override { return key_secret_; }
+
+  Result<Wallet> ensure_wallet(std::string_view user) override;
+  Result<Wallet> wallet(std::string_view user) override;
+  Result<std::vector<Wallet>> wallets() override;
+  Result<Posted> post(std::string_view user, std::string_view kind, Money amount,
+                      std::string_view reason, std::string_view idempotency_key,
+                      std::string_view actor) override;
+  Result<std::vector<Transaction>> transactions(int64_t wallet_id, int64_t before_id,
+                                                int limit) override;
+  Result<std::vector<Difference>> verify() override;
+
+  Result<std::vector<Key>> keys() override;
+  Result<Key> ensure_configured_key(const Key& key) override;
+  Result<Key> create_key(const Key& key) override;
+  Status delete_key(int64_t id) override;
+
+  Result<Rate> ensure_rate(const Rate& rate) override;
+  Result<std::vector<Rate>> rates() override;
+  Result<std::vector<Factor>> factors() override;
+  Status keep_factors(std::span<const Factor> factors) override;
+
+  Result<std::vector<Settlement>> usage(const UsageFilter& filter) override;
+  Result<std::optional<Settlement>> usage_row(std::string_view id) override;
+  Result<std::vector<UsageSum>> usage_summary(std::string_view by,
+                                              const UsageFilter& filter) override;
+
+  Status backup(const std::string& file) override;
+
+ private:
+  SqlDatabase() = default;
+
+  // In this order: the writer goes first, the locks last.
+  std::vector<DirLock> locks_;
+  std::string file_;
+  std::string key_secret_;
+  size_t recovered_ = 0;
+  WriteTurn turn_;
+  std::unique_ptr<Sessions> sessions_;
+  std::unique_ptr<sqlite::Settler> settler_;
+  std::unique_ptr<LedgerWriter> ledger_;
+};
+
+/// The locks that make a database this process's own: on data_dir and, where it lies elsewhere,
+/// on the database's folder.
+Result<std::vector<DirLock>> lock_for(const Options& options, const std::string& file);
+
+/// Settles what a dead process left open, at its last marks; how many there were.
+Result<size_t> recover(Sessions& sessions, sqlite::Settler& settler);
+
+inline int64_t unix_ms() { return wall_nanos() / 1'000'000; }
+
+}  // namespace sluice::store

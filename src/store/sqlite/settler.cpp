@@ -1,0 +1,279 @@
+#include "store/sqlite/settler.hpp"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+#include "base/clock.hpp"
+#include "store/sqlite/file.hpp"
+
+namespace sluice::store::sqlite {
+namespace {
+
+// A checkpoint costs two fsyncs, so it waits for 16 MiB; above 64 MiB something (a long read)
+// keeps the WAL from being begun anew, and the writer insists.
+constexpr int kCheckpointPages = 4'000;
+constexpr int kInsistPages = 16'000;
+
+constexpr const char* kTexts[] = {
+    "BEGIN IMMEDIATE",
+    "COMMIT",
+    "INSERT INTO usage_logs (id, request_id, key_id, user_id, wallet_id, key_name, dialect,"
+    " requested_model, upstream_model, provider, worker, attempts, input_tokens,"
+    " cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, counted_input,"
+    " counted_output, reported_input, reported_cache_read, reported_cache_write, reported_output,"
+    " reported_reasoning, basis, price_id, cost, outcome, status, stream, ttft_us, duration_us,"
+    " started_at, decision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+    "UPDATE wallets SET balance = balance + ? WHERE id = ? RETURNING balance",
+    "INSERT INTO wallet_transactions (wallet_id, kind, amount, balance_after, reference, actor,"
+    " reason, created_at) VALUES (?, 'charge', ?, ?, ?, 'gateway', '', ?)",
+    "UPDATE api_keys SET used_tokens = used_tokens + ? WHERE id = ?",
+    "INSERT INTO open_leases (id, request_id, key_id, wallet_id, price_id, requested_model,"
+    " upstream_model, provider, stream, prompt_tokens, opened_at, marks, input_tokens,"
+    " cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+    "UPDATE open_leases SET marks = marks + 1, input_tokens = ?, cache_read_tokens = ?,"
+    " cache_write_tokens = ?, output_tokens = ?, reasoning_tokens = ?, cost = ? WHERE id = ?",
+    "DELETE FROM open_leases WHERE id = ?",
+    "SELECT COUNT(*) FROM dead_letters",
+    "INSERT INTO dead_letters (usage_id, failure, record, created_at) VALUES (?, ?, ?, ?)",
+    "INSERT INTO settings (name, value) VALUES ('last_probe', ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+};
+
+void bind_counts(Statement& statement, const TokenCounts& counts) {
+  statement.bind(counts.input).bind(counts.cache_read).bind(counts.cache_write);
+  statement.bind(counts.output).bind(counts.reasoning);
+}
+
+int note_wal_pages(void* pages, sqlite3*, const char*, int now) {
+  *static_cast<int*>(pages) = now;
+  return SQLITE_OK;
+}
+
+int64_t unix_ms() { return wall_nanos() / 1'000'000; }
+
+}  // namespace
+
+Result<Settler> Settler::open(const std::string& file, bool power) {
+  Settler settler;
+  Result<Connection> connection = Connection::open(file, Connection::Mode::kReadWrite, kBusyMs);
+  if (!connection) return std::unexpected(connection.error());
+  settler.connection_ = std::move(*connection);
+  if (Status set = settler.connection_.run(settings(power).c_str()); !set) {
+    return std::unexpected(set.error());
+  }
+  if (Status set = settler.connection_.run("PRAGMA journal_size_limit = 67108864;"
+                                           "PRAGMA cache_size = -16384");
+      !set) {
+    return std::unexpected(set.error());
+  }
+  // Takes the place of SQLite's own checkpoints on this connection.
+  sqlite3_wal_hook(settler.connection_.native(), note_wal_pages, settler.wal_pages_.get());
+  static_assert(std::size(kTexts) == kSqlCount);
+  for (size_t i = 0; i < kSqlCount; ++i) {
+    Result<Statement> statement = Statement::prepare(settler.connection_, kTexts[i]);
+    if (!statement) return std::unexpected(statement.error());
+    settler.sql_[i] = std::move(*statement);
+  }
+  return settler;
+}
+
+Settler::Outcome Settler::write(std::span<const Entry> entries, std::span<const Mark> marks) {
+  Outcome outcome = outcome_of(sql_[kBegin].run());
+  if (outcome != Outcome::kWritten) return outcome;
+  outcome = write_marks(marks);
+  if (outcome == Outcome::kWritten) outcome = write_usage(entries);
+  if (outcome == Outcome::kWritten) outcome = write_balances();
+  if (outcome == Outcome::kWritten) outcome = write_transactions();
+  if (outcome == Outcome::kWritten) outcome = delete_leases(entries);
+  return finish(outcome);
+}
+
+Settler::Outcome Settler::finish(Outcome outcome) {
+  if (outcome == Outcome::kWritten) outcome = outcome_of(sql_[kCommit].run());
+  if (outcome != Outcome::kWritten && sqlite3_get_autocommit(connection_.native()) == 0) {
+    // SQLite itself rolls back after some errors; here it had not. failure_ stays the first one.
+    sqlite3_exec(connection_.native(), "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  return outcome;
+}
+
+Settler::Outcome Settler::write_marks(std::span<const Mark> marks) {
+  for (const Mark& mark : marks) {
+    Statement& statement = sql_[mark.opened ? kInsertLease : kUpdateLease];
+    const TokenCounts counts = mark.progress ? mark.progress->counts : TokenCounts{};
+    const Money cost = mark.progress ? mark.progress->cost : Money{};
+    if (mark.opened) {
+      const LeaseOpened& opened = *mark.opened;
+      statement.bind(mark.id).bind(opened.request_id).bind(opened.key_id).bind(opened.wallet_id);
+      statement.bind(opened.price_id).bind(opened.requested_model).bind(opened.upstream_model);
+      statement.bind(opened.provider).bind(int64_t{opened.stream}).bind(opened.prompt_tokens);
+      statement.bind(opened.opened_at).bind(int64_t{mark.progress != nullptr});
+      bind_counts(statement, counts);
+      statement.bind(cost.nanos);
+    } else {
+      bind_counts(statement, counts);
+      statement.bind(cost.nanos).bind(mark.id);
+    }
+    if (const Outcome outcome = outcome_of(statement.run()); outcome != Outcome::kWritten) {
+      return outcome;
+    }
+  }
+  return Outcome::kWritten;
+}
+
+Settler::Outcome Settler::write_usage(std::span<const Entry> entries) {
+  charges_.clear();
+  wallets_.clear();
+  keys_.clear();
+  for (const Entry& entry : entries) {
+    const Settlement& settlement = *entry.settlement;
+    bool added = false;
+    if (const Outcome outcome = insert_usage(settlement, added); outcome != Outcome::kWritten) {
+      return outcome;
+    }
+    if (!added) continue;
+    if (settlement.wallet_id != 0 && !settlement.cost.is_zero()) {
+      int64_t& sum = wallets_[settlement.wallet_id].amount;
+      if (__builtin_sub_overflow(sum, settlement.cost.nanos, &sum)) {
+        return bad_row("the cost does not fit into 64 bits");
+      }
+      charges_.push_back(&settlement);
+    }
+    if (settlement.key_id != 0 && settlement.charged.total() != 0) {
+      int64_t& sum = keys_[settlement.key_id];
+      if (__builtin_add_overflow(sum, settlement.charged.total(), &sum)) {
+        return bad_row("the tokens do not fit into 64 bits");
+      }
+    }
+  }
+  return Outcome::kWritten;
+}
+
+Settler::Outcome Settler::insert_usage(const Settlement& s, bool& added) {
+  Statement& statement = sql_[kInsertUsage];
+  statement.bind(s.id).bind(s.request_id).bind(s.key_id).bind(s.user_id).bind(s.wallet_id);
+  statement.bind(s.key_name).bind(s.dialect).bind(s.requested_model).bind(s.upstream_model);
+  statement.bind(s.provider).bind(s.worker).bind(int64_t{s.attempts});
+  bind_counts(statement, s.charged);
+  statement.bind(s.counted_input).bind(s.counted_output);
+  if (s.reported) {
+    bind_counts(statement, *s.reported);
+  } else {
+    for (int i = 0; i < 5; ++i) statement.bind_null();
+  }
+  statement.bind(s.basis).bind(s.price_id).bind(s.cost.nanos).bind(s.outcome);
+  statement.bind(int64_t{s.status}).bind(int64_t{s.stream}).bind(s.ttft_us).bind(s.duration_us);
+  statement.bind(s.started_at).bind(s.decision);
+  const Outcome outcome = outcome_of(statement.run());
+  added = outcome == Outcome::kWritten && sqlite3_changes64(connection_.native()) > 0;
+  return outcome;
+}
+
+Settler::Outcome Settler::write_balances() {
+  for (auto& [id, sum] : wallets_) {
+    Statement& statement = sql_[kUpdateWallet];
+    const int code = statement.bind(sum.amount).bind(id).step();
+    if (code == SQLITE_ROW) {
+      int64_t before = 0;
+      if (!__builtin_sub_overflow(statement.integer(0), sum.amount, &before)) sum.balance = before;
+    }
+    statement.reset();
+    if (code == SQLITE_DONE) return bad_row("there is no such wallet");
+    if (code != SQLITE_ROW) return outcome_of(code);
+  }
+  for (const auto& [id, tokens] : keys_) {
+    // No row: the key was deleted while its request ran.
+    const Outcome outcome = outcome_of(sql_[kUpdateKey].bind(tokens).bind(id).run());
+    if (outcome != Outcome::kWritten) return outcome;
+  }
+  return Outcome::kWritten;
+}
+
+Settler::Outcome Settler::write_transactions() {
+  const int64_t at = unix_ms();
+  for (const Settlement* settlement : charges_) {
+    int64_t& balance = wallets_[settlement->wallet_id].balance;
+    if (__builtin_sub_overflow(balance, settlement->cost.nanos, &balance)) {
+      return bad_row("the balance does not fit into 64 bits");
+    }
+    Statement& statement = sql_[kInsertTransaction];
+    statement.bind(settlement->wallet_id).bind(-settlement->cost.nanos).bind(balance);
+    statement.bind(settlement->id).bind(at);
+    if (const Outcome outcome = outcome_of(statement.run()); outcome != Outcome::kWritten) {
+      return outcome;
+    }
+  }
+  return Outcome::kWritten;
+}
+
+Settler::Outcome Settler::delete_leases(std::span<const Entry> entries) {
+  for (const Entry& entry : entries) {
+    if (!entry.has_lease) continue;
+    const Outcome outcome = outcome_of(sql_[kDeleteLease].bind(entry.settlement->id).run());
+    if (outcome != Outcome::kWritten) return outcome;
+  }
+  return Outcome::kWritten;
+}
+
+Settler::Outcome Settler::bury(const Entry& entry, std::string_view why) {
+  Outcome outcome = outcome_of(sql_[kBegin].run());
+  if (outcome != Outcome::kWritten) return outcome;
+  const int code = sql_[kCountBuried].step();
+  const int64_t buried = code == SQLITE_ROW ? sql_[kCountBuried].integer(0) : 0;
+  sql_[kCountBuried].reset();
+  const std::string record = to_json(*entry.settlement);
+  if (code != SQLITE_ROW) {
+    outcome = outcome_of(code);
+  } else if (buried >= kMostBuried) {
+    outcome = bad_row("dead_letters is full");
+  } else {
+    Statement& statement = sql_[kBury];
+    statement.bind(entry.settlement->id).bind(why).bind(record).bind(unix_ms());
+    outcome = outcome_of(statement.run());
+    if (outcome == Outcome::kWritten) outcome = delete_leases({&entry, 1});
+  }
+  return finish(outcome);
+}
+
+Settler::Outcome Settler::probe() {
+  const std::string at = std::to_string(unix_ms());
+  return outcome_of(sql_[kProbe].bind(at).run());
+}
+
+void Settler::checkpoint() {
+  const int pages = *wal_pages_;
+  if (pages < checkpointed_at_) checkpointed_at_ = 0;  // the WAL was begun anew
+  if (pages - checkpointed_at_ < kCheckpointPages) return;
+  checkpointed_at_ = pages;
+  // What readers keep from being moved now is moved the next time.
+  sqlite3_wal_checkpoint_v2(
+      connection_.native(), nullptr,
+      pages < kInsistPages ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+      nullptr);
+}
+
+Settler::Outcome Settler::outcome_of(int code) {
+  switch (code & 0xff) {
+    case SQLITE_OK:
+      return Outcome::kWritten;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+    case SQLITE_RANGE:
+      failure_ = connection_.error().message;
+      return Outcome::kBadRow;
+    default:
+      failure_ = connection_.error().message;
+      return Outcome::kUnavailable;
+  }
+}
+
+Settler::Outcome Settler::bad_row(std::string why) {
+  failure_ = std::move(why);
+  return Outcome::kBadRow;
+}
+
+}  // namespace sluice::store::sqlite

@@ -1,0 +1,102 @@
+// What the ledger's writer writes: one group, one transaction.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.hpp"
+#include "store/records.hpp"
+#include "store/sqlite/connection.hpp"
+
+namespace sluice::store::sqlite {
+
+/// Used by one thread at a time.
+class Settler {
+ public:
+  struct Entry {
+    const Settlement* settlement = nullptr;
+    bool has_lease = false;  // its open mark has been written
+  };
+  struct Mark {
+    std::string_view id;
+    const LeaseOpened* opened = nullptr;      // nullptr: is written already
+    const LeaseProgress* progress = nullptr;  // nullptr: none yet
+  };
+  enum class Outcome : uint8_t {
+    kWritten,
+    kBadRow,       // something in the group can never be written
+    kUnavailable,  // nothing can be written now
+  };
+
+  /// Takes a connection whose schema is current; `file` and `power` as in Options.
+  static Result<Settler> open(const std::string& file, bool power);
+
+  /// All or nothing. Entries that are in the database already change nothing.
+  Outcome write(std::span<const Entry> entries, std::span<const Mark> marks);
+  /// Keeps a settlement that write() alone calls a bad row, `why` it is one, and forgets its
+  /// lease. kBadRow when there are too many already.
+  Outcome bury(const Entry& entry, std::string_view why);
+  /// Whether writing works, tried on a row that means nothing.
+  Outcome probe();
+  /// Moves what has been committed from the WAL into the database, so that the WAL stays small;
+  /// does nothing while there is little.
+  void checkpoint();
+
+  /// Why the last of these did not write.
+  const std::string& failure() const { return failure_; }
+  Connection& connection() { return connection_; }
+
+  /// Dead letters that are kept at most.
+  static constexpr int64_t kMostBuried = 10'000;
+
+ private:
+  enum Sql : uint8_t {
+    kBegin,
+    kCommit,
+    kInsertUsage,
+    kUpdateWallet,
+    kInsertTransaction,
+    kUpdateKey,
+    kInsertLease,
+    kUpdateLease,
+    kDeleteLease,
+    kCountBuried,
+    kBury,
+    kProbe,
+    kSqlCount,
+  };
+  struct WalletSum {
+    int64_t amount = 0;   // of this group
+    int64_t balance = 0;  // after the entries written so far
+  };
+
+  Outcome write_marks(std::span<const Mark> marks);
+  Outcome write_usage(std::span<const Entry> entries);
+  Outcome insert_usage(const Settlement& settlement, bool& added);
+  Outcome write_balances();
+  Outcome write_transactions();
+  Outcome delete_leases(std::span<const Entry> entries);
+  Outcome finish(Outcome outcome);
+  Outcome outcome_of(int code);
+  Outcome bad_row(std::string why);
+
+  std::unique_ptr<int> wal_pages_ = std::make_unique<int>(0);  // after the last commit
+  int checkpointed_at_ = 0;                                    // pages
+  Connection connection_;  // before the statements, which must go first
+  std::array<Statement, kSqlCount> sql_;
+  std::vector<const Settlement*> charges_;  // of this group, in their order
+  std::unordered_map<int64_t, WalletSum> wallets_;
+  std::unordered_map<int64_t, int64_t> keys_;
+  std::string failure_;
+};
+
+/// All of a settlement as one JSON object.
+std::string to_json(const Settlement& settlement);
+
+}  // namespace sluice::store::sqlite

@@ -1,0 +1,154 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "store/test_store.hpp"
+
+namespace sluice::store {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::must_open;
+using testing::settle_now;
+using testing::settlement;
+using testing::TempFolder;
+
+class Usage : public ::testing::Test {
+ protected:
+  std::vector<std::string> ids(const Database::UsageFilter& filter) {
+    std::vector<std::string> out;
+    for (const Settlement& row : database_->usage(filter).value()) out.push_back(row.id);
+    return out;
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<Database> database_ = must_open(folder_.options());
+};
+
+TEST_F(Usage, EverythingOfASettlementIsKept) {
+  Settlement in = settlement("use_1", 5'000'000'001, 0);
+  in.user_id = 7;
+  in.worker = "gpu-1";
+  in.reported = TokenCounts{
+      .input = 1, .cache_read = 2, .cache_write = 3, .output = 4, .reasoning = 5'000'000'005};
+  settle_now(*database_, in);
+  const Settlement out = database_->usage_row("use_1").value().value();
+  EXPECT_EQ(out.request_id, in.request_id);
+  EXPECT_EQ(out.key_id, in.key_id);
+  EXPECT_EQ(out.user_id, in.user_id);
+  EXPECT_EQ(out.key_name, in.key_name);
+  EXPECT_EQ(out.dialect, in.dialect);
+  EXPECT_EQ(out.requested_model, in.requested_model);
+  EXPECT_EQ(out.upstream_model, in.upstream_model);
+  EXPECT_EQ(out.provider, in.provider);
+  EXPECT_EQ(out.worker, in.worker);
+  EXPECT_EQ(out.attempts, in.attempts);
+  EXPECT_EQ(out.charged, in.charged);
+  EXPECT_EQ(out.counted_input, in.counted_input);
+  EXPECT_EQ(out.counted_output, in.counted_output);
+  EXPECT_EQ(out.reported, in.reported);
+  EXPECT_EQ(out.basis, in.basis);
+  EXPECT_EQ(out.cost, in.cost);
+  EXPECT_EQ(out.outcome, in.outcome);
+  EXPECT_EQ(out.status, in.status);
+  EXPECT_EQ(out.stream, in.stream);
+  EXPECT_EQ(out.ttft_us, in.ttft_us);
+  EXPECT_EQ(out.duration_us, in.duration_us);
+  EXPECT_EQ(out.started_at, in.started_at);
+  EXPECT_EQ(out.decision, in.decision);
+  EXPECT_FALSE(database_->usage_row("use_2").value());
+}
+
+TEST_F(Usage, WithoutAReportThereIsNone) {
+  Settlement with = settlement("a");
+  Settlement without = settlement("b");
+  without.reported.reset();
+  without.started_at -= 1;
+  settle_now(*database_, with);
+  settle_now(*database_, without);
+  const auto rows = database_->usage({}).value();
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_TRUE(rows[0].reported);
+  EXPECT_FALSE(rows[1].reported);
+}
+
+TEST_F(Usage, PagesCoverEveryRowOnceNewestFirst) {
+  for (int i = 0; i < 10; ++i) {
+    Settlement one = settlement(fmt::format("use_{}", i));
+    one.started_at += i / 3;  // several at the same millisecond
+    settle_now(*database_, one);
+  }
+  std::vector<std::string> seen;
+  Database::UsageFilter filter;
+  filter.limit = 4;
+  for (;;) {
+    const std::vector<std::string> page = ids(filter);
+    if (page.empty()) break;
+    seen.insert(seen.end(), page.begin(), page.end());
+    filter.before_id = page.back();
+  }
+  EXPECT_THAT(seen, ElementsAre("use_9", "use_8", "use_7", "use_6", "use_5", "use_4", "use_3",
+                                "use_2", "use_1", "use_0"));
+  filter.before_id = "unknown";
+  EXPECT_EQ(database_->usage(filter).error().code, ErrorCode::kInvalidRequest);
+}
+
+TEST_F(Usage, FiltersTakeWhatTheyAreGivenLiterally) {
+  const int64_t alice = database_->ensure_wallet("alice").value().user_id;
+  Settlement one = settlement("one");
+  one.user_id = alice;
+  one.key_name = "k1";
+  one.requested_model = "alias";
+  one.provider = "azure";
+  Settlement two = settlement("two");
+  two.started_at += 1000;
+  settle_now(*database_, one);
+  settle_now(*database_, two);
+  EXPECT_THAT(ids({.key_name = "k1"}), ElementsAre("one"));
+  EXPECT_THAT(ids({.user = "alice"}), ElementsAre("one"));
+  EXPECT_THAT(ids({.model = "alias"}), ElementsAre("one"));
+  EXPECT_THAT(ids({.model = "gpt-4o-2024-08-06"}), ElementsAre("two", "one"));
+  EXPECT_THAT(ids({.provider = "azure"}), ElementsAre("one"));
+  EXPECT_THAT(ids({.from = two.started_at}), ElementsAre("two"));
+  EXPECT_THAT(ids({.to = two.started_at}), ElementsAre("one"));
+  EXPECT_THAT(ids({.key_name = "k1", .user = "alice", .model = "alias", .provider = "azure"}),
+              ElementsAre("one"));
+  EXPECT_THAT(ids({.key_name = "%"}), ElementsAre());
+  EXPECT_THAT(ids({.model = "gpt_4o"}), ElementsAre());
+  EXPECT_THAT(ids({.provider = "' OR 1=1 --"}), ElementsAre());
+}
+
+TEST_F(Usage, SummariesAddUpByDayModelKeyUserAndProvider) {
+  const int64_t alice = database_->ensure_wallet("alice").value().user_id;
+  for (int i = 0; i < 4; ++i) {
+    Settlement one = settlement(fmt::format("use_{}", i));
+    one.started_at += i * 43'200'000;  // half days
+    one.user_id = i < 3 ? alice : 0;
+    one.key_name = i == 0 ? "k0" : "k1";
+    one.charged.input = 5'000'000'000;
+    settle_now(*database_, one);
+  }
+  const auto days = database_->usage_summary("day", {}).value();
+  ASSERT_EQ(days.size(), 2u);
+  EXPECT_EQ(days[0].group, "2026-01-01");
+  EXPECT_EQ(days[1].group, "2026-01-02");
+  EXPECT_EQ(days[0].requests, 2);
+  EXPECT_EQ(days[0].tokens.input, 10'000'000'000);
+  EXPECT_EQ(days[0].tokens.cache_read, 40);
+  EXPECT_EQ(days[0].tokens.cache_write, 6);
+  EXPECT_EQ(days[0].tokens.output, 80);
+  EXPECT_EQ(days[0].tokens.reasoning, 10);
+  EXPECT_EQ(days[0].cost, Money{2 * 1'234'567});
+  const auto users = database_->usage_summary("user", {}).value();
+  ASSERT_EQ(users.size(), 2u);
+  EXPECT_EQ(users[0].group, "");
+  EXPECT_EQ(users[1].group, "alice");
+  EXPECT_EQ(users[1].requests, 3);
+  EXPECT_EQ(database_->usage_summary("key", {}).value().size(), 2u);
+  EXPECT_EQ(database_->usage_summary("model", {}).value().at(0).requests, 4);
+  EXPECT_EQ(database_->usage_summary("provider", {.key_name = "k0"}).value().at(0).requests, 1);
+  EXPECT_TRUE(database_->usage_summary("day", {.user = "nobody"}).value().empty());
+  EXPECT_EQ(database_->usage_summary("id; --", {}).error().code, ErrorCode::kInvalidRequest);
+}
+
+}  // namespace
+}  // namespace sluice::store

@@ -1,0 +1,69 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "store/test_store.hpp"
+
+namespace sluice::store {
+namespace {
+
+using ::testing::IsEmpty;
+using testing::must_open;
+using testing::settle_now;
+using testing::settlement;
+using testing::Shell;
+using testing::TempFolder;
+
+class Verify : public ::testing::Test {
+ protected:
+  Verify() {
+    wallet_ = database_->ensure_wallet("alice").value();
+    database_->post("alice", "top_up", Money{kNanosPerUsd}, "", "a", "cli").value();
+    key_ = database_->create_key(testing::key("demo", wallet_.user_id)).value();
+    settle_now(*database_, settlement("use_1", key_.id, wallet_.id));
+    settle_now(*database_, settlement("use_2", key_.id, wallet_.id));
+  }
+  std::string only_difference() {
+    const auto found = database_->verify().value();
+    if (found.size() != 1) return fmt::format("{} differences", found.size());
+    return fmt::format("{}: {}, not {}", found[0].what, found[0].kept, found[0].recomputed);
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<Database> database_ = must_open(folder_.options());
+  Wallet wallet_;
+  Key key_;
+  Shell shell_{folder_.database()};
+};
+
+TEST_F(Verify, FindsNothingWrongWithWhatTheLedgerWrote) {
+  EXPECT_THAT(database_->verify().value(), IsEmpty());
+}
+
+TEST_F(Verify, FindsABalanceThatWasChangedByHand) {
+  shell_.run("UPDATE wallets SET balance = balance + 1000000000");
+  EXPECT_EQ(only_difference(), "wallet of alice: 1.997530866, not 0.997530866");
+}
+
+TEST_F(Verify, FindsUsedTokensThatWereChangedByHand) {
+  shell_.run("UPDATE api_keys SET used_tokens = 0");
+  EXPECT_EQ(only_difference(), "key demo: 0, not 326");
+}
+
+TEST_F(Verify, FindsAnEntryWithAWrongBalanceAfterIt) {
+  shell_.run(
+      "INSERT INTO wallet_transactions (wallet_id, kind, amount, balance_after, reference, actor,"
+      " reason, created_at) SELECT id, 'grant', 0, 5, 'forged', '', '', 0 FROM wallets");
+  EXPECT_EQ(only_difference(), "entry 4 of the wallet of alice: 0.000000005, not 0.997530866");
+}
+
+TEST_F(Verify, FindsUsageThatWasNotChargedAndAChargeWithoutUsage) {
+  shell_.run("UPDATE usage_logs SET cost = 5 WHERE id = 'use_2'");
+  EXPECT_EQ(only_difference(), "charge of use_2: -0.001234567, not -0.000000005");
+  shell_.run(
+      "UPDATE usage_logs SET cost = 1234567; UPDATE usage_logs SET id = 'x', cost = 0"
+      " WHERE id = 'use_2'");
+  EXPECT_EQ(only_difference(), "charge without usage use_2: -0.001234567, not nothing");
+}
+
+}  // namespace
+}  // namespace sluice::store

@@ -1,0 +1,59 @@
+// Byte-pair encoding of one piece: how merging by rank cuts it into tokens.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "tokens/vocabulary.hpp"
+
+namespace sluice::tokens {
+
+/// Tokens of a piece of text, or of one half of it: the piece itself when it is a token, else
+/// what merging gives. Linear in its length.
+size_t count_piece(const Vocabulary& vocabulary, std::string_view piece);
+void encode_piece(const Vocabulary& vocabulary, std::string_view piece,
+                  std::vector<uint32_t>& tokens);
+
+/// The tokens of a piece that grows byte by byte. The last token of every prefix is the only one
+/// that ends there and can stand beside the last token of the prefix before it, so that what is
+/// kept is a token and a count for each of the last kMaxTokenBytes places, whatever the length.
+/// (The idea is that of the "appendable encoder" in GitHub's `bpe` crate.)
+class GrowingPiece {
+ public:
+  explicit GrowingPiece(const Vocabulary& vocabulary) : vocabulary_(&vocabulary) {}
+
+  void clear() { size_ = 0; }
+  void push(char byte);
+  void push(std::string_view bytes) {
+    for (const char byte : bytes) push(byte);
+  }
+  /// Takes the last bytes off again, at most kMaxPop since the piece was longest.
+  void pop(size_t bytes) { size_ -= bytes; }
+  static constexpr size_t kMaxPop = 8;
+
+  size_t size() const { return size_; }
+  /// Tokens of the piece as it stands.
+  size_t count() const;
+  /// What merging alone ends with. The piece must not be empty.
+  uint32_t last_token() const { return last_[size_ % kPlaces]; }
+
+ private:
+  static constexpr size_t kPlaces = 256;
+  static_assert(kPlaces >= kMaxTokenBytes + kMaxPop + 1);
+
+  std::string_view last_bytes(size_t count) const {
+    return {bytes_.data() + (size_ - count) % kPlaces, count};
+  }
+  bool end_with(size_t bytes);
+
+  const Vocabulary* vocabulary_;
+  size_t size_ = 0;
+  std::array<uint32_t, kPlaces> last_{};    // of the prefix that ends at each place
+  std::array<uint32_t, kPlaces> counts_{};  // tokens of that prefix
+  std::array<char, 2 * kPlaces> bytes_;     // twice, so that every window lies in one piece
+};
+
+}  // namespace sluice::tokens

@@ -1,0 +1,68 @@
+// What counting a growing text costs per event. Run: build/release/bin/stream_counter_bench
+// `p99_ns` and `max_ns` are of single calls of add(), the reading of the clock included.
+#include "tokens/stream_counter.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/counting_allocator.hpp"
+#include "tokens/test_text.hpp"
+
+namespace sluice::tokens {
+namespace {
+
+// The text cut into events of so many tokens each.
+std::vector<std::string> events_of(const Encoding& encoding, std::string_view text,
+                                   size_t tokens_each) {
+  std::vector<uint32_t> tokens;
+  encoding.encode(text, tokens);
+  std::vector<std::string> events;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (i % tokens_each == 0) events.emplace_back();
+    events.back() += encoding.vocabulary().bytes_of(tokens[i]);
+  }
+  return events;
+}
+
+void stream(benchmark::State& state, std::string_view unit) {
+  std::string text;
+  while (text.size() < 100'000) text += unit;
+  const Encoding& encoding = Encoding::get(EncodingId::kO200kBase);
+  const auto events = events_of(encoding, text, static_cast<size_t>(state.range(0)));
+  std::vector<int64_t> times;
+  times.reserve(1 << 24);
+  StreamCounter counter(encoding);
+  size_t next = 0;
+  const size_t allocated = testing::allocations();
+  for (auto _ : state) {
+    const auto begin = std::chrono::steady_clock::now();
+    benchmark::DoNotOptimize(counter.add(events[next]));
+    const auto end = std::chrono::steady_clock::now();
+    next = next + 1 == events.size() ? 0 : next + 1;
+    if (times.size() < times.capacity()) times.push_back((end - begin).count());
+  }
+  state.counters["allocations"] = static_cast<double>(testing::allocations() - allocated);
+  state.SetItemsProcessed(state.iterations());
+  std::ranges::sort(times);
+  state.counters["p50_ns"] = static_cast<double>(times[times.size() / 2]);
+  state.counters["p99_ns"] = static_cast<double>(times[times.size() * 99 / 100]);
+}
+
+void BM_Prose(benchmark::State& state) { stream(state, kProse); }
+void BM_Chinese(benchmark::State& state) { stream(state, kChinese); }
+void BM_Code(benchmark::State& state) { stream(state, kCode); }
+// One word without an end, in events of so many tokens.
+void BM_OneLetter(benchmark::State& state) { stream(state, std::string(100'000, 'a')); }
+
+BENCHMARK(BM_Prose)->Arg(1)->Arg(16);
+BENCHMARK(BM_Chinese)->Arg(1)->Arg(16);
+BENCHMARK(BM_Code)->Arg(1)->Arg(16);
+BENCHMARK(BM_OneLetter)->Arg(1)->Arg(16);
+
+}  // namespace
+}  // namespace sluice::tokens

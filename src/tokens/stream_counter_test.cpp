@@ -1,0 +1,180 @@
+#include "tokens/stream_counter.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/counting_allocator.hpp"
+#include "tokens/bpe.hpp"
+#include "tokens/slow_bpe.hpp"
+#include "tokens/test_text.hpp"
+#include "tokens/work.hpp"
+
+namespace sluice::tokens {
+namespace {
+
+// Feeds the text in pieces of random length up to `most` and compares after each.
+void expect_exact_at_every_cut(const Encoding& encoding, std::string_view text, size_t most,
+                               std::mt19937_64& random) {
+  StreamCounter counter(encoding);
+  for (size_t end = 0; end < text.size();) {
+    const size_t size = std::min<size_t>(1 + random() % most, text.size() - end);
+    counter.add(text.substr(end, size));
+    end += size;
+    // Not by count(), which for broken UTF-8 is a stream counter itself.
+    std::vector<uint32_t> tokens;
+    encoding.encode(text.substr(0, end), tokens);
+    ASSERT_EQ(counter.total(), static_cast<int64_t>(tokens.size()))
+        << "after " << end << " bytes of: " << text;
+  }
+}
+
+TEST(StreamCounter, EqualsTheCountOfTheWholeTextAtEveryCut) {
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 20; ++round) {
+    const std::string text = mixed_text(random, 1 + random() % 400);
+    for (const EncodingId id : kAllEncodings) {
+      for (const size_t most : {1, 7, 64}) {
+        expect_exact_at_every_cut(Encoding::get(id), text, most, random);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+// What moves a border far behind the end: runs longer than what a counter keeps inline.
+TEST(StreamCounter, EqualsTheCountOfTheWholeTextWhereWordsAreLong) {
+  std::mt19937_64 random(2);
+  const auto run = [&random](std::string_view unit) {
+    std::string text;
+    for (uint64_t count = 30 + random() % 250; count > 0; --count) text += unit;
+    return text;
+  };
+  for (int round = 0; round < 6; ++round) {
+    for (const std::string_view unit : {"a", "A", "\u65e5", "\u65e5A", " ", "\n", " \n", "!", "/",
+                                        "1", "\u0301", "'", "a\u0301"}) {
+      const std::string text = std::string(kAtoms[random() % kAtoms.size()]) + run(unit) +
+                               std::string(kAtoms[random() % kAtoms.size()]) +
+                               std::string(kAtoms[random() % kAtoms.size()]);
+      for (const EncodingId id :
+           {EncodingId::kO200kBase, EncodingId::kCl100kBase, EncodingId::kR50kBase}) {
+        expect_exact_at_every_cut(Encoding::get(id), text, round % 2 == 0 ? 40 : 3, random);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TEST(StreamCounter, EqualsTheCountOfTheWholeOnBytesThatAreNoText) {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 60; ++round) {
+    std::string text = mixed_text(random, 60);
+    for (int i = 0; i < 20; ++i) {
+      text[random() % text.size()] = static_cast<char>(random());
+    }
+    if (round % 5 == 0) text.insert(text.size() / 2, 300, "a\xcc"[round % 2]);
+    expect_exact_at_every_cut(Encoding::get(EncodingId::kO200kBase), text, 1 + random() % 9,
+                              random);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(StreamCounter, CountsACharacterThatIsNotWholeYetAsOneThatIsBroken) {
+  const Encoding& encoding = Encoding::get(EncodingId::kO200kBase);
+  StreamCounter counter(encoding);
+  const auto replacement = static_cast<int64_t>(encoding.count("\ufffd"));
+  EXPECT_EQ(counter.add("\xf0"), replacement);
+  EXPECT_EQ(counter.add("\x9f"), replacement);
+  EXPECT_EQ(counter.add("\x98"), replacement);
+  EXPECT_EQ(counter.add("\x80"), static_cast<int64_t>(encoding.count("\U0001f600")));
+}
+
+TEST(StreamCounter, ForgetsTokensThatMoreTextJoins) {
+  const Encoding& encoding = Encoding::get(EncodingId::kO200kBase);
+  StreamCounter counter(encoding);
+  EXPECT_EQ(counter.add("\n "), 2);
+  EXPECT_EQ(counter.add("\n"), 1);
+}
+
+std::string repeated(std::string_view unit, size_t size) {
+  std::string text;
+  while (text.size() < size) text += unit;
+  return text;
+}
+
+// Steps for a byte, whole and byte by byte, of a text that is one piece or looks like it.
+void expect_linear(EncodingId id, std::string_view unit, size_t size) {
+  const Encoding& encoding = Encoding::get(id);
+  const std::string text = repeated(unit, size);
+  const auto work_for = [&encoding](std::string_view part) {
+    const uint64_t before = work_done;
+    encoding.count(part);
+    return work_done - before;
+  };
+  const uint64_t half = work_for(std::string_view(text).substr(0, text.size() / 2));
+  const uint64_t whole = work_for(text);
+  // Bounded by the longest token, whatever the length.
+  EXPECT_LE(whole, 128 * text.size()) << unit;
+  EXPECT_LE(whole, half * 2 + half / 10) << unit;
+
+  StreamCounter counter(encoding);
+  const uint64_t before = work_done;
+  for (const char& byte : text) counter.add({&byte, 1});
+  EXPECT_LE(work_done - before, 300 * text.size()) << unit;
+  EXPECT_EQ(counter.total(), static_cast<int64_t>(encoding.count(text))) << unit;
+}
+
+TEST(StreamCounter, IsLinearOnAMegabyteWithoutABorder) {
+  for (const std::string_view unit : {"a", " ", "\u0301", "1", "!"}) {
+    expect_linear(EncodingId::kO200kBase, unit, 1 << 20);
+  }
+}
+
+TEST(StreamCounter, IsLinearOnEveryKindOfText) {
+  for (const std::string_view unit :
+       {"a", "A", " ", "\t", "\n", "\r\n", " \n", "1", "!?", "\u0301", "=", "\u65e5", "/",
+        "\u65e5A", "'", "don't", "\xff", "\u3000"}) {
+    for (const EncodingId id : kAllEncodings) expect_linear(id, unit, 1 << 14);
+  }
+}
+
+TEST(StreamCounter, CountsEndlessWordsAsThePlainWayDoes) {
+  for (const std::string_view unit : {"a", " ", "\n", "=", "1", "\u0301", "\u65e5"}) {
+    for (const EncodingId id : {EncodingId::kO200kBase, EncodingId::kR50kBase}) {
+      const Encoding& encoding = Encoding::get(id);
+      const std::string text = repeated(unit, 1500);
+      size_t slow = 0;
+      for_each_piece(encoding.pattern(), text, [&](std::string_view piece, bool) {
+        slow += slow_bpe(encoding.vocabulary(), piece).size();
+        return true;
+      });
+      EXPECT_EQ(encoding.count(text), slow) << unit;
+      StreamCounter counter(encoding);
+      for (const char byte : text) counter.add({&byte, 1});
+      EXPECT_EQ(counter.total(), static_cast<int64_t>(slow)) << unit;
+    }
+  }
+}
+
+TEST(StreamCounter, AllocatesNothingForOrdinaryText) {
+  StreamCounter counter(Encoding::get(EncodingId::kO200kBase));
+  const size_t before = testing::allocations();
+  for (const std::string_view text : {kProse, kChinese, kCode}) {
+    for (size_t i = 0; i < text.size(); i += 5) counter.add(text.substr(i, 5));
+  }
+  EXPECT_EQ(testing::allocations(), before);
+}
+
+TEST(StreamCounter, TakesMemoryOnceForAWordWithoutEnd) {
+  StreamCounter counter(Encoding::get(EncodingId::kO200kBase));
+  const size_t before = testing::allocations();
+  for (int i = 0; i < 10'000; ++i) counter.add("word");
+  EXPECT_LE(testing::allocations() - before, 1U);
+}
+
+}  // namespace
+}  // namespace sluice::tokens
