@@ -126,7 +126,9 @@ class MessagesWriter {
         request_.tools.emplace_back().name = block.name;
       }
     }
-    if (!names.empty()) request_.tool_choice = {.mode = Mode::kNone};
+    if (names.empty()) return;
+    request_.tool_choice = {};
+    request_.tool_choice.mode = Mode::kNone;
   }
 
   bool may_force() const {
@@ -172,7 +174,8 @@ class MessagesWriter {
         tool.name = chat::literal(chat::kJsonTool);
         tool.description = output.description;
         tool.schema = output.schema;
-        request_.tool_choice = {.mode = Mode::kTool, .name = tool.name};
+        request_.tool_choice.mode = Mode::kTool;
+        request_.tool_choice.name = tool.name;
         json_ = JsonOutput::kForcedTool;
         return;
       }

@@ -114,7 +114,12 @@ class TurnBuilder {
   static void order_results(Turn& turn) {
     const auto is_result = [](const Block& block) { return block.kind == BlockKind::kToolResult; };
     if (std::ranges::none_of(turn.blocks, is_result)) return;
-    std::ranges::stable_partition(turn.blocks, is_result);
+    std::vector<Block> others;
+    std::vector<Block> results;
+    for (Block& block : turn.blocks)
+      (is_result(block) ? results : others).push_back(std::move(block));
+    append(results, others);
+    turn.blocks = std::move(results);
     std::set<std::string_view> seen;
     for (Block& block : std::views::reverse(turn.blocks)) {
       if (is_result(block) && !seen.insert(block.id.bytes).second) block.id = {};

@@ -104,7 +104,8 @@ class ChatWriter {
                     [&](const Tool& tool) { return !allowed.contains(tool.name.str()); });
     }
     if (choice.mode == Mode::kTool && !names.contains(choice.name.str())) {
-      choice = {.mode = Mode::kAuto};
+      choice.mode = Mode::kAuto;
+      choice.name = {};
       lose("tool_choice");
     }
     for (Tool& tool : request_.tools) tool.name = clean(tool.name);

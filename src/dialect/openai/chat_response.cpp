@@ -36,8 +36,8 @@ class AnswerReader {
     Value call;
     size_t count = 0;
     while (calls.next(call) && ++count <= chat::kMaxTools) read_call(call, call["function"]);
-    if (const Value call = message["function_call"]; call.kind() == Kind::kObject) {
-      read_call(call, call);
+    if (const Value legacy = message["function_call"]; legacy.kind() == Kind::kObject) {
+      read_call(legacy, legacy);
     }
   }
 
