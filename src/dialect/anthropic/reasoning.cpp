@@ -44,7 +44,9 @@ class Planner {
     }
     if (plan_.manual()) fit_budget();
     if (plan_.manual() && lacks_thinking()) give_up();
-    plan_.summarized = plan_.thinks() && !plan_.verbatim && target_.expose_reasoning;
+    // Models that think by a budget show it by themselves.
+    plan_.summarized =
+        plan_.thinking == Thinking::kAdaptive && !plan_.verbatim && target_.expose_reasoning;
     return plan_;
   }
 

@@ -35,7 +35,7 @@ struct Target {
   bool prefer_forced_tool = false;
   bool expose_reasoning = true;
   /// Under which signatures are made and checked; empty: none are.
-  std::string_view signature_key;
+  std::string_view signature_key = {};
   /// What the model is to go on with after its own words, where it cannot continue them.
   std::string_view continue_text = "Continue.";
 };
