@@ -207,6 +207,22 @@ std::string run_file(Value cases) {
   return pretty(text);
 }
 
+/// Where the two part, with some of what stands before.
+std::string first_difference(std::string_view actual, std::string_view expected) {
+  constexpr size_t kBefore = 300;
+  constexpr size_t kAfter = 200;
+  const auto differing = std::ranges::mismatch(actual, expected);
+  const auto at = static_cast<size_t>(differing.in1 - actual.begin());
+  const size_t begin = at - std::min(at, kBefore);
+  std::string text = "after\n";
+  text += actual.substr(begin, at - begin);
+  text += "\ncomes\n";
+  text += actual.substr(at, kAfter);
+  text += "\nin place of\n";
+  text += expected.substr(at, kAfter);
+  return text;
+}
+
 std::vector<std::string> names() {
   std::vector<std::string> names;
   const fs::path folder = fs::path(__FILE__).parent_path() / "testdata";
@@ -229,7 +245,8 @@ TEST_P(Conversion, IsAsWrittenDown) {
     std::ofstream(path, std::ios::binary) << actual;
     return;
   }
-  EXPECT_EQ(actual, expected) << "SLUICE_UPDATE=1 writes " << path << " anew";
+  EXPECT_TRUE(actual == expected) << first_difference(actual, expected)
+                                  << "\nSLUICE_UPDATE=1 writes " << path << " anew";
 }
 
 INSTANTIATE_TEST_SUITE_P(Vectors, Conversion, ::testing::ValuesIn(names()),

@@ -233,9 +233,10 @@ class ChatWriter {
     return Effort::kUnset;
   }
 
-  /// The nearest level that the model has, rather less than more.
+  /// The nearest level that the model has, rather less than more, but not none for some.
   Effort level(Effort effort) const {
-    for (auto i = static_cast<size_t>(effort); i > 0; --i) {
+    const auto least = static_cast<size_t>(std::min(effort, Effort::kMinimal));
+    for (auto i = static_cast<size_t>(effort); i >= least; --i) {
       if (model_.efforts.test(i)) return static_cast<Effort>(i);
     }
     for (auto i = static_cast<size_t>(effort); i < chat::kEfforts; ++i) {
