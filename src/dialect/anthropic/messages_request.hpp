@@ -9,6 +9,9 @@
 
 namespace sluice::dialect::anthropic {
 
+/// The `anthropic-version` of requests that are converted: newer ones refuse sampling.
+inline constexpr std::string_view kConvertedVersion = "2023-06-01";
+
 /// Reads a client's body, one that understand() has taken. The request is a view of it.
 /// kInvalidRequest, with the field in `param`, where it cannot mean anything.
 Result<chat::Request> parse_messages_request(std::string_view body);

@@ -86,8 +86,7 @@ class MessagesReader {
     for (const auto& [name, handler] : kHandlers) {
       if (member.key == name) return (this->*handler)(member.value);
     }
-    request.extras.push_back({.name = member.key, .value = member.value});
-    return {};
+    return chat::keep_extra(member, request);
   }
 
   Status read_model(Value value) {

@@ -30,6 +30,8 @@ constexpr size_t kMaxStrictTools = 20;
 constexpr size_t kMaxStrictOptional = 24;
 constexpr size_t kMaxStrictUnions = 16;
 constexpr size_t kMaxUserId = 256;
+constexpr size_t kMaxImageBytes = size_t{10} << 20;  // in base64
+constexpr size_t kMaxImages = 600;
 
 constexpr std::string_view kObjectOnly =
     "Answer with exactly one JSON object, without prose and without code fences.";
@@ -190,18 +192,22 @@ class MessagesWriter {
   }
 
   /// An image that the model does not fetch itself has been fetched by now, or cannot be had.
-  Status check_sources() const {
+  Status check_sources() {
     for (const Turn& turn : turns_.turns) {
       if (Status fine = check_blocks(turn.blocks, turn.position); !fine) return fine;
     }
     return {};
   }
 
-  Status check_blocks(const std::vector<Block>& blocks, size_t position) const {
+  Status check_blocks(const std::vector<Block>& blocks, size_t position) {
     for (const Block& block : blocks) {
       const std::string where = chat::element("messages", position);
-      if (block.kind == BlockKind::kImage && !model_.image_in) {
-        return chat::refuse(where, "This model takes no images.");
+      if (block.kind == BlockKind::kImage) {
+        if (!model_.image_in) return chat::refuse(where, "This model takes no images.");
+        if (++images_ > kMaxImages) return chat::refuse(where, "There are too many images.");
+        if (block.source.data.bytes.size() > kMaxImageBytes) {
+          return chat::refuse(where, "The image is too large: 10 MiB are taken, in base64.");
+        }
       }
       if (block.kind == BlockKind::kDocument && !model_.pdf_in &&
           block.source.kind != chat::Source::Kind::kText) {
@@ -274,12 +280,11 @@ class MessagesWriter {
   /// The tool's schema, where the model can be held to it.
   bool write_strict(const Tool& tool, std::string& out) {
     if (tool.strict != true) return false;
-    if (model_.strict_tools && tool.schema.exists() && strict_tools_ < kMaxStrictTools) {
+    if (model_.strict_tools && tool.schema.exists() && strict_tries_++ < kMaxStrictTools) {
       auto schema = chat::strict_schema(tool.schema, {});
       if (schema && chat::as_text(Value(schema->json)["type"]) == "object" &&
           strict_optional_ + schema->optional_members <= kMaxStrictOptional &&
           strict_unions_ + schema->unions <= kMaxStrictUnions) {
-        ++strict_tools_;
         strict_optional_ += schema->optional_members;
         strict_unions_ += schema->unions;
         out = std::move(schema->json);
@@ -441,7 +446,8 @@ class MessagesWriter {
   ReasoningPlan reasoning_;
   JsonOutput json_ = JsonOutput::kNone;
   std::string format_;
-  size_t strict_tools_ = 0;
+  size_t images_ = 0;
+  size_t strict_tries_ = 0;
   size_t strict_optional_ = 0;
   size_t strict_unions_ = 0;
   bool top_cache_ = false;

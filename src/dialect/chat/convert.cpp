@@ -13,6 +13,14 @@ void collect(std::vector<Block>& blocks, const Capabilities& capabilities,
 
 }  // namespace
 
+void forget_thinking(Request& request) {
+  for (Message& message : request.messages) {
+    std::erase_if(message.blocks, [](const Block& block) {
+      return block.kind == BlockKind::kThinking || block.kind == BlockKind::kRedactedThinking;
+    });
+  }
+}
+
 bool needs_fetch(const Block& block, const Capabilities& capabilities) {
   if (block.source.kind != Source::Kind::kUrl) return false;
   return block.kind == BlockKind::kDocument ? !capabilities.document_url_fetch

@@ -52,6 +52,10 @@ struct Outgoing {
   bool empty_answer = false;
 };
 
+/// Takes the thinking out of what the assistant said, and with it what holds the conversation to
+/// one model and account: for asking another one to go on.
+void forget_thinking(Request& request);
+
 /// The block is at a URL that the model's provider does not fetch itself.
 bool needs_fetch(const Block& block, const Capabilities& capabilities);
 

@@ -19,6 +19,7 @@ inline constexpr size_t kMaxBlocks = 100'000;
 inline constexpr size_t kMaxBlockDepth = 8;
 inline constexpr size_t kMaxTools = 4'096;
 inline constexpr size_t kMaxStops = 1'024;
+inline constexpr size_t kMaxExtras = 256;
 
 enum class Role : uint8_t { kSystem, kDeveloper, kUser, kAssistant };
 

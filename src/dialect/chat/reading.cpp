@@ -84,7 +84,24 @@ bool asks_nothing(json::Value value) {
 }
 
 void note(std::vector<std::string>& dropped, std::string_view name) {
-  if (std::ranges::find(dropped, name) == dropped.end()) dropped.emplace_back(name);
+  constexpr size_t kMaxName = 64;
+  constexpr std::string_view kAllowed = "_-.[]";
+  std::string clean(name.substr(0, kMaxName));
+  for (char& c : clean) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!letter && !(c >= '0' && c <= '9') && !kAllowed.contains(c)) c = '_';
+  }
+  if (dropped.size() < kMaxDropped && std::ranges::find(dropped, clean) == dropped.end()) {
+    dropped.push_back(std::move(clean));
+  }
+}
+
+Status keep_extra(const json::Member& member, Request& request) {
+  if (request.extras.size() >= kMaxExtras) {
+    return refuse({}, "The request has too many fields that are not known.");
+  }
+  request.extras.push_back({.name = member.key, .value = member.value});
+  return {};
 }
 
 Status Reading::count(std::string_view param) {

@@ -20,8 +20,13 @@ std::string member(std::string_view object, std::string_view name);
 /// Null, false, 0 and what is empty: a member that asks for nothing need not be converted.
 bool asks_nothing(json::Value value);
 
-/// Adds a name to a list of names, once.
+/// Adds a field's name to a list of names, once, in a form that may stand in a header: what is no
+/// letter, digit or one of "_-.[]" becomes '_'. Long names are cut, and long lists.
 void note(std::vector<std::string>& dropped, std::string_view name);
+inline constexpr size_t kMaxDropped = 64;
+
+/// Keeps a member that the reader has no place for.
+Status keep_extra(const json::Member& member, Request& request);
 
 /// How much of what is bounded a body holds.
 struct Reading {

@@ -25,9 +25,7 @@ class Merged {
     Member member;
     while (members.next(member)) {
       const std::string name = member.key.str();
-      if (std::ranges::find(properties, name, &Property::first) == properties.end()) {
-        properties.emplace_back(name, member.value);
-      }
+      if (seen_.insert(name).second) properties.emplace_back(name, member.value);
     }
     std::set<std::string> names;
     json::Elements elements(schema["required"]);
@@ -47,6 +45,9 @@ class Merged {
   std::vector<Property> properties;
   std::set<std::string> required;
   std::optional<std::set<std::string>> alternatives;  // required by each
+
+ private:
+  std::set<std::string> seen_;
 };
 
 bool is_union(const Member& member) {

@@ -25,7 +25,7 @@ std::optional<StrictSchema> strict_schema(json::Value schema, json::String descr
 
 /// True when the schema is in the subset that OpenAI's strict mode takes: every object closed and
 /// all its members required.
-bool is_openai_strict(json::Value schema);
+bool is_openai_strict(json::Value schema, size_t nesting = 0);
 
 /// Appends the schema of a tool's input for Anthropic: an object at its root, without unions there.
 /// `schema` need not exist. False when a union was loosened so that its parts are not told apart.

@@ -17,7 +17,9 @@ using json::Value;
 using json::Writer;
 
 /// Rewriting reads a schema once for each level that it nests; larger ones are not looked into.
-constexpr size_t kMaxSchema = size_t{256} << 10;
+constexpr size_t kMaxSchema = size_t{64} << 10;
+constexpr size_t kMaxNesting = 32;
+constexpr size_t kMaxReferences = 512;
 constexpr std::string_view kDefs = "#/$defs/";
 
 bool is_one_of(std::string_view word, std::span<const std::string_view> words) {
@@ -86,7 +88,11 @@ class StrictWriter {
 
   /// Returns false when the schema cannot be told.
   bool write(Value schema, json::String before, std::string& out) {
-    return schema.kind() == Kind::kObject && write_parts(Parts(schema), before, {}, out);
+    if (schema.kind() != Kind::kObject || nesting_ >= kMaxNesting) return false;
+    ++nesting_;
+    const bool written = write_parts(Parts(schema), before, {}, out);
+    --nesting_;
+    return written;
   }
 
   size_t optional_members = 0;
@@ -307,6 +313,7 @@ class StrictWriter {
     if (!target.starts_with(kDefs)) return false;
     const std::string name = target.substr(kDefs.size());
     if (sound_.contains(name)) return true;
+    if (open_.size() >= kMaxNesting || ++references_ > kMaxReferences) return false;
     const Value definition = defs_[name];
     if (!definition.exists() || !open_.insert(name).second) return false;
     const bool sound = references_sound(definition);
@@ -335,6 +342,8 @@ class StrictWriter {
   }
 
   Value defs_;
+  size_t nesting_ = 0;
+  size_t references_ = 0;
   std::set<std::string> open_;   // definitions being followed
   std::set<std::string> sound_;  // definitions known not to lead to themselves
 };
@@ -351,13 +360,13 @@ std::optional<StrictSchema> strict_schema(Value schema, json::String description
   return result;
 }
 
-bool is_openai_strict(Value schema) {
-  if (schema.raw().size() > kMaxSchema) return false;
+bool is_openai_strict(Value schema, size_t nesting) {
+  if (schema.raw().size() > kMaxSchema || nesting >= kMaxNesting) return false;
   if (schema.kind() == Kind::kArray) {
     json::Elements elements(schema);
     Value element;
     while (elements.next(element)) {
-      if (!is_openai_strict(element)) return false;
+      if (!is_openai_strict(element, nesting + 1)) return false;
     }
     return true;
   }
@@ -375,11 +384,11 @@ bool is_openai_strict(Value schema) {
     while (members.next(member)) {
       if (map.raw().data() == parts.properties.raw().data() && !required.contains(member.key.str()))
         return false;
-      if (!is_openai_strict(member.value)) return false;
+      if (!is_openai_strict(member.value, nesting + 1)) return false;
     }
   }
   if (parts.one_of.exists() || parts.all_of.exists()) return false;
-  return is_openai_strict(parts.items) && is_openai_strict(parts.any_of);
+  return is_openai_strict(parts.items, nesting + 1) && is_openai_strict(parts.any_of, nesting + 1);
 }
 
 }  // namespace sluice::dialect::chat

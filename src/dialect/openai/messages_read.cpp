@@ -263,7 +263,7 @@ Status MessageReader::read_assistant(const Fields& fields, const std::string& wh
   block.id = request_.arena.text("call_legacy_" + std::to_string(++legacy_count_));
   block.input =
       chat::arguments_of(as_text(call["arguments"]), false, request_.arena, request_.dropped);
-  legacy_calls_.emplace_back(block.name.str(), block.id);
+  legacy_calls_.emplace(block.name.str(), block.id);
   return {};
 }
 
@@ -310,9 +310,8 @@ Status MessageReader::read_result(const Fields& fields, const std::string& where
     }
   } else {
     const std::string name = fields.name.as_string().value_or("");
-    const auto call =
-        std::ranges::find_if(legacy_calls_, [&](const auto& open) { return open.first == name; });
-    if (call == legacy_calls_.end()) {
+    const auto call = legacy_calls_.lower_bound(name);
+    if (call == legacy_calls_.end() || call->first != name) {
       return refuse(chat::member(where, "name"),
                     "A message of role function must follow a call of that function.");
     }

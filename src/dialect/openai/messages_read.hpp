@@ -1,6 +1,7 @@
 // OpenAI's messages and their content parts, read into the neutral model.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ class MessageReader {
 
   chat::Request& request_;
   chat::Reading reading_;
-  std::vector<std::pair<std::string, json::String>> legacy_calls_;  // name, id; unanswered
+  std::multimap<std::string, json::String> legacy_calls_;  // name, id; not answered yet
   size_t legacy_count_ = 0;
 };
 
