@@ -9,7 +9,6 @@ namespace sluice::dialect::anthropic {
 namespace {
 
 using chat::as_text;
-using chat::Block;
 using chat::BlockKind;
 using chat::Message;
 using chat::refuse;

@@ -61,6 +61,17 @@ void write_stop_details(Writer& out, const Answer& answer, std::string_view reas
   out.end_object();
 }
 
+/// A call as answers hold it: told by whom it was made, which requests need not say.
+void write_call(Writer& out, const Block& block) {
+  out.begin_object().member("type", "tool_use").key("id");
+  chat::write_text(out, block.id);
+  out.key("name");
+  chat::write_text(out, block.name);
+  out.key("input");
+  chat::write_compact(out, block.input.exists() ? block.input : Value("{}"));
+  out.key("caller").begin_object().member("type", "direct").end_object().end_object();
+}
+
 /// Brings a block into the form that clients of this dialect take.
 void prepare(Block& block, Answer& answer, const chat::AnswerPlan& plan) {
   if (block.kind == BlockKind::kThinking && block.signature.empty() &&
@@ -132,6 +143,8 @@ std::string write_messages_response(Answer& answer, const chat::AnswerPlan& plan
       out.begin_object().member("type", "text").key("text");
       chat::write_text(out, block.text);
       out.null_member("citations").end_object();
+    } else if (block.kind == BlockKind::kToolUse) {
+      write_call(out, block);
     } else {
       write_block(out, block);
     }

@@ -188,32 +188,32 @@ bool take_thinking_types(json::Value list, Capabilities& to) {
   return true;
 }
 
-Status take(const json::Member& member, Capabilities& to) {
-  const std::string name = member.key.str();
+}  // namespace
+
+Status apply_override(Capabilities& capabilities, std::string_view name, json::Value value) {
   bool taken = false;
   if (name == "effort_levels" || name == "efforts") {
-    taken = take_efforts(member.value, to);
+    taken = take_efforts(value, capabilities);
   } else if (name == "thinking_types") {
-    taken = take_thinking_types(member.value, to);
+    taken = take_thinking_types(value, capabilities);
   } else {
     const auto setting =
         std::ranges::find_if(kSettings, [&](const Setting& row) { return row.name == name; });
     if (setting == kSettings.end()) {
-      return fail(ErrorCode::kConfig, "There is no capability of this name.", name);
+      return fail(ErrorCode::kConfig, "There is no capability of this name.", std::string(name));
     }
-    taken = std::visit(Take{to, member.value}, setting->member);
+    taken = std::visit(Take{capabilities, value}, setting->member);
   }
-  if (!taken) return fail(ErrorCode::kConfig, "The capability cannot have this value.", name);
-  return {};
+  if (taken) return {};
+  return fail(ErrorCode::kConfig, "The capability cannot have this value.", std::string(name));
 }
-
-}  // namespace
 
 Status apply_overrides(Capabilities& capabilities, json::Value overrides) {
   json::Members members(overrides);
   json::Member member;
   while (members.next(member)) {
-    if (Status taken = take(member, capabilities); !taken) return taken;
+    Status taken = apply_override(capabilities, member.key.str(), member.value);
+    if (!taken) return taken;
   }
   if (!members.complete()) {
     return fail(ErrorCode::kConfig, "Capabilities must be an object.", "capabilities");

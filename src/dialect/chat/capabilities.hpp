@@ -76,9 +76,12 @@ struct Capabilities {
 /// prefixed forms ("openai/gpt-4o", "us.anthropic.claude-sonnet-4-5") are found too. Never fails.
 Capabilities capabilities_of(config::ProviderType provider, std::string_view model);
 
-/// Changes what a member of `overrides` names, by the names of the fields above; `thinking_types`
-/// and `efforts` (also `effort_levels`) are lists. kConfig, with the member in `param`, for a name
-/// that is none or a value that it cannot have.
+/// Changes the capability of that name: a field above, by its name; `thinking_types` and `efforts`
+/// (also `effort_levels`) are lists. kConfig, with the name in `param`, for a name that is none or
+/// a value that it cannot have.
+Status apply_override(Capabilities& capabilities, std::string_view name, json::Value value);
+
+/// The same for every member of an object.
 Status apply_overrides(Capabilities& capabilities, json::Value overrides);
 
 }  // namespace sluice::dialect::chat

@@ -19,8 +19,8 @@ namespace sluice::dialect::chat {
 class Arena {
  public:
   Arena() = default;
-  Arena(Arena&&) = default;
-  Arena& operator=(Arena&&) = default;
+  Arena(Arena&&) noexcept = default;
+  Arena& operator=(Arena&&) noexcept = default;
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
