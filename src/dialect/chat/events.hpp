@@ -1,41 +1,40 @@
-// A streamed answer in terms of neither dialect. A reader of one dialect turns each event of the
-// upstream into these, a writer of the other into the client's frames. Views live until the next
-// event of the upstream is read.
+// A streamed answer in terms of neither dialect. The reader of one dialect turns the events of the
+// upstream into these, the writer of the other turns these into the client's frames.
 #pragma once
 
 #include <cstdint>
 
-#include "base/error.hpp"
-#include "dialect/chat/answer.hpp"
 #include "dialect/chat/model.hpp"
-#include "dialect/usage.hpp"
 
 namespace sluice::dialect::chat {
 
+/// Between kStart and the end of the stream, which is no event, blocks follow one another: only
+/// one is open at a time, and each is closed. Texts are as they stand in JSON, and live until the
+/// sink has taken the event.
 struct Event {
   enum class Kind : uint8_t {
-    kStart,       // id, model, usage as far as known
-    kBlockStart,  // block, block_kind; of a call id and name
-    kDelta,       // block: text of kText and kThinking, a piece of a call's arguments
-    kSignature,   // block: of kThinking; the data of kRedactedThinking
-    kAnnotation,  // annotation
-    kBlockStop,   // block
-    kUsage,       // usage, cumulative
-    kFinish,      // stop; the last but for kUsage and kEnd
-    kEnd,         // the upstream has closed its stream in order
-    kError,       // error; nothing comes after it
+    kStart,       // id, name: the model's, both the upstream's
+    kBlockStart,  // of block_kind; of a call id and name
+    kDelta,       // text: a piece of the open block, of a call its arguments
+    kSignature,   // text: of the open kThinking; the data of kRedactedThinking
+    kAnnotation,  // id: the URL, name: the title
+    kBlockStop,
   };
   Kind kind = Kind::kDelta;
-  uint32_t block = 0;  // dense from 0 in the order of their starts; only one is open at a time
-  BlockKind block_kind = BlockKind::kText;
+  BlockKind block_kind = BlockKind::kText;  // of the open block, in all events of one
   json::String id;
   json::String name;
-  json::String model;
   json::String text;
-  Annotation annotation;
-  Stop stop;
-  Usage usage;
-  Error error;
+};
+
+class EventSink {
+ public:
+  EventSink() = default;
+  EventSink(const EventSink&) = delete;
+  EventSink& operator=(const EventSink&) = delete;
+  virtual ~EventSink() = default;
+
+  virtual void take(const Event& event) = 0;
 };
 
 }  // namespace sluice::dialect::chat

@@ -1,0 +1,176 @@
+// Every stream in stream_testdata/, as its file says. SLUICE_UPDATE=1 writes the files anew.
+//
+//   {"from":"openai","plan":{...}}   what is set, on one line
+//   --- upstream                     the upstream's stream; again, where it has more than one
+//   --- client                       what the client gets
+//   --- verdicts                     what each event of the upstream is found to be
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "dialect/chat/names.hpp"
+#include "dialect/chat/stream_testing.hpp"
+
+namespace sluice::dialect::chat {
+namespace {
+
+using json::Value;
+namespace fs = std::filesystem;
+constexpr std::string_view kUpstream = "--- upstream\n";
+constexpr std::string_view kClient = "--- client\n";
+constexpr std::string_view kVerdicts = "--- verdicts\n";
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+struct Case {
+  std::string head;
+  std::vector<std::string> upstream;
+  std::string client;
+  std::string verdicts;
+  Endpoint endpoint = Endpoint::kChatCompletions;
+  AnswerPlan plan;
+  StreamOptions options{.request_id = "req_1"};
+
+  explicit Case(std::string_view file) {
+    const size_t client_at = file.find(kClient);
+    const std::string_view before = file.substr(0, client_at);
+    size_t at = before.find(kUpstream);
+    head = before.substr(0, at);
+    while (at != std::string_view::npos) {
+      const size_t begin = at + kUpstream.size();
+      at = before.find(kUpstream, begin);
+      upstream.emplace_back(before.substr(begin, at == std::string_view::npos ? at : at - begin));
+    }
+    if (client_at != std::string_view::npos) {
+      const std::string_view after = file.substr(client_at + kClient.size());
+      const size_t verdicts_at = after.find(kVerdicts);
+      client = after.substr(0, verdicts_at);
+      verdicts =
+          after.substr(std::min(verdicts_at, after.size() - kVerdicts.size()) + kVerdicts.size());
+    }
+    read_head();
+  }
+
+  void read_head() {
+    EXPECT_TRUE(json::valid(head)) << head;
+    const Value given(head);
+    if (given["from"].as_string() == "anthropic") endpoint = Endpoint::kMessages;
+    options.input_estimate = given["input_estimate"].as_int().value_or(0);
+    options.end_without_finish = given["end_without_finish"].as_bool().value_or(false);
+    const Value set = given["plan"];
+    plan.created = 1'700'000'000;
+    plan.model = set["model"].as_string().value_or("");
+    plan.include_usage = set["include_usage"].as_bool().value_or(false);
+    plan.expose_reasoning = set["expose_reasoning"].as_bool().value_or(true);
+    plan.legacy_functions = set["legacy_functions"].as_bool().value_or(false);
+    plan.provider = set["provider"].as_string().value_or("");
+    plan.signature_key = set["signature_key"].as_string().value_or("");
+    const std::string json = set["json"].as_string().value_or("");
+    if (json == "forced_tool") plan.json = JsonOutput::kForcedTool;
+    if (json == "instruction") plan.json = JsonOutput::kInstruction;
+    json::Elements stops(set["stop_scan"]);
+    for (Value stop; stops.next(stop);) plan.stop_scan.push_back(*stop.as_string());
+    json::Elements names(set["tool_names"]);
+    Arena arena;
+    for (Value name; names.next(name);) {
+      plan.tool_names.clean(as_text(name), kMaxToolName, arena);
+    }
+  }
+
+  testing::Converted run(const std::vector<std::string>& streams, size_t piece) const {
+    StreamConverter converter(endpoint, plan, options);
+    return testing::convert_streams(converter, streams, [piece] { return piece; });
+  }
+};
+
+std::vector<std::string> names() {
+  std::vector<std::string> names;
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(__FILE__).parent_path() / "stream_testdata")) {
+    if (entry.path().extension() == ".txt") names.push_back(entry.path().stem().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+class StreamConversion : public ::testing::TestWithParam<std::string> {
+ protected:
+  fs::path path_ = fs::path(__FILE__).parent_path() / "stream_testdata" / (GetParam() + ".txt");
+  Case case_{read_file(path_)};
+};
+
+TEST_P(StreamConversion, IsAsWrittenDown) {
+  const testing::Converted actual = case_.run(case_.upstream, SIZE_MAX);
+  if (std::getenv("SLUICE_UPDATE") != nullptr) {
+    std::ofstream out(path_, std::ios::binary);
+    out << case_.head;
+    for (const std::string& stream : case_.upstream) out << kUpstream << stream;
+    out << kClient << actual.client << kVerdicts << actual.verdicts << '\n';
+    return;
+  }
+  EXPECT_EQ(actual.client, case_.client) << "SLUICE_UPDATE=1 writes " << path_ << " anew";
+  EXPECT_EQ(actual.verdicts + '\n', case_.verdicts);
+}
+
+TEST_P(StreamConversion, IsTheSameForEverySplit) {
+  const testing::Converted whole = case_.run(case_.upstream, SIZE_MAX);
+  for (const size_t piece : {1, 2, 7, 64}) {
+    const testing::Converted split = case_.run(case_.upstream, piece);
+    EXPECT_EQ(split.client, whole.client) << piece;
+    EXPECT_EQ(split.verdicts, whole.verdicts) << piece;
+  }
+}
+
+TEST_P(StreamConversion, IsTheSameForEveryFormOfTheLines) {
+  const testing::Converted plain = case_.run(case_.upstream, SIZE_MAX);
+  std::vector<std::string> streams;
+  for (const std::string& stream : case_.upstream) {
+    std::string& other = streams.emplace_back("\xEF\xBB\xBF");
+    for (size_t i = 0; i < stream.size(); ++i) {
+      if (stream[i] == '\n') other += '\r';
+      if (stream[i] == ' ' && other.ends_with("data:")) continue;
+      other += stream[i];
+    }
+  }
+  EXPECT_EQ(case_.run(streams, 1).client, plain.client);
+}
+
+/// Frames are whole, and what ends the stream stands once, at its end.
+TEST_P(StreamConversion, IsWellFormed) {
+  const std::string client = case_.run(case_.upstream, SIZE_MAX).client;
+  http::SseReader reader;
+  reader.feed(client);
+  std::string last;
+  bool ended = false;
+  while (const auto event = reader.next()) {
+    if (!event->has_data) continue;
+    EXPECT_FALSE(ended);
+    last = event->data;
+    EXPECT_TRUE(last == "[DONE]" || json::valid(last)) << last;
+    const bool error = Value(last)["error"].exists();
+    if (case_.endpoint == Endpoint::kMessages) {
+      EXPECT_TRUE(event->event.empty());
+      if (last != "[DONE]" && !error) EXPECT_TRUE(Value(last)["choices"].exists()) << last;
+    } else {
+      EXPECT_EQ(event->event, Value(last)["type"].as_string());
+    }
+    ended = last == "[DONE]" || error || event->event == "message_stop";
+  }
+  EXPECT_TRUE(ended) << client;
+  EXPECT_EQ(reader.remainder(), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Vectors, StreamConversion, ::testing::ValuesIn(names()),
+                         [](const auto& test) { return test.param; });
+
+TEST(StreamConverter, IsSmall) { EXPECT_LE(sizeof(StreamConverter), 1000u); }
+
+}  // namespace
+}  // namespace sluice::dialect::chat
