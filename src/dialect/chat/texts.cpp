@@ -24,18 +24,33 @@ uint32_t unit_at(std::string_view text, size_t at) {
 bool is_high(uint32_t unit) { return unit >= 0xd800 && unit < 0xdc00; }
 bool is_low(uint32_t unit) { return unit >= 0xdc00 && unit < 0xe000; }
 
-/// Appends the escape at `at` and returns how long it is.
-size_t append_escape(std::string& out, std::string_view text, size_t at) {
-  const uint32_t unit = unit_at(text, at);
-  size_t length = unit != 0 || (at + 1 < text.size() && text[at + 1] == 'u') ? 6 : 2;
-  if (is_high(unit) && is_low(unit_at(text, at + 6))) {
-    length = 12;
-  } else if (is_high(unit) || is_low(unit)) {
-    out += "\\ufffd";
-    return length;
+/// Appends what stands in a string from `at` up to the quote that ends it, or to the end of the
+/// text, in as few pieces as lone surrogates allow. Returns where it stopped.
+size_t append_inside(std::string& out, std::string_view text, size_t at) {
+  constexpr size_t kUnit = 6;  // bytes of \uXXXX
+  const char* const end = text.data() + text.size();
+  size_t begin = at;
+  while (true) {
+    at = static_cast<size_t>(json::find_special(text.data() + at, end) - text.data());
+    if (at >= text.size() || text[at] == '"') break;
+    if (text[at] != '\\' || at + 1 >= text.size()) {
+      ++at;
+    } else if (text[at + 1] != 'u') {
+      at += 2;
+    } else if (const uint32_t unit = unit_at(text, at);
+               is_high(unit) && is_low(unit_at(text, at + kUnit))) {
+      at += 2 * kUnit;
+    } else if (is_high(unit) || is_low(unit)) {
+      out.append(text, begin, at - begin);
+      out += "\\ufffd";
+      at += kUnit;
+      begin = at;
+    } else {
+      at = std::min(at + kUnit, text.size());
+    }
   }
-  out += text.substr(at, length);
-  return length;
+  out.append(text, begin, at - begin);
+  return at;
 }
 
 /// Length of the white space that a text begins with, as the text means it.
@@ -99,45 +114,23 @@ json::String trim_end(json::String text) {
 
 void append_text(std::string& out, json::String text) {
   out += '"';
-  if (!text.escaped) {
-    out += text.bytes;
+  if (text.escaped) {
+    append_inside(out, text.bytes, 0);
   } else {
-    size_t at = 0;
-    while (at < text.bytes.size()) {
-      const size_t slash = std::min(text.bytes.find('\\', at), text.bytes.size());
-      out += text.bytes.substr(at, slash - at);
-      at = slash;
-      if (at < text.bytes.size()) at += append_escape(out, text.bytes, at);
-    }
+    out += text.bytes;
   }
   out += '"';
 }
 
 void append_compact(std::string& out, std::string_view json) {
-  const char* const end = json.data() + json.size();
   size_t at = 0;
   while (at < json.size()) {
-    const char c = json[at];
-    if (kSpace.contains(c)) {
-      ++at;
-      continue;
-    }
+    const char c = json[at++];
+    if (kSpace.contains(c)) continue;
     out += c;
-    ++at;
     if (c != '"') continue;
-    while (at < json.size()) {
-      const char* const begin = json.data() + at;
-      const char* const special = json::find_special(begin, end);
-      out.append(begin, special);
-      at += static_cast<size_t>(special - begin);
-      if (at >= json.size()) break;
-      if (json[at] == '\\') {
-        at += append_escape(out, json, at);
-        continue;
-      }
-      out += json[at++];
-      if (json[at - 1] == '"') break;
-    }
+    at = append_inside(out, json, at);
+    if (at < json.size()) out += json[at++];
   }
 }
 
