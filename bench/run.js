@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { Lab } from './lib/lab.js';
 import { median, show } from './lib/numbers.js';
 import { replaceBetweenMarks, spread, table } from './lib/report.js';
-import { aborts, calls, coldStart, firstToken, machine, streams } from './lib/workloads.js';
+import { aborts, calls, coldStart, firstToken, machine, modelsOf, streams } from './lib/workloads.js';
 
 const root = resolve(new URL('..', import.meta.url).pathname);
 const usage = `Measures Sluice beside nginx on one machine, in turns, one worker thread each.
@@ -65,7 +65,7 @@ const options = {
   aborts: args.quick ? 100 : 1000,
 };
 
-const lab = new Lab(resolve(args.bin), args.nginx);
+const lab = new Lab(resolve(args.bin), args.nginx, modelsOf(options));
 
 async function startTarget(name, mock) {
   if (name === 'nginx') return { name, ...(await lab.startNginx(mock.port)) };
@@ -121,7 +121,8 @@ Made by \`make bench\`: ${facts()}
 
 Scripted upstream, load generator and the measured process share the machine; each has one thread.
 nginx has \`proxy_buffering off\` and kept upstream connections; it relays bytes and looks at none.
-Sluice checks keys, reads usage out of every stream, counts metrics and logs every request. Both are
+Sluice checks keys and limits, counts every token and takes it from a quota and a wallet before it is
+relayed, settles every request in its SQLite ledger, counts metrics and logs every request. Both are
 started anew for every run, and take turns.
 
 - **Streams**: ${options.streams} live streams of ${1000 / options.interval} events a second. CPU is

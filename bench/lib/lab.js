@@ -1,5 +1,5 @@
 // A temporary folder and the processes that run in it. Whatever happens, both are gone at the end.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -57,8 +57,10 @@ class Child {
 }
 
 export class Lab {
-  constructor(binary, nginx = '/usr/sbin/nginx') {
+  /** `models` are those that have a price. */
+  constructor(binary, nginx = '/usr/sbin/nginx', models = []) {
     this.binary = binary;
+    this.models = models;
     this.nginx = nginx;
     this.dir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
     this.children = new Set();
@@ -126,8 +128,13 @@ export class Lab {
   async startSluice(upstreamPort, { port, idle = 1000 } = {}) {
     port ??= await freePort();
     const name = `gateway-${this.count}`;
-    const config = this.render('gateway.yaml.in', `${name}.yaml`,
-      { PORT: port, DIR: join(this.dir, name), UPSTREAM_PORT: upstreamPort, KEY, IDLE: idle });
+    const models = this.models
+      .map((model) => `{ name: ${model}, input: "2.50", output: "10.00", cache_read: "1.25" }`)
+      .join(', ');
+    const config = this.render('gateway.yaml.in', `${name}.yaml`, {
+      PORT: port, DIR: join(this.dir, name), UPSTREAM_PORT: upstreamPort, KEY, IDLE: idle, MODELS: models,
+    });
+    execFileSync(this.binary, ['wallet', 'top-up', 'bench', '1000000', '--reason', 'bench', '--config', config]);
     const child = this.spawn('sluice', this.binary, ['serve', '--config', config]);
     await this.printed(child, /Starting server on/);
     return { child, pid: child.pid, port, url: `http://127.0.0.1:${port}` };

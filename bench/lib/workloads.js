@@ -21,8 +21,21 @@ async function stats(mock) {
 
 /** Connections and buffers exist, code is in memory: what a process costs before it has streams. */
 async function warmUp(lab, target) {
-  await lab.bench(['--url', target.url, '--concurrency', 20, '--requests', 200, '--model', 'mock-c5-i1']);
+  await lab.bench(['--url', target.url, '--concurrency', 100, '--requests', 3000, '--model', 'mock-c5-i1']);
   await sleep(200);
+}
+
+// All streams are up when the warm-up ends, and the first ends only after the measurement.
+const kRamp = 1;
+const kWarmup = 2;
+
+function streamModel({ seconds, interval }) {
+  return `mock-c${Math.ceil((kWarmup + seconds + 0.8) * 1000 / interval)}-i${interval}`;
+}
+
+/** What the workloads ask for, so that it can have a price. */
+export function modelsOf(options) {
+  return ['mock-c5-i1', streamModel(options), 'mock-c20', 'mock-c5-i20', 'mock-c500-i20', 'mock-c5-f5000'];
 }
 
 /** Live streams at a steady pace: CPU per event, memory per stream, relay delay. */
@@ -30,14 +43,12 @@ export const streams = {
   name: 'streams',
   async run({ lab, target, mock, options }) {
     const { streams: count, seconds, interval } = options;
-    // All streams are up when the warm-up ends, and the first ends only after the measurement.
-    const ramp = 1;
-    const warmup = 2;
-    const events = Math.ceil((warmup + seconds + 0.8) * 1000 / interval);
+    const ramp = kRamp;
+    const warmup = kWarmup;
     await warmUp(lab, target);
     const before = target.pid ? privateDirty(target.pid) : 0;
     const report = await lab.bench([
-      '--url', target.url, '--model', `mock-c${events}-i${interval}`, '--delay-stamp',
+      '--url', target.url, '--model', streamModel(options), '--delay-stamp',
       '--concurrency', count, '--requests', count, '--ramp', `${ramp}s`,
       '--warmup', `${warmup}s`, '--duration', `${seconds}s`, ...cpuOf(target),
     ], {

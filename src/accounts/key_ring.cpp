@@ -89,7 +89,8 @@ Result<Secret> KeyRing::make_key() {
   constexpr size_t kRandom = 48;
   // The largest multiple of 62 in a byte: what is above would favour the first letters.
   constexpr unsigned kFair = 248;
-  std::string text = "sk-sluice-";
+  // Short, since what is shown of a key is its first six characters.
+  std::string text = "sk-";
   const size_t whole = text.size() + kRandom;
   text.reserve(whole);
   while (text.size() < whole) {

@@ -50,7 +50,7 @@ class KeyRing {
   /// What is kept of a key: 32 bytes, HMAC-SHA-256.
   static std::string digest_of(std::string_view key_secret, std::string_view key);
 
-  /// The text of a new key: "sk-sluice-" and 48 letters and digits, 285 random bits.
+  /// The text of a new key: "sk-" and 48 letters and digits, 285 random bits.
   static Result<Secret> make_key();
 
   /// Whose key this is, usable now and from this address. `presented` is the credential alone,

@@ -12,13 +12,14 @@
 #include "base/error.hpp"
 #include "base/money.hpp"
 #include "json/slices.hpp"
+#include "store/database.hpp"
 
 namespace sluice::admin {
 
-inline constexpr size_t kMaxName = 128;                      // bytes, of users and keys
-inline constexpr size_t kMaxReason = 500;                    // bytes
-inline constexpr int64_t kMaxPage = 1000;                    // rows of a list
-inline constexpr int64_t kMaxCount = 1'000'000'000'000'000;  // of tokens and requests
+inline constexpr size_t kMaxName = 128;                                // bytes, of users and keys
+inline constexpr size_t kMaxReason = 500;                              // bytes
+inline constexpr int64_t kMaxPage = store::Database::kMostListed - 1;  // rows of a list
+inline constexpr int64_t kMaxCount = 1'000'000'000'000'000;            // of tokens and requests
 
 /// The fields of a JSON body. All errors are kInvalidRequest and name the field.
 class Fields {

@@ -6,7 +6,6 @@
 #include "accounts/cidr.hpp"
 #include "accounts/key_ring.hpp"
 #include "admin/input.hpp"
-#include "admin/key_text.hpp"
 #include "admin/routes.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
@@ -45,7 +44,7 @@ void write_key(json::Writer& json, const store::Key& key, std::string_view user)
   write_list(json, "models", key.models);
   write_list(json, "allow_ips", key.allow_ips);
   if (key.expires_at) {
-    json.member("expires_at", rfc3339(*key.expires_at * 1'000'000'000));
+    json.member("expires_at", rfc3339_of_seconds(*key.expires_at));
   } else {
     json.null_member("expires_at");
   }
@@ -128,7 +127,7 @@ Result<Answer> create_key(const Call& call) {
   if (!key) return std::unexpected(key.error());
   const auto user = fields->text("user", kMaxName);
   if (!user) return std::unexpected(user.error());
-  const auto text = make_key_text();
+  const auto text = accounts::KeyRing::make_key();
   if (!text) return std::unexpected(text.error());
   store::Database& database = call.service.database();
   key->digest = accounts::KeyRing::digest_of(database.key_secret(), text->expose());

@@ -195,6 +195,12 @@ TEST_F(ServiceTest, ListsEntriesNewestFirstInPages) {
   }
 }
 
+TEST_F(ServiceTest, TellsOfEntriesBehindTheLargestPage) {
+  for (int i = 0; i < 1100; ++i) top_up("alice", "1", std::to_string(i));
+  const std::string page = body_of("GET", "users/alice/wallet/transactions?limit=1000");
+  EXPECT_EQ(json::Value(page)["next_cursor"].as_string(), "101");
+}
+
 TEST_F(ServiceTest, SaysWhetherTheBooksAreRight) {
   EXPECT_EQ(body_of("POST", "wallets/verify"), R"({"equal":true,"differences":[]})");
   database.differences = {{.what = "wallet of alice", .kept = "1", .recomputed = "2"}};

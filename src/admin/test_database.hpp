@@ -68,7 +68,7 @@ class TestDatabase final : public store::Database {
     std::vector<store::Transaction> out;
     for (const store::Transaction& entry : entries | std::views::reverse) {
       if (entry.wallet_id != wallet_id || (before_id != 0 && entry.id >= before_id)) continue;
-      if (out.size() == static_cast<size_t>(limit)) break;
+      if (out.size() == static_cast<size_t>(std::min(limit, kMostListed))) break;
       out.push_back(entry);
     }
     return out;
@@ -106,9 +106,10 @@ class TestDatabase final : public store::Database {
   Result<std::vector<store::Settlement>> usage(const UsageFilter& filter) override {
     asked = filter;
     std::vector<store::Settlement> out;
+    const auto most = static_cast<size_t>(std::min(filter.limit, kMostListed));
     bool started = filter.before_id.empty();
     for (const store::Settlement& row : rows) {  // newest first
-      if (started && out.size() < static_cast<size_t>(filter.limit)) out.push_back(row);
+      if (started && out.size() < most) out.push_back(row);
       if (row.id == filter.before_id) started = true;
     }
     return out;

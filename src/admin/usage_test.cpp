@@ -53,6 +53,15 @@ TEST_F(UsageTest, ListsRowsNewestFirstInPages) {
               AllOf(HasSubstr(R"("id":"u1")"), HasSubstr(R"("next_cursor":null)")));
 }
 
+TEST_F(UsageTest, TellsOfAnotherPageBehindTheLargest) {
+  database.rows.resize(1, database.rows.front());
+  for (int i = 0; i < 1200; ++i) {
+    database.rows.push_back(database.rows.front());
+    database.rows.back().id = "row" + std::to_string(i);
+  }
+  EXPECT_EQ(json::Value(get("usage?limit=1000")->body)["next_cursor"].as_string(), "row998");
+}
+
 TEST_F(UsageTest, AsksForWhatTheQueryNames) {
   ASSERT_TRUE(get("usage?key=demo&user=alice&model=gpt-4o&provider=oa&from=2026-01-02&"
                   "to=2026-01-03T00:00:00Z")

@@ -34,31 +34,25 @@ const std::vector<Column>& usage_columns() {
 
 enum class Form : uint8_t { kTable, kJson, kCsv };
 
-void print_rows(const Rows& rows, Form form) {
+std::string csv(const Rows& rows, bool with_header) {
   std::string out;
-  if (form == Form::kTable) {
-    out = table(usage_columns(), rows);
-  } else if (form == Form::kCsv) {
-    if (!rows.empty()) out = csv_header(rows.front());
-    for (const json::Value& row : rows) out += csv_line(row);
-  } else {
-    json::Writer json(out);
-    json.begin_object().key("data").begin_array();
-    for (const json::Value& row : rows) json.raw(row.raw());
-    json.end_array().end_object();
-    out += '\n';
-  }
-  print(out);
+  if (with_header && !rows.empty()) out = csv_header(rows.front());
+  for (const json::Value& row : rows) out += csv_line(row);
+  return out;
+}
+
+std::string json_of(const Rows& rows) {
+  std::string out;
+  json::Writer json(out);
+  json.begin_object().key("data").begin_array();
+  for (const json::Value& row : rows) json.raw(row.raw());
+  json.end_array().end_object();
+  return out + '\n';
 }
 
 std::string sums(const std::string& group_by, json::Value answer, Form form) {
   Rows rows = rows_in(answer["data"]);
-  std::string out;
-  if (form == Form::kCsv) {
-    if (!rows.empty()) out = csv_header(rows.front());
-    for (const json::Value& row : rows) out += csv_line(row);
-    return out;
-  }
+  if (form == Form::kCsv) return csv(rows, true);
   const std::string total = R"({"group":"total",)" + std::string(answer["total"].raw().substr(1));
   if (!rows.empty()) rows.emplace_back(total);
   std::string title = group_by;
@@ -79,22 +73,29 @@ int print_usage(const Given& given, const std::string& query, Form form) {
   if (!config) return complain(config.error());
   auto client = admin::Client::open(**config);
   if (!client) return complain(client.error(), kFailed);
-  const auto wanted = static_cast<size_t>(given.limit);
   std::deque<std::string> pages;  // what the rows point into
   Rows rows;
   std::string cursor;
+  size_t left = static_cast<size_t>(given.limit);
+  bool first = true;
   do {
     std::string parameters = query;
-    add_parameter(parameters, "limit",
-                  std::to_string(std::min<size_t>(wanted - rows.size(), 1000)));
+    add_parameter(parameters, "limit", std::to_string(std::min<size_t>(left, 1000)));
     add_parameter(parameters, "cursor", cursor);
     auto page = client->ask("GET", "/api/admin/usage" + parameters);
     if (!page) return complain(page.error(), kFailed);
     const json::Value answer(pages.emplace_back(std::move(*page)));
     for (const json::Value& row : rows_in(answer["data"])) rows.push_back(row);
+    left -= std::min(left, rows_in(answer["data"]).size());
     cursor = answer["next_cursor"].as_string().value_or("");
-  } while (!cursor.empty() && rows.size() < wanted);
-  print_rows(rows, form);
+    if (form == Form::kCsv) {
+      // Line by line, so that a million rows need no more memory than a thousand.
+      print(csv(std::exchange(rows, {}), std::exchange(first, false)));
+      pages.clear();
+    }
+  } while (!cursor.empty() && left > 0);
+  if (form == Form::kTable) print(table(usage_columns(), rows));
+  if (form == Form::kJson) print(json_of(rows));
   say_where(given, *client, **config);
   return 0;
 }

@@ -82,6 +82,13 @@ CLI::Validator amount_check() {
           "USD"};
 }
 
+CLI::Validator name_check() {
+  return {[](const std::string& text) {
+            return text.empty() ? std::string("must not be empty") : std::string();
+          },
+          "NAME"};
+}
+
 }  // namespace
 
 void AdminCommands::add_wallet(CLI::App& cli) {
@@ -99,13 +106,13 @@ void AdminCommands::add_wallet(CLI::App& cli) {
                      return wallets({answer});
                    }});
   });
-  show.add_option("user", given.user, "Whose")->required();
+  show.add_option("user", given.user, "Whose")->required()->check(name_check());
 
   CLI::App& list = add(wallet, "entries", "What was paid in and charged", [](const Given& g) {
     const std::string path = wallet_path(g.user, fmt::format("/transactions?limit={}", g.limit));
     return ask(g, {.method = "GET", .target = path, .human = entries});
   });
-  list.add_option("user", given.user, "Whose")->required();
+  list.add_option("user", given.user, "Whose")->required()->check(name_check());
   list.add_option("--limit", given.limit, "The newest so many")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
@@ -116,7 +123,7 @@ void AdminCommands::add_wallet(CLI::App& cli) {
                          [](const Given& g) { return post(g, "/adjust"); });
   for (CLI::App* command : {&top_up, &adjust}) {
     const bool needs_reason = command == &adjust;
-    command->add_option("user", given.user, "Whose")->required();
+    command->add_option("user", given.user, "Whose")->required()->check(name_check());
     command->add_option("amount", given.amount, "In USD, such as 2.50")
         ->required()
         ->check(amount_check());

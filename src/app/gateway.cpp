@@ -100,6 +100,8 @@ Status Gateway::start() {
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   std::signal(SIGPIPE, SIG_IGN);
+  // A file that may not grow is an error of that write, as a full disk is.
+  std::signal(SIGXFSZ, SIG_IGN);
 
   if (auto status = open_database(); !status) return status;
   if (auto status = listen(); !status) return status;

@@ -21,4 +21,12 @@ std::string rfc3339(int64_t wall_nanos) {
                      utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, millis);
 }
 
+std::string rfc3339_of_seconds(int64_t unix_seconds) {
+  const time_t secs = unix_seconds;
+  tm utc{};
+  gmtime_r(&secs, &utc);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", utc.tm_year + 1900, utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
+}
+
 }  // namespace sluice

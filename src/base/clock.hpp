@@ -18,6 +18,8 @@ int64_t wall_nanos();
 
 /// RFC 3339 in UTC with milliseconds: 2026-01-02T03:04:05.678Z.
 std::string rfc3339(int64_t wall_nanos);
+/// Of Unix seconds, from year 0 to 9999, where nanoseconds would end in 2262: 2026-01-02T03:04:05Z.
+std::string rfc3339_of_seconds(int64_t unix_seconds);
 
 inline double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
 

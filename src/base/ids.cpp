@@ -16,8 +16,28 @@ uint64_t random_u64() {
   return generator();
 }
 
+namespace {
+
+constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+}  // namespace
+
+std::string make_ordered_id(std::string_view prefix, int64_t unix_millis) {
+  char time[9];
+  auto rest = static_cast<uint64_t>(unix_millis);
+  for (int i = 8; i >= 0; --i, rest /= kAlphabet.size())
+    time[i] = kAlphabet[rest % kAlphabet.size()];
+  std::string id(prefix);
+  id.reserve(prefix.size() + 25);
+  id.append(time, sizeof time);
+  for (int half = 0; half < 2; ++half) {
+    uint64_t bits = random_u64();
+    for (int i = 0; i < 8; ++i, bits /= kAlphabet.size()) id += kAlphabet[bits % kAlphabet.size()];
+  }
+  return id;
+}
+
 std::string make_id(std::string_view prefix) {
-  static constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
   std::string id(prefix);
   id.reserve(prefix.size() + 24);
   for (int half = 0; half < 2; ++half) {

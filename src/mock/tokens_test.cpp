@@ -93,7 +93,6 @@ struct Case {
   uint64_t tokens = 0;  // of one choice; 0: whatever it is
 };
 
-// Two calls: names of 2 and 3 tokens, arguments of 9 each.
 constexpr Case kCases[] = {
     {"mock-c7", "", 7},
     {"mock-c30-b13", "", 390},

@@ -43,7 +43,10 @@ Io transmit(Descriptor& socket, std::span<const iovec> parts) {
   message.msg_iov = const_cast<iovec*>(parts.data());
   message.msg_iovlen = parts.size();
   for (;;) {
-    const ssize_t sent = sendmsg(socket.fd(), &message, MSG_NOSIGNAL);
+    // One part is sent without the kernel having to copy a list of one.
+    const ssize_t sent = parts.size() == 1 ? send(socket.fd(), parts.front().iov_base,
+                                                  parts.front().iov_len, MSG_NOSIGNAL)
+                                           : sendmsg(socket.fd(), &message, MSG_NOSIGNAL);
     if (sent >= 0) return {.kind = Io::kOk, .bytes = static_cast<size_t>(sent)};
     if (errno == EINTR) continue;
     if (errno == EAGAIN) {

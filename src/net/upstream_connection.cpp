@@ -133,6 +133,8 @@ bool UpstreamConnection::reusable() const {
 }
 
 bool UpstreamConnection::BodyAwaiter::attempt() {
+  constexpr size_t kLine = 64;
+  for (size_t at = 0; at < hot_.size(); at += kLine) __builtin_prefetch(hot_.data() + at);
   for (;;) {
     piece_ = connection_.ready();
     if (piece_.kind != BodyPiece::kNone) return true;

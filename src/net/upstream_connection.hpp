@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -53,8 +54,9 @@ class UpstreamConnection {
 
   class BodyAwaiter;
   /// Awaits the next piece of the body. Take all that is ready() before the next suspension: the
-  /// pieces lie in the loop's input buffer.
-  BodyAwaiter next(Scope& scope);
+  /// pieces lie in the loop's input buffer. `hot` is memory that the caller will touch next: it is
+  /// fetched while the kernel is asked.
+  BodyAwaiter next(Scope& scope, std::span<const char> hot = {});
   /// A further piece of what has arrived already, or kNone.
   BodyPiece ready();
 
@@ -83,8 +85,8 @@ class UpstreamConnection {
 
 class UpstreamConnection::BodyAwaiter final : private IoWaiter {
  public:
-  BodyAwaiter(UpstreamConnection& connection, Scope& scope)
-      : IoWaiter(scope), connection_(connection) {}
+  BodyAwaiter(UpstreamConnection& connection, Scope& scope, std::span<const char> hot)
+      : IoWaiter(scope), connection_(connection), hot_(hot) {}
   bool await_ready() { return try_in_turn(); }
   bool await_suspend(std::coroutine_handle<> handle);
   BodyPiece await_resume() const;
@@ -93,11 +95,13 @@ class UpstreamConnection::BodyAwaiter final : private IoWaiter {
   bool attempt() override;
   void unhook() override;
   UpstreamConnection& connection_;
+  std::span<const char> hot_;
   BodyPiece piece_;
 };
 
-inline UpstreamConnection::BodyAwaiter UpstreamConnection::next(Scope& scope) {
-  return {*this, scope};
+inline UpstreamConnection::BodyAwaiter UpstreamConnection::next(Scope& scope,
+                                                                std::span<const char> hot) {
+  return {*this, scope, hot};
 }
 
 }  // namespace sluice::net

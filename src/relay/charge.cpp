@@ -13,7 +13,7 @@ namespace sluice::relay {
 namespace {
 
 // Of an answer that nobody has given a limit to, by a model that nobody knows.
-constexpr int64_t kUnknownOutput = 32'768;
+constexpr int64_t kUnknownOutput = 8192;
 // More than any model writes; so that a number from outside can be multiplied.
 constexpr int64_t kMostOutput = int64_t{1} << 32;
 constexpr int64_t kMostResults = int64_t{1} << 20;
@@ -21,6 +21,8 @@ constexpr int64_t kMostResults = int64_t{1} << 20;
 constexpr int64_t kMarkStep = 256;
 // The live board's cost follows once per so many.
 constexpr int64_t kShownStep = 16;
+// Counting a prompt so small is cheaper than keeping it until somebody wants to know.
+constexpr size_t kCountedAtOnce = 512;
 // Larger prompts are counted off the loop.
 constexpr size_t kCountedInline = 16 * 1024;
 // At the moment when a stream runs dry a prompt up to here is counted at once: once per stream,
@@ -89,13 +91,14 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
                                                              net::Scope& scope) {
   if (!context_.ledger.healthy()) co_return std::unexpected(ledger_away());
   account_ = &admission.account;
-  wallet_ = account_->wallet();
   if (admission.price != nullptr) price_ = *admission.price;
   endpoint_ = request.endpoint;
   begin_attempt(admission.model);
   const TimePoint now = context_.loop.now();
   set_prompt(dialect::prompt_bound(endpoint_, request.body, model_), false);
-  if (context_.kept_prompts > kMaxKept) co_await count_prompt(request.body, scope);
+  if (request.body.size() <= kCountedAtOnce || context_.kept_prompts > kMaxKept) {
+    co_await count_prompt(request.body, scope);
+  }
 
   auto place = quota::enter(*account_, prompt_tokens_, now);
   if (!place) co_return std::unexpected(std::move(place.error()));
@@ -126,7 +129,10 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
     co_return std::unexpected(std::move(granted.error()));
   }
   lease_ = std::move(granted->lease);
-  if (!ask.by_event && writes && granted->output < ask.output_limit) {
+  // Lowered to what the balance covers; and told where it was only assumed, since otherwise an
+  // upstream could write more than is leased.
+  const bool assumed = !request.max_tokens && lease_.bounded();
+  if (!ask.by_event && writes && (assumed || granted->output < ask.output_limit)) {
     output_limit_ = granted->output / results;
     if (*output_limit_ < request.least_output_limit()) {
       co_return std::unexpected(quota::Refusal{
@@ -135,12 +141,13 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
     }
   }
   admitted_ = true;
-  id_ = make_id("use_");
+  id_ = make_ordered_id("use_", wall_millis());
   next_mark_ = kMarkStep;
+  const quota::Wallet* wallet = lease_.wallet();
   context_.ledger.opened({.id = id_,
                           .request_id = std::string(admission.request_id),
                           .key_id = account_->key_id(),
-                          .wallet_id = wallet_ != nullptr ? wallet_->id : 0,
+                          .wallet_id = wallet != nullptr ? wallet->id : 0,
                           .price_id = price_.id,
                           .requested_model = request.model,
                           .upstream_model = std::string(admission.model),
@@ -288,10 +295,11 @@ net::Task<Status> Charge::settle(store::Settlement row, bool wait, net::Scope& s
   place_ = {};
   forget_prompt();
 
+  const quota::Wallet* wallet = lease_.wallet();
   row.id = id_;
   row.key_id = account_->key_id();
-  row.wallet_id = wallet_ != nullptr ? wallet_->id : 0;
-  row.user_id = wallet_ != nullptr ? wallet_->user_id : 0;
+  row.wallet_id = wallet != nullptr ? wallet->id : 0;
+  row.user_id = wallet != nullptr ? wallet->user_id : 0;
   row.charged = charged;
   row.counted_input = prompt_tokens_;
   row.counted_output = relayed_output_;

@@ -95,6 +95,11 @@ class Charge {
   Basis basis() const;
   std::optional<TimePoint> first_content() const { return first_content_; }
   const quota::Lease& lease() const { return lease_; }
+  /// What count() touches, to be fetched ahead.
+  std::span<const char> hot() const {
+    const auto* begin = reinterpret_cast<const char*>(&counter_);
+    return {begin, static_cast<size_t>(reinterpret_cast<const char*>(&account_) - begin)};
+  }
   /// The row's id in the usage log, made by the gateway.
   const std::string& id() const { return id_; }
   bool settled() const { return settled_; }
@@ -113,28 +118,30 @@ class Charge {
   void mark(int64_t output);
 
   LoopContext& context_;
-  quota::Account* account_ = nullptr;
-  const quota::Wallet* wallet_ = nullptr;  // the one that the lease is from, whatever is reloaded
-  quota::Place place_;
+  // What every event touches, together, so that it can be fetched ahead.
+  std::optional<OutputCounter> counter_;
   quota::Lease lease_;
-  accounts::Price price_;
-  tokens::ModelFacts model_;
-  double factor_ = 1.0;
-  std::string model_name_;
-  dialect::Endpoint endpoint_ = dialect::Endpoint::kChatCompletions;
-  std::string id_;
-  std::string prompt_body_;  // until the prompt is counted, or known from a report
   int64_t prompt_tokens_ = 0;
-  int64_t rate_spent_ = 0;  // of the tokens a minute
+  int64_t relayed_output_ = 0;  // scaled
+  int64_t next_mark_ = 0;
+  int64_t next_shown_ = 0;
+  double factor_ = 1.0;
   bool prompt_exact_ = false;
   bool admitted_ = false;
   bool delivered_ = false;
   bool settled_ = false;
+
+  // The rest is of the beginning and the end.
+  quota::Account* account_ = nullptr;
+  quota::Place place_;
+  accounts::Price price_;
+  tokens::ModelFacts model_;
+  std::string model_name_;
+  dialect::Endpoint endpoint_ = dialect::Endpoint::kChatCompletions;
+  std::string id_;
+  std::string prompt_body_;  // until the prompt is counted, or known from a report
+  int64_t rate_spent_ = 0;   // of the tokens a minute
   std::optional<int64_t> output_limit_;
-  std::optional<OutputCounter> counter_;
-  int64_t relayed_output_ = 0;  // scaled
-  int64_t next_mark_ = 0;
-  int64_t next_shown_ = 0;
   dialect::Usage usage_;
   std::optional<TimePoint> first_content_;
 };

@@ -116,7 +116,7 @@ net::Task<bool> Exchange::admit() {
                                           .model = target.model,
                                           .max_output = snapshot_->max_output(request_.model)},
                                          request_, call_.scope());
-  limit_headers_ = quota::limit_headers(quota::limit_state(account, call_.loop().now()));
+  limits_ = quota::limit_state(account, call_.loop().now());
   if (admitted) {
     if (snapshot_->config->routing.drain_on_disconnect) call_.outlive_client();
     co_return true;
@@ -315,7 +315,10 @@ net::Task<void> Exchange::respond(const dialect::ErrorAnswer& answer, net::Heade
 
 void Exchange::add_own_headers(net::HeaderList& headers) const {
   headers.emplace_back("x-request-id", request_id_);
-  headers.insert(headers.end(), limit_headers_.begin(), limit_headers_.end());
+  for (auto& limit : quota::limit_headers(limits_)) {
+    std::erase_if(headers, [&](const auto& each) { return each.first == limit.first; });
+    headers.push_back(std::move(limit));
+  }
   if (dialect_ == dialect::Dialect::kAnthropic) headers.emplace_back("request-id", request_id_);
   if (attempts_ == 0) return;
   const route::Target& target = plan_.targets[target_];

@@ -79,7 +79,7 @@ class Exchange final : private Settler, private observe::LiveOwner {
   int attempts_ = 0;               // in all
   std::vector<size_t> used_keys_;  // of this target
   Charge charge_;
-  std::vector<std::pair<std::string, std::string>> limit_headers_;
+  quota::LimitState limits_;  // as they stood at the admission
   struct Failure {
     std::string_view provider;  // the snapshot's own text
     std::string_view error;     // static text

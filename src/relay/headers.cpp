@@ -1,5 +1,6 @@
 #include "relay/headers.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.hpp"
@@ -158,11 +159,16 @@ std::string model_list_head(const Upstream& upstream, const Secret* credential) 
 }
 
 void pass_response_headers(const http::Fields& upstream, net::HeaderList& headers) {
+  const size_t own = headers.size();
   for (const auto& [name, value] : upstream) {
     if (iequals(name, "content-type") || iequals(name, "retry-after") ||
         istarts_with(name, "anthropic-") || istarts_with(name, "openai-") ||
         istarts_with(name, "x-ratelimit-") || istarts_with(name, "ratelimit")) {
-      headers.emplace_back(to_lower(name), value);
+      std::string lower = to_lower(name);
+      const bool ours =
+          std::ranges::any_of(headers.begin(), headers.begin() + static_cast<ptrdiff_t>(own),
+                              [&](const auto& each) { return each.first == lower; });
+      if (!ours) headers.emplace_back(std::move(lower), value);
     }
   }
 }

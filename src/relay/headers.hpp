@@ -45,7 +45,8 @@ std::string upstream_head(const UpstreamRequest& request);
 std::string model_list_head(const Upstream& upstream, const Secret* credential);
 
 /// Appends the upstream's fields that a client gets: content type, anthropic-*, openai-*,
-/// rate limits and retry-after. Their names come in lower case.
+/// rate limits and retry-after. Their names come in lower case. What stands in `headers` already is
+/// the gateway's own and wins.
 void pass_response_headers(const http::Fields& upstream, net::HeaderList& headers);
 
 /// The query of the client's request line as it goes upstream: without credentials.

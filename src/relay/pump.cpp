@@ -33,7 +33,7 @@ net::Task<PumpEnd> Pump::run() {
   std::string& out = scope.loop().output();
   for (;;) {
     set_deadline();
-    BodyPiece piece = co_await context_.upstream.next(scope);
+    BodyPiece piece = co_await context_.upstream.next(scope, context_.charge.hot());
     out.clear();
     bool more = true;
     if (piece.kind == BodyPiece::kData) {

@@ -8,6 +8,7 @@ namespace {
 
 // A decision names so many candidates and failures at most.
 constexpr size_t kMaxNamed = 8;
+constexpr size_t kUsualDecision = 384;
 
 }  // namespace
 
@@ -57,6 +58,7 @@ store::Settlement Exchange::usage_row(Outcome outcome) const {
 
 std::string Exchange::decision() const {
   std::string text;
+  text.reserve(kUsualDecision);
   json::Writer json(text);
   json.begin_object().member("rule", plan_.rule).key("targets").begin_array();
   for (size_t i = 0; i < plan_.targets.size() && i < kMaxNamed; ++i) {

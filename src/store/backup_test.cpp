@@ -13,7 +13,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::must_open;
-using testing::settle_now;
 using testing::settlement;
 using testing::Shell;
 using testing::Tally;

@@ -55,6 +55,9 @@ class Database {
   virtual Result<Posted> post(std::string_view user, std::string_view kind, Money amount,
                               std::string_view reason, std::string_view idempotency_key,
                               std::string_view actor) = 0;
+  /// What a list returns at most, whatever its limit: a page of 1000, and one more that tells
+  /// whether there are others.
+  static constexpr int kMostListed = 1001;
   virtual Result<std::vector<Transaction>> transactions(int64_t wallet_id, int64_t before_id,
                                                         int limit) = 0;
   /// Recomputes every balance and every key's used tokens from the entries.

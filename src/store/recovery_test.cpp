@@ -69,7 +69,7 @@ TEST(Recovery, EverySettlementThatWasReportedSurvivesAKillExactlyOnce) {
   const TempFolder folder;
   std::vector<std::string> reported;
   size_t recovered = 0;
-  for (const size_t after : {1u, 50u, 333u, 1000u, 2500u}) {
+  for (const size_t after : {1u, 50u, 333u, 1000u, 5000u}) {
     const std::vector<std::string> more = run_and_kill(folder.options(), after);
     EXPECT_GE(more.size(), after);
     reported.insert(reported.end(), more.begin(), more.end());

@@ -10,7 +10,6 @@
 namespace sluice::store {
 namespace {
 
-constexpr int kMostListed = 1000;
 constexpr int kMostGroups = 10'000;
 constexpr int64_t kDayMs = 86'400'000;
 
@@ -119,7 +118,7 @@ std::optional<std::string_view> expression_of(std::string_view by) {
 }  // namespace
 
 Result<std::vector<Settlement>> SqlDatabase::usage(const UsageFilter& filter) {
-  const int limit = std::clamp(filter.limit, 1, kMostListed);
+  const int limit = std::clamp(filter.limit, 1, Database::kMostListed);
   return sessions_->read([&](soci::session& sql) -> Result<std::vector<Settlement>> {
     const Condition condition(filter);
     std::string after;

@@ -9,8 +9,6 @@
 namespace sluice::store {
 namespace {
 
-constexpr int kMostListed = 1000;
-
 std::optional<Wallet> find_wallet(soci::session& sql, const std::string& user) {
   Wallet wallet;
   wallet.user = user;
@@ -163,7 +161,7 @@ Result<Database::Posted> SqlDatabase::post(std::string_view user, std::string_vi
 Result<std::vector<Transaction>> SqlDatabase::transactions(int64_t wallet_id, int64_t before_id,
                                                            int limit) {
   if (before_id <= 0) before_id = INT64_MAX;
-  limit = std::clamp(limit, 1, kMostListed);
+  limit = std::clamp(limit, 1, Database::kMostListed);
   return sessions_->read([&](soci::session& sql) -> Result<std::vector<Transaction>> {
     std::vector<Transaction> all;
     TransactionRow row;

@@ -147,6 +147,32 @@ TEST_F(Writer, WhatWaitsIsWrittenInGroups) {
   EXPECT_EQ(stats.waiting, 0u);
 }
 
+TEST_F(Writer, AGroupChargesEachWalletAndKeyItsOwn) {
+  shell().run("INSERT INTO users VALUES (70, 'bob', 0); INSERT INTO wallets VALUES (7, 70, 50, 0)");
+  shell().run("INSERT INTO wallet_transactions VALUES (1, 7, 'grant', 50, 50, 'g', '', '', 0)");
+  shell().run(
+      "INSERT INTO api_keys SELECT 8, 'other', prefix, 'other', 70, 0, 1, NULL, 0, 0, 0, 0,"
+      " models, allow_ips, NULL, 0 FROM api_keys");
+  start();
+  shell().run("BEGIN EXCLUSIVE");
+  for (int i = 0; i < 10; ++i) {
+    Settlement one = settlement(fmt::format("use_{}", i), i % 2 ? 8 : key_, i % 2 ? 7 : wallet_);
+    one.cost = Money{i % 2 ? 100 : 3};
+    one.charged = {.output = i % 2 ? 10 : 1};
+    writer_->settle(one, durable_.adder());
+  }
+  shell().run("COMMIT");
+  durable_.wait_for(10);
+  EXPECT_EQ(shell().integer("SELECT balance FROM wallets WHERE id = 7"), 50 - 500);
+  EXPECT_EQ(shell().integer("SELECT balance FROM wallets WHERE id <> 7"), -15);
+  EXPECT_EQ(shell().integer("SELECT used_tokens FROM api_keys WHERE id = 8"), 50);
+  EXPECT_EQ(shell().integer("SELECT used_tokens FROM api_keys WHERE id <> 8"), 5);
+  EXPECT_EQ(shell().integer("SELECT balance_after FROM wallet_transactions"
+                            " WHERE reference = 'use_3'"),
+            50 - 200);
+  EXPECT_THAT(verify(), ::testing::IsEmpty());
+}
+
 TEST_F(Writer, AShortCallLeavesNoTraceOfItsLease) {
   shell().run(
       "CREATE TABLE seen (id TEXT); CREATE TRIGGER see AFTER INSERT ON open_leases"

@@ -12,28 +12,42 @@ namespace {
 // Up to here the plain way is faster, although it is quadratic.
 constexpr size_t kShortPiece = 64;
 
+// A part of a piece that is being merged: its token, and above it what it merges to with the part
+// behind it. So the smallest of all is what merges next; where two are equal, so are the tokens.
+using Part = uint64_t;
+
+Part part(uint32_t token, uint32_t pair) { return static_cast<uint64_t>(pair) << 32 | token; }
+uint32_t token_of(Part part) { return static_cast<uint32_t>(part); }
+uint32_t pair_of(Part part) { return static_cast<uint32_t>(part >> 32); }
+
 // The tokens of a short piece that is not one itself, by merging the smallest pair until none is
 // left. Returns how many there are.
 size_t merge(const Vocabulary& vocabulary, std::string_view piece,
-             std::array<uint32_t, kShortPiece>& parts) {
-  std::array<uint32_t, kShortPiece> pairs;  // what part i and the next one merge to
+             std::array<Part, kShortPiece>& parts) {
   size_t count = piece.size();
-  parts[0] = vocabulary.of_byte(piece[0]);
-  for (size_t i = 1; i < count; ++i) {
-    parts[i] = vocabulary.of_byte(piece[i]);
-    pairs[i - 1] = vocabulary.merged(parts[i - 1], parts[i]);
+  for (size_t i = 0; i + 1 < count; ++i) {
+    parts[i] = part(vocabulary.of_byte(piece[i]), vocabulary.merged(piece[i], piece[i + 1]));
   }
+  parts[count - 1] = part(vocabulary.of_byte(piece[count - 1]), kNoToken);
   work_done += count;
   while (count > 1) {
-    const auto* best = std::min_element(pairs.data(), pairs.data() + count - 1);
-    if (*best == kNoToken) break;
-    const auto at = static_cast<size_t>(best - pairs.data());
-    parts[at] = *best;
-    std::copy(parts.data() + at + 2, parts.data() + count, parts.data() + at + 1);
-    std::copy(pairs.data() + at + 1, pairs.data() + count - 1, pairs.data() + at);
+    Part best = parts[0];
+    size_t at = 0;
+    for (size_t i = 1; i + 1 < count; ++i) {
+      const bool smaller = parts[i] < best;
+      best = smaller ? parts[i] : best;
+      at = smaller ? i : at;
+    }
+    const uint32_t token = pair_of(best);
+    if (token == kNoToken) break;
     --count;
-    if (at > 0) pairs[at - 1] = vocabulary.merged(parts[at - 1], parts[at]);
-    if (at + 1 < count) pairs[at] = vocabulary.merged(parts[at], parts[at + 1]);
+    for (size_t i = at + 1; i < count; ++i) parts[i] = parts[i + 1];
+    const bool is_last = at + 1 == count;
+    parts[at] = part(token, is_last ? kNoToken : vocabulary.merged(token, token_of(parts[at + 1])));
+    if (at > 0) {
+      const uint32_t before = token_of(parts[at - 1]);
+      parts[at - 1] = part(before, vocabulary.merged(before, token));
+    }
     work_done += 2;
   }
   return count;
@@ -45,7 +59,7 @@ size_t count_piece(const Vocabulary& vocabulary, std::string_view piece) {
   ++work_done;
   if (vocabulary.find(piece) != kNoToken) return 1;
   if (piece.size() <= kShortPiece) {
-    std::array<uint32_t, kShortPiece> parts;
+    std::array<Part, kShortPiece> parts;
     return merge(vocabulary, piece, parts);
   }
   GrowingPiece growing(vocabulary);
@@ -60,9 +74,9 @@ void encode_piece(const Vocabulary& vocabulary, std::string_view piece,
     return;
   }
   if (piece.size() <= kShortPiece) {
-    std::array<uint32_t, kShortPiece> parts;
+    std::array<Part, kShortPiece> parts;
     const size_t count = merge(vocabulary, piece, parts);
-    tokens.insert(tokens.end(), parts.begin(), parts.begin() + count);
+    for (size_t i = 0; i < count; ++i) tokens.push_back(token_of(parts[i]));
     return;
   }
   GrowingPiece growing(vocabulary);

@@ -34,6 +34,8 @@ struct HashShape {
 ///                                 both the token itself where there is no split
 ///   uint32_t piece_slots[]        perfect hash of the bytes of all tokens
 ///   uint32_t pair_slots[]         perfect hash of the splits of all tokens that have one
+///   uint32_t byte_pairs[65536]    what two bytes merge to, else kNoToken; the first one's value
+///                                 times 256, plus the second's
 ///   uint16_t single[256]          tokens of one byte
 ///   uint16_t piece_pilots[], pair_pilots[], each padded to 4 bytes
 ///   char bytes[]                  of all tokens, padded by 16
@@ -91,15 +93,21 @@ inline uint64_t hash_bytes(const char* at, size_t size) {
 }
 
 inline uint64_t hash_pair(uint32_t left, uint32_t right) {
-  return fold(fold((static_cast<uint64_t>(left) << 32 | right) ^ kHashA, kHashB) ^ left, kHashC);
+  return fold((static_cast<uint64_t>(left) << 32 | right) ^ kHashA, kHashB);
 }
 
+/// Holds what `split` has no room for, so that tag and split together tell a pair for certain.
+inline uint32_t pair_tag(uint64_t hash, uint32_t right) {
+  constexpr uint32_t kHashBits = 32 - kTokenBits - (kTokenBits - kRightLowBits);
+  const auto low = static_cast<uint32_t>(hash) & ((1U << kHashBits) - 1);
+  return right >> kRightLowBits << kHashBits | low;
+}
 inline uint32_t hash_tag(uint64_t hash) { return static_cast<uint32_t>(hash) >> kTokenBits; }
 inline uint32_t bucket_of(uint64_t hash, HashShape shape) {
   return static_cast<uint32_t>((hash >> 32) * shape.buckets >> 32);
 }
 inline uint32_t slot_of(uint64_t hash, uint32_t pilot, HashShape shape) {
-  const uint64_t mixed = (hash ^ (pilot * kHashA)) * kHashB;
+  const uint64_t mixed = (hash ^ pilot) * kHashB;
   return static_cast<uint32_t>((mixed >> 32) * shape.slots >> 32);
 }
 

@@ -22,6 +22,7 @@ Vocabulary::Vocabulary(const unsigned char* table)
       splits_(take<uint32_t>(table, header_->tokens)),
       pieces_(take<uint32_t>(table, header_->pieces.slots)),
       pairs_(take<uint32_t>(table, header_->pairs.slots)),
+      byte_pairs_(take<uint32_t>(table, 65536)),
       single_(take<uint16_t>(table, 256)),
       piece_pilots_(take<uint16_t>(table, header_->pieces.buckets)),
       pair_pilots_(take<uint16_t>(table, header_->pairs.buckets)),

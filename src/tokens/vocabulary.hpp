@@ -32,10 +32,14 @@ class Vocabulary {
     const uint64_t hash = hash_pair(left, right);
     const uint32_t bucket = bucket_of(hash, header_->pairs);
     const uint32_t slot = pairs_[slot_of(hash, pair_pilots_[bucket], header_->pairs)];
-    if (slot >> kTokenBits != hash_tag(hash)) return kNoToken;
+    if (slot >> kTokenBits != pair_tag(hash, right)) return kNoToken;
     const uint32_t token = slot & kTokenMask;
-    return token < header_->tokens && left_of(token) == left && right_of(token) == right ? token
-                                                                                         : kNoToken;
+    return token < header_->tokens && splits_[token] == (left | right << kTokenBits) ? token
+                                                                                     : kNoToken;
+  }
+  /// The same for two bytes.
+  uint32_t merged(char left, char right) const {
+    return byte_pairs_[static_cast<unsigned char>(left) << 8 | static_cast<unsigned char>(right)];
   }
 
   uint32_t of_byte(char byte) const { return single_[static_cast<unsigned char>(byte)]; }
@@ -69,6 +73,7 @@ class Vocabulary {
   const uint32_t* splits_;
   const uint32_t* pieces_;
   const uint32_t* pairs_;
+  const uint32_t* byte_pairs_;
   const uint16_t* single_;
   const uint16_t* piece_pilots_;
   const uint16_t* pair_pilots_;

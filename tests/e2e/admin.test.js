@@ -123,6 +123,7 @@ describe('usage errors', () => {
     ['wallet'],
     ['wallet', 'fly'],
     ['wallet', 'show'],
+    ['wallet', 'show', ''],
     ['wallet', 'top-up', 'alice'],
     ['wallet', 'top-up', 'alice', 'lots'],
     ['wallet', 'top-up', 'alice', '1e3'],

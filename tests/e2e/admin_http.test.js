@@ -137,6 +137,8 @@ describe('over HTTP', async () => {
     const csv = (await here.text('usage', '--key', 'counted', '--csv')).stdout.trim().split('\n');
     assert.equal(csv.length, 4);
     assert.match(csv[0], /^id,at,request_id,key,user,/);
+    const long = (await here.text('usage', '--limit', '100000', '--csv')).stdout.trim();
+    assert.equal(long.match(/^id,at,/gm).length, 1);
     const summary = await here.text('usage', '--summary', 'key');
     assert.match(summary.stdout, /^KEY +REQUESTS/);
     assert.match(summary.stdout, /^counted +3 /m);

@@ -70,6 +70,20 @@ describe('usage', () => {
   });
 });
 
+describe('a database server', () => {
+  for (const command of ['check', 'serve']) {
+    test(`is refused by sluice ${command}, with its line and without its password`, async () => {
+      const url = 'postgresql://u:hunter2@db/x';
+      const config = file(`database:\n  url: "${url}"\n`);
+      const { code, stdout, stderr } = await run([command, '--config', config]);
+      assert.equal(code, 2);
+      assert.ok(stderr.startsWith(`${config}:2:8: database.url: `), stderr);
+      assert.match(stderr, /embeds SQLite only/);
+      assert.ok(!(stdout + stderr).includes('hunter2'));
+    });
+  }
+});
+
 describe('sluice check', () => {
   test('accepts what serve accepts', async () => {
     const { code, stdout, stderr } = await run([

@@ -105,7 +105,7 @@ describe('SIGTERM', { concurrency: 4 }, () => {
     const model = upstream.on('huge', ({ socket }) => {
       socket.write(kStreamHead + chunk(oa.role() + oa.text('x')));
       const more = () => {
-        while (socket.write(chunk(oa.text('x'.repeat(65536)))));
+        while (socket.write(chunk(oa.text(' word'.repeat(13_000)))));
       };
       socket.on('drain', more);
       more();

@@ -49,9 +49,12 @@ function isMap(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/// Starts `sluice serve` with `config`, and waits until it accepts connections.
-export async function startGateway(config, { args = [], env = {} } = {}) {
-  const folder = temporaryFolder();
+/// Starts `sluice serve` with `config`, and waits until it accepts connections. Its data lies in
+/// `folder`, so that another one can take over where it ended.
+export async function startGateway(
+  config,
+  { args = [], env = {}, folder = temporaryFolder() } = {},
+) {
   const file = writeConfig(path.join(folder, 'gateway.yaml'), config);
   const gateway = new Gateway(['serve', '--config', file, ...args], {
     env,

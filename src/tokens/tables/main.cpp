@@ -123,6 +123,7 @@ Split split_of(uint32_t token, std::string_view bytes, const Ranks& ranks) {
 struct Key {
   uint64_t hash;
   uint32_t token;
+  uint32_t tag;
 };
 
 struct PerfectHash {
@@ -161,7 +162,7 @@ PerfectHash make_hash(const std::vector<Key>& keys) {
     }
     out.pilots[bucket] = static_cast<uint16_t>(pilot);
     for (const Key& key : buckets[bucket]) {
-      out.slots[slot_of(key.hash, pilot, out.shape)] = key.token | hash_tag(key.hash) << kTokenBits;
+      out.slots[slot_of(key.hash, pilot, out.shape)] = key.token | key.tag << kTokenBits;
     }
   }
   return out;
@@ -199,6 +200,7 @@ void write_encoding(const std::string& from, const std::string& to) {
   }
   std::vector<uint32_t> offsets;
   std::vector<uint32_t> splits;
+  std::vector<uint32_t> byte_pairs(65536, kNoToken);
   std::vector<uint16_t> single(256, UINT16_MAX);
   std::vector<Key> pieces;
   std::vector<Key> pairs;
@@ -217,8 +219,15 @@ void write_encoding(const std::string& from, const std::string& to) {
     } else if (split.left == token) {
       std::printf("%s: token %u is not made by merging\n", from.c_str(), token);
     }
-    pieces.push_back({hash_bytes(text.data(), text.size()), token});
-    if (split.left != token) pairs.push_back({hash_pair(split.left, split.right), token});
+    const uint64_t hash = hash_bytes(text.data(), text.size());
+    pieces.push_back({hash, token, hash_tag(hash)});
+    if (split.left == token) continue;
+    const uint64_t pair = hash_pair(split.left, split.right);
+    pairs.push_back({pair, token, pair_tag(pair, split.right)});
+    if (text.size() == 2) {
+      const auto first = static_cast<unsigned char>(text[0]);
+      byte_pairs[first << 8 | static_cast<unsigned char>(text[1])] = token;
+    }
   }
   offsets.push_back(static_cast<uint32_t>(bytes.size()));
   require(bytes.size() < (1U << kOffsetBits), "the bytes of the tokens do not fit");
@@ -234,6 +243,7 @@ void write_encoding(const std::string& from, const std::string& to) {
   file.add(splits);
   file.add(by_bytes.slots);
   file.add(by_pair.slots);
+  file.add(byte_pairs);
   file.add(single);
   file.add(by_bytes.pilots);
   file.add(by_pair.pilots);
