@@ -42,24 +42,25 @@ BlockKind kind_of(json::String type) {
 
 Status read_source(Value source, const std::string& where, Reading& reading, Block& out) {
   if (source.kind() != Kind::kObject) return refuse(where, "source must be an object.");
-  const json::String type = as_text(source["type"]);
-  out.source.media_type = as_text(source["media_type"]);
+  const auto [type_value, media_type, data, url, file_id, content] =
+      chat::members_of(source, {"type", "media_type", "data", "url", "file_id", "content"});
+  const json::String type = as_text(type_value);
+  out.source.media_type = as_text(media_type);
   if (type == "base64") {
     out.source.kind = Source::Kind::kBase64;
-    out.source.data = as_text(source["data"]);
+    out.source.data = as_text(data);
   } else if (type == "url") {
     out.source.kind = Source::Kind::kUrl;
-    out.source.data = as_text(source["url"]);
+    out.source.data = as_text(url);
   } else if (type == "text") {
     out.source.kind = Source::Kind::kText;
-    out.source.data = as_text(source["data"]);
+    out.source.data = as_text(data);
   } else if (type == "file") {
     out.source.kind = Source::Kind::kFileId;
-    out.source.data = as_text(source["file_id"]);
+    out.source.data = as_text(file_id);
   } else if (type == "content") {
     out.source.kind = Source::Kind::kBlocks;
-    return read_content(source["content"], chat::member(where, "source.content"), reading,
-                        out.content);
+    return read_content(content, chat::member(where, "source.content"), reading, out.content);
   } else {
     return refuse(chat::member(where, "source.type"), "This kind of source is not known.");
   }
@@ -79,13 +80,14 @@ Status read_text(Value value, const std::string& where, std::string_view name, j
 }
 
 struct Fields {
-  Value text, thinking, signature, data, id, tool_use_id, name, tool_name, input, content, source,
-      title, file_id, is_error;
+  Value type, text, thinking, signature, data, id, tool_use_id, name, tool_name, input, content,
+      source, title, file_id, is_error;
 };
 
 Fields fields_of(Value block, Block& out) {
   Fields fields;
   const auto places = std::to_array<std::pair<std::string_view, Value*>>({
+      {"type", &fields.type},
       {"text", &fields.text},
       {"thinking", &fields.thinking},
       {"signature", &fields.signature},
@@ -120,11 +122,11 @@ bool is_known_block(json::String type) { return kind_of(type) != BlockKind::kOth
 Status read_content_block(Value block, const std::string& where, Reading& reading, Block& out) {
   if (block.kind() != Kind::kObject) return refuse(where, "A content block must be an object.");
   if (Status counted = reading.count(where); !counted) return counted;
-  const json::String type = as_text(block["type"]);
+  const Fields fields = fields_of(block, out);
+  const json::String type = as_text(fields.type);
   if (type.empty()) return refuse(chat::member(where, "type"), "type is required.");
   out.kind = kind_of(type);
   out.raw = block;
-  const Fields fields = fields_of(block, out);
   switch (out.kind) {
     case BlockKind::kText:
       return read_text(fields.text, where, "text", out.text);

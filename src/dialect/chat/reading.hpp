@@ -1,6 +1,7 @@
 // What the readers of both dialects' requests share.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,20 @@ std::unexpected<Error> refuse(std::string param, std::string message);
 std::string element(std::string_view list, size_t index);
 /// "messages[3]" and "content" as "messages[3].content".
 std::string member(std::string_view object, std::string_view name);
+
+/// The values of an object's members of these names, in one pass; the last where one repeats.
+template <size_t n>
+std::array<json::Value, n> members_of(json::Value object, const std::string_view (&names)[n]) {
+  std::array<json::Value, n> values;
+  json::Members members(object);
+  json::Member member;
+  while (members.next(member)) {
+    for (size_t i = 0; i < n; ++i) {
+      if (member.key == names[i]) values[i] = member.value;
+    }
+  }
+  return values;
+}
 
 /// Null, false, 0 and what is empty: a member that asks for nothing need not be converted.
 bool asks_nothing(json::Value value);

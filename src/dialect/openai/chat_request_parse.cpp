@@ -158,15 +158,17 @@ class ChatReader {
   }
 
   static Status read_function(Value function, const std::string& where, chat::Tool& tool) {
-    tool.name = as_text(function["name"]);
+    const auto [name, description, parameters, strict, cache_control] = chat::members_of(
+        function, {"name", "description", "parameters", "strict", "cache_control"});
+    tool.name = as_text(name);
     if (tool.name.empty()) return refuse(chat::member(where, "name"), "name is required.");
-    tool.description = as_text(function["description"]);
-    tool.schema = function["parameters"];
-    if (tool.schema.is_null()) tool.schema = {};
+    tool.description = as_text(description);
+    if (!parameters.is_null()) tool.schema = parameters;
+    if (cache_control.kind() == Kind::kObject) tool.cache_control = cache_control;
     if (tool.schema.exists() && tool.schema.kind() != Kind::kObject) {
       return refuse(chat::member(where, "parameters"), "parameters must be an object.");
     }
-    tool.strict = function["strict"].as_bool();
+    tool.strict = strict.as_bool();
     return {};
   }
 
@@ -178,15 +180,13 @@ class ChatReader {
     while (elements.next(element)) {
       const std::string where = chat::element("tools", index++);
       chat::Tool tool;
-      const Value function = element["function"];
+      const auto [function, schema, cache_control] =
+          chat::members_of(element, {"function", "input_schema", "cache_control"});
       if (function.kind() == Kind::kObject) {
         const std::string at = chat::member(where, "function");
         if (Status read = read_function(function, at, tool); !read) return read;
-        tool.cache_control = element["cache_control"];
-        if (tool.cache_control.kind() != Kind::kObject)
-          tool.cache_control = function["cache_control"];
-        if (tool.cache_control.kind() != Kind::kObject) tool.cache_control = {};
-      } else if (element["input_schema"].kind() == Kind::kObject) {
+        if (cache_control.kind() == Kind::kObject) tool.cache_control = cache_control;
+      } else if (schema.kind() == Kind::kObject) {
         if (Status read = anthropic::read_tool(element, where, tool); !read) return read;
       } else {
         return refuse(where, "Only tools that are functions are taken.");

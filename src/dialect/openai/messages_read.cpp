@@ -31,10 +31,9 @@ bool is_one_of(std::string_view type, std::span<const std::string_view> types) {
 }
 
 /// Where a client says that the prompt up to here is worth keeping, in either dialect's words.
-Value breakpoint_of(Value part) {
-  const Value cache_control = part["cache_control"];
+Value breakpoint_of(Value cache_control, Value breakpoint) {
   if (cache_control.kind() == Kind::kObject) return cache_control;
-  return part["prompt_cache_breakpoint"].kind() == Kind::kObject ? Value(kEphemeral) : Value();
+  return breakpoint.kind() == Kind::kObject ? Value(kEphemeral) : Value();
 }
 
 }  // namespace
@@ -114,7 +113,10 @@ Status MessageReader::read_content(Value content, const std::string& where, Mess
 
 Status MessageReader::read_part(Value part, const std::string& where, Message& message) {
   if (part.kind() != Kind::kObject) return refuse(where, "A content part must be an object.");
-  const json::String type = as_text(part["type"]);
+  const auto [type_value, text, refusal, image, file, cache_control, breakpoint] = chat::members_of(
+      part,
+      {"type", "text", "refusal", "image_url", "file", "cache_control", "prompt_cache_breakpoint"});
+  const json::String type = as_text(type_value);
   const bool instruction = message.role == Role::kSystem || message.role == Role::kDeveloper;
   if (instruction && !(type == "text")) return refuse(where, "Instructions may hold text only.");
   const bool foreign = type == "image" || (!(type == "text") && anthropic::is_known_block(type));
@@ -122,17 +124,17 @@ Status MessageReader::read_part(Value part, const std::string& where, Message& m
   if (Status counted = reading_.count(where); !counted) return counted;
 
   Block block;
-  block.cache_control = breakpoint_of(part);
+  block.cache_control = breakpoint_of(cache_control, breakpoint);
   if (type == "text" || type == "refusal") {
-    const Value text = part[type.bytes];
-    if (text.kind() != Kind::kString) {
-      return refuse(chat::member(where, type.bytes), "The text must be a string.");
+    const Value said = type == "text" ? text : refusal;
+    if (said.kind() != Kind::kString) {
+      return refuse(chat::member(where, type.str()), "The text must be a string.");
     }
-    block.text = as_text(text);
+    block.text = as_text(said);
   } else if (type == "image_url") {
-    if (Status image = read_image(part["image_url"], where, block); !image) return image;
+    if (Status read = read_image(image, where, block); !read) return read;
   } else if (type == "file") {
-    if (Status file = read_file(part["file"], where, block); !file) return file;
+    if (Status read = read_file(file, where, block); !read) return read;
   } else if (type == "input_audio") {
     return refuse(where, "This model takes no audio.");
   } else {
@@ -181,14 +183,15 @@ Status MessageReader::read_image(Value image, const std::string& where, Block& b
 
 Status MessageReader::read_file(Value file, const std::string& where, Block& block) {
   const std::string at = chat::member(where, "file");
-  if (file["file_id"].kind() == Kind::kString) {
+  const auto [id, contents, name] = chat::members_of(file, {"file_id", "file_data", "filename"});
+  if (id.kind() == Kind::kString) {
     return refuse(chat::member(at, "file_id"),
                   "A file's id is known only to the provider that it was uploaded to.");
   }
-  if (file["file_data"].kind() != Kind::kString) return refuse(at, "A file needs file_data.");
-  const json::String data = as_text(file["file_data"]);
+  if (contents.kind() != Kind::kString) return refuse(at, "A file needs file_data.");
+  const json::String data = as_text(contents);
   block.kind = BlockKind::kDocument;
-  block.name = as_text(file["filename"]);
+  block.name = as_text(name);
   chat::DataUrl parsed;
   if (istarts_with(data.bytes, "data:")) {
     parsed = chat::parse_data_url(data.str());
@@ -275,23 +278,24 @@ Status MessageReader::read_tool_calls(Value calls, const std::string& where, Mes
   while (elements.next(call)) {
     const std::string at = chat::element(where, index++);
     if (Status counted = reading_.count(at); !counted) return counted;
-    const Value function = call["function"];
+    const auto [id, function, cache_control] =
+        chat::members_of(call, {"id", "function", "cache_control"});
     if (function.kind() != Kind::kObject) {
       return refuse(at, "Only calls of functions are taken.");
     }
     Block& block = message.blocks.emplace_back();
     block.kind = BlockKind::kToolUse;
-    block.id = as_text(call["id"]);
-    block.name = as_text(function["name"]);
+    const auto [name, arguments] = chat::members_of(function, {"name", "arguments"});
+    block.id = as_text(id);
+    block.name = as_text(name);
     if (block.id.empty()) return refuse(chat::member(at, "id"), "id is required.");
     if (block.name.empty()) return refuse(chat::member(at, "function.name"), "name is required.");
-    const Value arguments = function["arguments"];
     // Some clients send the object itself.
     block.input =
         arguments.kind() == Kind::kObject
             ? arguments
             : chat::arguments_of(as_text(arguments), true, request_.arena, request_.dropped);
-    block.cache_control = breakpoint_of(call);
+    block.cache_control = breakpoint_of(cache_control, {});
   }
   return {};
 }
