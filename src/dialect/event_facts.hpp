@@ -28,7 +28,8 @@ struct EventParts {
 
   json::String id;  // the upstream's, of the answer
   json::String service_tier;
-  std::vector<Call> calls;  // of OpenAI's first choice
+  std::vector<Call> calls;                           // of OpenAI's first choice
+  FinishReason finish_reason = FinishReason::kNone;  // of OpenAI's first choice
   // Of Anthropic's events.
   json::String type;
   int64_t index = 0;

@@ -38,8 +38,8 @@ void MessagesStreamReader::read(const EventParts& parts, std::span<const OutputT
   } else if (parts.type == "message_delta") {
     const String sequence = as_text(parts.delta["stop_sequence"]);
     const String explanation = as_text(parts.delta["stop_details"]["explanation"]);
-    if (!sequence.empty()) stop_text_ = sequence.bytes;
-    if (!explanation.empty()) stop_text_ = explanation.bytes;
+    if (!sequence.empty()) kept().stop_text = sequence.bytes;
+    if (!explanation.empty()) kept().stop_text = explanation.bytes;
   }
 }
 
@@ -78,9 +78,8 @@ void MessagesStreamReader::start_block(const EventParts& parts, EventSink& sink)
   } else if (type == "tool_use") {
     open(BlockKind::kToolUse, as_text(parts.block["id"]), as_text(parts.block["name"]), sink);
     const json::Value input = parts.block["input"];
-    input_.clear();
     if (input.kind() == json::Kind::kObject && !input.is_empty()) {
-      chat::append_compact(input_, input.raw());
+      chat::append_compact(kept().input, input.raw());
     }
   }
 }
@@ -117,11 +116,11 @@ void MessagesStreamReader::read_delta(const EventParts& parts, std::span<const O
 
 void MessagesStreamReader::close(EventSink& sink) {
   if (block_ == Block::kOpen) {
-    if (!input_.empty() && !any_delta_) {
+    if (kept_ && !kept_->input.empty()) {
       chat::Arena arena;
-      send(Event::Kind::kDelta, arena.text(input_), sink);
+      if (!any_delta_) send(Event::Kind::kDelta, arena.text(kept_->input), sink);
+      std::string().swap(kept_->input);
     }
-    std::string().swap(input_);
     send(Event::Kind::kBlockStop, {}, sink);
   }
   block_ = Block::kNone;

@@ -1,6 +1,7 @@
 // A stream of message_start ... message_stop, read into the neutral events.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 
@@ -22,13 +23,23 @@ class MessagesStreamReader {
   /// The answer goes on in another stream.
   void resume() { block_ = Block::kNone; }
 
-  bool started() const { return started_; }
   uint32_t blocks() const { return blocks_; }
   /// The stop sequence that matched, or why the model refused; as in JSON.
-  json::String stop_text() const { return {.bytes = stop_text_, .escaped = true}; }
+  json::String stop_text() const {
+    return kept_ ? json::String{.bytes = kept_->stop_text, .escaped = true} : json::String{};
+  }
 
  private:
   enum class Block : uint8_t { kNone, kIgnored, kOpen };
+  struct Kept {
+    std::string input;      // of a call that began with all its arguments
+    std::string stop_text;  // as in JSON
+  };
+
+  Kept& kept() {
+    if (!kept_) kept_ = std::make_unique<Kept>();
+    return *kept_;
+  }
 
   void open(chat::BlockKind kind, json::String id, json::String name, chat::EventSink& sink);
   void start_block(const EventParts& parts, chat::EventSink& sink);
@@ -42,8 +53,7 @@ class MessagesStreamReader {
   chat::BlockKind kind_ = chat::BlockKind::kText;
   uint32_t blocks_ = 0;
   int64_t index_ = 0;  // the upstream's, of the open block
-  std::string input_;  // of a call that began with all its arguments
-  std::string stop_text_;
+  std::unique_ptr<Kept> kept_;
 };
 
 }  // namespace sluice::dialect::anthropic

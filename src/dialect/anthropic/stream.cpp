@@ -128,6 +128,7 @@ bool read_event(std::string_view data, EventFacts& facts) {
     facts.has_content = read_block(opened, index, false, facts.texts);
   } else if (type == "message_delta") {
     facts.finish_reason = delta.stop_reason;
+    if (facts.parts != nullptr) facts.parts->finish_reason = delta.stop_reason;
     facts.usage_of_end = true;
   } else if (type == "message_start") {
     facts.usage = {};

@@ -46,6 +46,7 @@ EventVerdict StreamConverter::convert(const http::SseEvent& event, std::string& 
   if (verdict.malformed) return verdict;
   writer().set_output(out);
   take_usage();
+  if (parts.finish_reason != FinishReason::kNone) finish_ = parts.finish_reason;
   const std::string_view model = inspector_.model();
   if (auto* side = std::get_if<FromOpenAi>(&sides_)) {
     if (event.has_data && !verdict.terminal) {
@@ -82,32 +83,26 @@ EventVerdict StreamConverter::terminate(EventVerdict verdict, std::string& out) 
   verdict.terminal = false;
   writer().set_output(out);
   const bool matched = gate_ && gate_->matched() != nullptr;
-  FinishReason reason = inspector_.finish_reason();
-  uint32_t blocks = 0;
+  auto* openai = std::get_if<FromOpenAi>(&sides_);
+  // OpenAI's [DONE] alone does not tell that the answer is whole; Anthropic's message_stop does.
+  const bool whole = matched || finish_ != FinishReason::kNone || options_.end_without_finish ||
+                     (openai == nullptr && inspector_.terminated());
+  if (!whole) {
+    fail_with(ErrorCode::kUpstreamStreamInterrupted, "upstream stream ended before completion");
+    return failed(verdict, out);
+  }
   bool usable = true;
-  bool started = true;
-  const bool ended = matched || inspector_.terminated() || inspector_.finished();
-  if (auto* side = std::get_if<FromOpenAi>(&sides_)) {
-    // [DONE] alone does not tell that the answer is whole.
-    if (!matched && !inspector_.finished() && !options_.end_without_finish) {
-      fail_with(ErrorCode::kUpstreamStreamInterrupted, "upstream stream ended before completion");
-      return failed(verdict, out);
-    }
-    if (!matched) usable = side->reader.close(reason, sink());
-    blocks = side->reader.blocks();
-    started = side->writer.started();
+  uint32_t blocks = 0;
+  if (openai != nullptr) {
+    usable = matched || openai->reader.close(finish_, sink());
+    blocks = openai->reader.blocks();
   } else {
     auto& reader = std::get<FromAnthropic>(sides_).reader;
-    if (!ended && !options_.end_without_finish) {
-      fail_with(ErrorCode::kUpstreamStreamInterrupted, "upstream stream ended before completion");
-      return failed(verdict, out);
-    }
     reader.close(sink());
     blocks = reader.blocks();
-    started = reader.started() && writer().started();
   }
-  const bool unexplained = reason == FinishReason::kNone || reason == FinishReason::kOther;
-  if (!started || !usable || (unexplained && blocks == 0)) {
+  const bool unexplained = finish_ == FinishReason::kNone || finish_ == FinishReason::kOther;
+  if (!writer().started() || !usable || (unexplained && blocks == 0)) {
     fail_with(ErrorCode::kUpstreamError, {});
     return failed(verdict, out);
   }
@@ -132,14 +127,14 @@ void StreamConverter::fail_with(ErrorCode code, std::string message) {
 
 FinishReason StreamConverter::finish_reason() const {
   if (gate_ && gate_->matched() != nullptr) return FinishReason::kStopSequence;
-  const FinishReason told = inspector_.finish_reason();
   const auto* side = std::get_if<FromOpenAi>(&sides_);
-  return side == nullptr ? told : side->reader.finish_reason(told);
+  return side == nullptr ? finish_ : side->reader.finish_reason(finish_);
 }
 
 bool StreamConverter::finished() const {
   return state_ == State::kTerminated ||
-         (state_ == State::kOpen && (inspector_.finished() || options_.end_without_finish));
+         (state_ == State::kOpen &&
+          (finish_ != FinishReason::kNone || options_.end_without_finish));
 }
 
 void StreamConverter::finish(const Usage& usage, std::string& out) {
@@ -160,6 +155,7 @@ void StreamConverter::finish(const Usage& usage, std::string& out) {
 void StreamConverter::resume() {
   if (state_ != State::kTerminated) return;
   state_ = State::kOpen;
+  finish_ = FinishReason::kNone;
   earlier_ = std::make_unique<Usage>(usage_);
   const bool anthropic = sides_.index() == 1;
   inspector_ = StreamInspector(anthropic ? Endpoint::kMessages : Endpoint::kChatCompletions, false);

@@ -99,6 +99,7 @@ class StreamConverter {
 
   StreamOptions options_;
   State state_ = State::kOpen;
+  FinishReason finish_ = FinishReason::kNone;  // as the upstream told
   StreamInspector inspector_;
   Usage usage_;
   std::unique_ptr<Usage> earlier_;  // of the streams before resume()

@@ -16,6 +16,11 @@ String as_json(const std::string& bytes) { return {.bytes = bytes, .escaped = tr
 
 }  // namespace
 
+ChatStreamWriter::Gathered& ChatStreamWriter::gathered() {
+  if (!gathered_) gathered_ = std::make_unique<Gathered>();
+  return *gathered_;
+}
+
 void ChatStreamWriter::take(const Event& event) {
   switch (event.kind) {
     case Event::Kind::kStart:
@@ -30,30 +35,29 @@ void ChatStreamWriter::take(const Event& event) {
         write_text(R"({"content":)", event.text, "}");
       } else if (plan_.expose_reasoning) {
         write_text(R"({"reasoning_content":)", event.text, "}");
-        if (thinking_.size() < kMaxThinking) thinking_ += event.text.bytes;
+        std::string& thinking = gathered().thinking;
+        if (thinking.size() < kMaxThinking) thinking += event.text.bytes;
       }
       return;
     case Event::Kind::kSignature:
-      if (plan_.expose_reasoning) signature_ += event.text.bytes;
+      if (plan_.expose_reasoning) gathered().signature += event.text.bytes;
       return;
-    case Event::Kind::kAnnotation:
-      if (!annotations_.empty()) annotations_ += ',';
-      annotations_ += R"({"type":"url_citation","url_citation":{"url":)";
-      chat::append_text(annotations_, event.id);
-      annotations_ += R"(,"title":)";
-      chat::append_text(annotations_, event.name);
-      annotations_ += R"(,"start_index":0,"end_index":0}})";
+    case Event::Kind::kAnnotation: {
+      std::string& list = gathered().annotations;
+      if (!list.empty()) list += ',';
+      list += R"({"type":"url_citation","url_citation":{"url":)";
+      chat::append_text(list, event.id);
+      list += R"(,"title":)";
+      chat::append_text(list, event.name);
+      list += R"(,"start_index":0,"end_index":0}})";
       return;
+    }
     case Event::Kind::kBlockStop:
       if (event.block_kind == BlockKind::kToolUse) {
         // The next request must hold an object.
         if (!any_arguments_) write_arguments(chat::literal("{}"));
-      } else if (event.block_kind == BlockKind::kThinking) {
-        write_thinking();
-      } else if (event.block_kind == BlockKind::kRedactedThinking && !signature_.empty()) {
-        write_text(R"({"thinking_blocks":[{"type":"redacted_thinking","data":)",
-                   as_json(signature_), "}]}");
-        std::string().swap(signature_);
+      } else if (plan_.expose_reasoning && gathered_) {
+        write_thinking(event.block_kind);
       }
       return;
   }
@@ -131,19 +135,24 @@ void ChatStreamWriter::write_arguments(String arguments) {
   end();
 }
 
-void ChatStreamWriter::write_thinking() {
-  if (plan_.expose_reasoning && thinking_.size() < kMaxThinking &&
-      !(thinking_.empty() && signature_.empty())) {
+void ChatStreamWriter::write_thinking(BlockKind kind) {
+  std::string& thinking = gathered_->thinking;
+  std::string& signature = gathered_->signature;
+  if (kind == BlockKind::kThinking && thinking.size() < kMaxThinking &&
+      !(thinking.empty() && signature.empty())) {
     begin();
     out() += R"({"thinking_blocks":[{"type":"thinking","thinking":)";
-    chat::append_text(out(), as_json(thinking_));
+    chat::append_text(out(), as_json(thinking));
     out() += R"(,"signature":)";
-    chat::append_text(out(), as_json(signature_));
+    chat::append_text(out(), as_json(signature));
     out() += "}]}";
     end();
+  } else if (kind == BlockKind::kRedactedThinking && !signature.empty()) {
+    write_text(R"({"thinking_blocks":[{"type":"redacted_thinking","data":)", as_json(signature),
+               "}]}");
   }
-  std::string().swap(thinking_);
-  std::string().swap(signature_);
+  std::string().swap(thinking);
+  std::string().swap(signature);
 }
 
 // One line feed: many decoders take a blank line for the end of an event without data.
@@ -151,10 +160,10 @@ std::string_view ChatStreamWriter::keep_alive() const { return ": ping\n"; }
 
 void ChatStreamWriter::finish(const chat::Stop& stop, const Usage& usage) {
   if (!started_) return;
-  if (!annotations_.empty()) {
+  if (gathered_ && !gathered_->annotations.empty()) {
     begin();
     out() += R"({"annotations":[)";
-    out() += annotations_;
+    out() += gathered_->annotations;
     out() += "]}";
     end();
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "dialect/chat/stream_writer.hpp"
@@ -20,10 +21,18 @@ class ChatStreamWriter final : public chat::StreamWriter {
   void finish(const chat::Stop& stop, const Usage& usage) override;
 
  private:
+  /// What is handed out later than it comes, as in JSON.
+  struct Gathered {
+    std::string thinking;     // of the open block
+    std::string signature;    // of the open block
+    std::string annotations;  // elements of a list
+  };
+
+  Gathered& gathered();
   void write_start(const chat::Event& event);
   void begin_call(const chat::Event& event);
   void write_arguments(json::String arguments);
-  void write_thinking();
+  void write_thinking(chat::BlockKind kind);
   void write_text(std::string_view begin, json::String text, std::string_view end);
   /// The frame of a delta: what stands before it, and after it.
   void begin() { out() += prefix_; }
@@ -33,10 +42,8 @@ class ChatStreamWriter final : public chat::StreamWriter {
   std::string_view fallback_id_;
   bool any_arguments_ = false;  // of the open call
   uint32_t calls_ = 0;
-  std::string prefix_;       // of each chunk, up to its delta
-  std::string thinking_;     // of the open block, as in JSON
-  std::string signature_;    // of the open block, as in JSON
-  std::string annotations_;  // elements of a list
+  std::string prefix_;  // of each chunk, up to its delta
+  std::unique_ptr<Gathered> gathered_;
 };
 
 }  // namespace sluice::dialect::openai

@@ -37,6 +37,7 @@ void read_choice(Reader& reader, EventFacts& facts) {
   }
   set_choice(facts.texts, first, index);
   if (facts.parts != nullptr && index != 0) facts.parts->calls.resize(first_call);
+  if (facts.parts != nullptr && index == 0) facts.parts->finish_reason = reason;
   if (index >= 0 && index < static_cast<int64_t>(kMaxChoices)) {
     facts.seen.set(static_cast<size_t>(index));
     if (reason != FinishReason::kNone) facts.finished.set(static_cast<size_t>(index));
