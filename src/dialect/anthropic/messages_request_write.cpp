@@ -374,7 +374,7 @@ class MessagesWriter {
     if (request_.top_p.exists()) {
       const bool either = model_.sampling == Sampling::kOneOfTempTopP && temperature;
       if (fixed || either) {
-        if (!fixed || request_.top_p.as_double() != 1.0) lose("top_p");
+        if (request_.top_p.as_double() != 1.0) lose("top_p");
       } else {
         out.raw_member("top_p", request_.top_p.raw());
       }

@@ -115,6 +115,26 @@ TEST(Limits, WhatTheModelDoesNotFetchIsFetchedBefore) {
   EXPECT_TRUE(written->body.contains(R"("data":"AAAA")")) << written->body;
 }
 
+TEST(Limits, ImagesAreNotTakenInAnySize) {
+  const auto written = [](size_t bytes, size_t count) {
+    const std::string image = R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)" +
+                              std::string(bytes, 'A') + "\"}}";
+    const std::string body =
+        repeated(R"({"messages":[{"role":"user","content":[)", image, count, "]}]}");
+    auto request = openai::parse_chat_request(body);
+    EXPECT_TRUE(request);
+    const Capabilities model =
+        capabilities_of(config::ProviderType::kAnthropic, "claude-haiku-4-5");
+    return anthropic::write_messages_request(*request,
+                                             {.model = "m", .provider = "p", .capabilities = model})
+        .has_value();
+  };
+  EXPECT_TRUE(written(size_t{10} << 20, 1));
+  EXPECT_FALSE(written((size_t{10} << 20) + 1, 1));
+  EXPECT_TRUE(written(8, 600));
+  EXPECT_FALSE(written(8, 601));
+}
+
 TEST(Limits, AnotherModelIsAskedWithoutTheThinkingOfTheFirst) {
   const std::string body =
       R"({"max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[)"
