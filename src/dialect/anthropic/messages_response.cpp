@@ -77,7 +77,7 @@ void prepare(Block& block, Answer& answer, const chat::AnswerPlan& plan) {
   if (block.kind == BlockKind::kThinking && block.signature.empty() &&
       !plan.signature_key.empty()) {
     block.signature =
-        answer.arena.text(chat::mint_signature(plan.provider, {}, plan.signature_key));
+        answer.arena.text(chat::mint_signature(plan.provider, {}, plan.signature_key.expose()));
   }
   if (block.kind == BlockKind::kToolUse) {
     block.id = chat::clean_id(block.id, kMaxId, answer.arena);

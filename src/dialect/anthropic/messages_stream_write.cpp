@@ -49,7 +49,7 @@ void MessagesStreamWriter::take(const Event& event) {
     case Event::Kind::kBlockStop:
       if (event.block_kind == BlockKind::kThinking && !signed_ && !plan_.signature_key.empty()) {
         if (signature_.empty()) {
-          signature_ = chat::mint_signature(plan_.provider, {}, plan_.signature_key);
+          signature_ = chat::mint_signature(plan_.provider, {}, plan_.signature_key.expose());
         }
         begin_delta();
         out() += R"("signature_delta","signature":)";

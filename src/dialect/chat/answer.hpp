@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/secret.hpp"
 #include "dialect/chat/model.hpp"
 #include "dialect/chat/names.hpp"
 #include "dialect/usage.hpp"
@@ -39,7 +40,7 @@ struct AnswerPlan {
   /// Who mints the tokens in signatures of thinking (signature.hpp); empty: none are made.
   std::string provider;
   /// Under which signatures are made.
-  std::string signature_key;
+  Secret signature_key;
   /// OpenAI's `created`: seconds since the epoch.
   int64_t created = 0;
 };

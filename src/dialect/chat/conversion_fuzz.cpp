@@ -60,7 +60,7 @@ void answer(Result<chat::Answer> read, uint8_t choice, bool to_openai) {
   plan.json = static_cast<chat::JsonOutput>(choice % 4);
   plan.legacy_functions = (choice & 4) != 0;
   plan.provider = "p";
-  plan.signature_key = (choice & 8) != 0 ? "key" : "";
+  plan.signature_key = Secret((choice & 8) != 0 ? "key" : "");
   if ((choice & 16) != 0) plan.stop_scan = {"a", "}"};
   const std::string body = to_openai ? openai::write_chat_response(*read, plan)
                                      : anthropic::write_messages_response(*read, plan);

@@ -74,7 +74,7 @@ struct Case {
     plan.expose_reasoning = set["expose_reasoning"].as_bool().value_or(true);
     plan.legacy_functions = set["legacy_functions"].as_bool().value_or(false);
     plan.provider = set["provider"].as_string().value_or("");
-    plan.signature_key = set["signature_key"].as_string().value_or("");
+    plan.signature_key = Secret(set["signature_key"].as_string().value_or(""));
     const std::string json = set["json"].as_string().value_or("");
     if (json == "forced_tool") plan.json = JsonOutput::kForcedTool;
     if (json == "instruction") plan.json = JsonOutput::kInstruction;

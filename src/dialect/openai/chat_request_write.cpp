@@ -334,7 +334,7 @@ class ChatWriter {
     plan.expose_reasoning = target_.expose_reasoning;
     plan.model = request_.model.str();
     plan.provider = target_.provider;
-    plan.signature_key = target_.signature_key;
+    plan.signature_key = Secret(std::string(target_.signature_key));
   }
 
   Request& request_;
