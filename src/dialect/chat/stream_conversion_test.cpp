@@ -221,6 +221,50 @@ TEST_P(StreamConversion, IsWhatTheWholeAnswerIs) {
 INSTANTIATE_TEST_SUITE_P(Vectors, StreamConversion, ::testing::ValuesIn(names()),
                          [](const auto& test) { return test.param; });
 
+std::string arguments_chunk(std::string_view begin, size_t size) {
+  std::string data = R"(data: {"id":"c","choices":[{"index":0,"delta":{"tool_calls":[)";
+  data += begin;
+  data += R"("arguments":")";
+  data.append(size, 'x');
+  return data + "\"}}]}}]}\n\n";
+}
+
+TEST(StreamConverter, TakesLongArguments) {
+  const size_t long_size = 2 * 1024 * 1024;
+  std::string stream = arguments_chunk(R"({"index":0,"id":"a","function":{"name":"f",)", 0);
+  const std::string piece = R"({"index":0,"function":{)";
+  stream += R"(data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":)"
+            R"("{\"x\":\""}}]}}]})"
+            "\n\n";
+  stream += arguments_chunk(piece, long_size);
+  stream += R"(data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":)"
+            R"("\"}"}}]},"finish_reason":"tool_calls"}]})"
+            "\n\ndata: [DONE]\n\n";
+  const AnswerPlan plan;
+  StreamConverter converter(Endpoint::kChatCompletions, plan, {});
+  const auto converted = testing::convert_streams(converter, {stream}, [] { return 4096; });
+  EXPECT_EQ(converted.verdicts, "c c c cf t");
+  auto answer = anthropic::parse_messages_response(testing::gather_message(converted.client));
+  ASSERT_TRUE(answer.has_value());
+  ASSERT_EQ(answer->blocks.size(), 1u);
+  EXPECT_EQ(answer->blocks[0].input.raw().size(), long_size + 8);
+}
+
+/// A call that is never whole makes others wait for it; not without end.
+TEST(StreamConverter, KeepsNoMoreThanIsReasonable) {
+  std::string stream = R"(data: {"id":"c","choices":[{"delta":{"tool_calls":[)"
+                       R"({"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}}]})"
+                       "\n\n";
+  for (int i = 0; i < 17; ++i) {
+    stream += arguments_chunk(R"({"index":1,"id":"b","function":{"name":"g",)", 1024 * 1024);
+  }
+  const AnswerPlan plan;
+  StreamConverter converter(Endpoint::kChatCompletions, plan, {});
+  const auto converted = testing::convert_streams(converter, {stream}, [] { return 1 << 16; });
+  EXPECT_TRUE(converted.verdicts.contains('e')) << converted.verdicts;
+  EXPECT_EQ(converter.failure().error.code, ErrorCode::kUpstreamError);
+}
+
 TEST(StreamConverter, IsSmall) { EXPECT_LE(sizeof(StreamConverter), 600u); }
 
 }  // namespace

@@ -52,6 +52,10 @@ EventVerdict StreamConverter::convert(const http::SseEvent& event, std::string& 
     if (event.has_data && !verdict.terminal) {
       side->reader.read(parts, verdict.texts, model, verdict.finish, sink());
     }
+    if (side->reader.overflowed()) {
+      fail_with(ErrorCode::kUpstreamError, {});
+      return failed(verdict, out);
+    }
   } else {
     std::get<FromAnthropic>(sides_).reader.read(parts, verdict.texts, model, sink());
   }

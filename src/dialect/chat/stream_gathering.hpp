@@ -51,6 +51,10 @@ inline std::string gather_chat(std::string_view stream) {
       }
       if (!delta["reasoning_content"].exists()) {
         texts["reasoning_content"] += delta["reasoning"].as_string().value_or("");
+        json::Elements details(delta["reasoning_details"]);
+        for (json::Value detail; details.next(detail);) {
+          texts["reasoning_content"] += detail["text"].as_string().value_or("");
+        }
       }
       legacy.name += delta["function_call"]["name"].as_string().value_or("");
       legacy.arguments += delta["function_call"]["arguments"].as_string().value_or("");

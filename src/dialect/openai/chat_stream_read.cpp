@@ -9,6 +9,9 @@
 namespace sluice::dialect::openai {
 namespace {
 
+// What has to wait in one stream, and all ids and names.
+constexpr size_t kMaxWaiting = 16 * 1024 * 1024;
+
 using chat::BlockKind;
 using chat::Event;
 using chat::EventSink;
@@ -58,13 +61,17 @@ void ChatStreamReader::read_text(Open kind, String text, EventSink& sink) {
     const Call& call = calls_->list[calls_->open];
     if (!call.progress.whole()) {
       // The call's block may not be closed yet.
-      if (kind == Open::kText) calls_->late += text.bytes;
+      if (kind == Open::kText) keep(calls_->late, text.bytes);
       return;
     }
   }
   if (open_ != kind) {
     close_block(false, sink);
     open_block(kind, sink);
+  }
+  if (kind == Open::kText && calls_ && !calls_->late.empty()) {
+    send(sink, Event::Kind::kDelta, BlockKind::kText, slice(calls_->late));
+    std::string().swap(calls_->late);
   }
   send(sink, Event::Kind::kDelta, kind == Open::kThinking ? BlockKind::kThinking : BlockKind::kText,
        text);
@@ -109,8 +116,8 @@ void ChatStreamReader::read_call(const EventParts::Call& piece, EventSink& sink)
   Call& call = call_of(piece);
   if (call.closed) return;
   if (!call.opened) {
-    if (call.id.empty()) call.id = piece.id.bytes;
-    if (call.name.empty()) call.name = piece.name.bytes;
+    if (call.id.empty()) keep(call.id, piece.id.bytes);
+    if (call.name.empty()) keep(call.name, piece.name.bytes);
   }
   std::string quoted;
   String arguments = piece.arguments;
@@ -121,11 +128,10 @@ void ChatStreamReader::read_call(const EventParts::Call& piece, EventSink& sink)
   }
   call.progress.feed(arguments);
   const bool open = open_ == Open::kTool && &call == &calls_->list[calls_->open];
-  if (open && call.progress.is_object() && call.waiting.empty()) {
-    // As it comes: what begins as an object will be one.
+  if (open && call.streams) {
     if (!arguments.empty()) send(sink, Event::Kind::kDelta, BlockKind::kToolUse, arguments);
   } else {
-    call.waiting += arguments.bytes;
+    keep(call.waiting, arguments.bytes);
     if (open) hand_out(call, sink);
   }
   if (open_ == Open::kTool) {
@@ -154,9 +160,17 @@ void ChatStreamReader::open_call(size_t at, EventSink& sink) {
   hand_out(call, sink);
 }
 
+void ChatStreamReader::keep(std::string& waiting, std::string_view bytes) {
+  calls_->waiting += bytes.size();
+  overflowed_ |= calls_->waiting > kMaxWaiting;
+  if (!overflowed_) waiting += bytes;
+}
+
 void ChatStreamReader::hand_out(Call& call, EventSink& sink) {
-  // What is no object is made one when it is whole.
-  if (call.waiting.empty() || !call.progress.is_object()) return;
+  // What is no object is made one when all of it is there; so is what came whole and is no JSON.
+  if (call.waiting.empty() || !call.progress.is_object() || call.progress.broken()) return;
+  if (call.progress.whole() && !json::valid(slice(call.waiting).str())) return;
+  call.streams = true;
   send(sink, Event::Kind::kDelta, BlockKind::kToolUse, slice(call.waiting));
   std::string().swap(call.waiting);
 }
@@ -184,7 +198,7 @@ bool ChatStreamReader::close_block(bool may_be_cut, EventSink& sink) {
 bool ChatStreamReader::close_call(bool may_be_cut, EventSink& sink) {
   Call& call = calls_->list[calls_->open];
   bool usable = true;
-  if (call.progress.begun() && call.progress.is_object()) {
+  if (call.streams) {
     usable = call.progress.whole();
     cut_ = !usable && !call.progress.broken() && may_be_cut;
     usable |= cut_;

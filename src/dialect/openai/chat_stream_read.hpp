@@ -34,6 +34,8 @@ class ChatStreamReader {
   bool cut() const { return cut_; }
   /// Blocks begun so far.
   uint32_t blocks() const { return blocks_; }
+  /// More is waiting than is reasonable: the answer is of no use.
+  bool overflowed() const { return overflowed_; }
   /// "default" and "priority", else empty.
   std::string_view service_tier() const { return service_tier_; }
 
@@ -47,12 +49,14 @@ class ChatStreamReader {
     std::string waiting;  // arguments not handed out yet, as in JSON
     chat::JsonProgress progress;
     bool opened = false;
+    bool streams = false;  // pieces have been handed out, and can no longer be mended
     bool closed = false;
   };
   struct Calls {
     std::vector<Call> list;
-    size_t open = 0;   // valid while a call is
-    std::string late;  // text that came while a call was not whole
+    size_t open = 0;     // valid while a call is
+    size_t waiting = 0;  // bytes that ever had to wait
+    std::string late;    // text that came while a call was not whole
   };
 
   void start(const EventParts& parts, std::string_view model, chat::EventSink& sink);
@@ -62,6 +66,7 @@ class ChatStreamReader {
   void open_block(Open open, chat::EventSink& sink);
   void open_call(size_t at, chat::EventSink& sink);
   void hand_out(Call& call, chat::EventSink& sink);
+  void keep(std::string& waiting, std::string_view bytes);
   /// Opens the next call that waits, as long as the open one is whole.
   void advance(chat::EventSink& sink);
   bool close_block(bool may_be_cut, chat::EventSink& sink);
@@ -70,6 +75,7 @@ class ChatStreamReader {
   bool started_ = false;
   bool refused_ = false;
   bool cut_ = false;
+  bool overflowed_ = false;
   Open open_ = Open::kNone;
   uint32_t blocks_ = 0;
   std::string_view service_tier_;

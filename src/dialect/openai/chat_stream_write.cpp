@@ -9,8 +9,9 @@ using chat::BlockKind;
 using chat::Event;
 using json::String;
 
-// Thinking is gathered to be handed out with its signature. More than this is not replayed.
-constexpr size_t kMaxThinking = 1024 * 1024;
+// Thinking is gathered to be handed out with its signature, annotations to be handed out at once.
+// Of longer thinking only the text is handed out, as it comes.
+constexpr size_t kMaxGathered = 1024 * 1024;
 
 String as_json(const std::string& bytes) { return {.bytes = bytes, .escaped = true}; }
 
@@ -36,7 +37,7 @@ void ChatStreamWriter::take(const Event& event) {
       } else if (plan_.expose_reasoning) {
         write_text(R"({"reasoning_content":)", event.text, "}");
         std::string& thinking = gathered().thinking;
-        if (thinking.size() < kMaxThinking) thinking += event.text.bytes;
+        if (thinking.size() < kMaxGathered) thinking += event.text.bytes;
       }
       return;
     case Event::Kind::kSignature:
@@ -44,6 +45,7 @@ void ChatStreamWriter::take(const Event& event) {
       return;
     case Event::Kind::kAnnotation: {
       std::string& list = gathered().annotations;
+      if (list.size() >= kMaxGathered) return;
       if (!list.empty()) list += ',';
       list += R"({"type":"url_citation","url_citation":{"url":)";
       chat::append_text(list, event.id);
@@ -138,7 +140,7 @@ void ChatStreamWriter::write_arguments(String arguments) {
 void ChatStreamWriter::write_thinking(BlockKind kind) {
   std::string& thinking = gathered_->thinking;
   std::string& signature = gathered_->signature;
-  if (kind == BlockKind::kThinking && thinking.size() < kMaxThinking &&
+  if (kind == BlockKind::kThinking && thinking.size() < kMaxGathered &&
       !(thinking.empty() && signature.empty())) {
     begin();
     out() += R"({"thinking_blocks":[{"type":"thinking","thinking":)";

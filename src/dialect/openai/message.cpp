@@ -139,11 +139,28 @@ void add_reasoning(OutputTexts& texts, size_t first, String text) {
   add_text(texts, Text::kReasoning, text);
 }
 
+/// OpenRouter's list of what was thought, unless it was told as one text too.
+void read_details(Value details, OutputTexts& texts, size_t first) {
+  for (size_t i = first; i < texts.size(); ++i) {
+    if (texts[i].kind == Text::kReasoning) return;
+  }
+  json::Elements elements(details);
+  for (Value detail; elements.next(detail);) {
+    for (const std::string_view name : {"text", "summary"}) {
+      const Value text = detail[name];
+      if (text.kind() == Kind::kString) {
+        add_text(texts, Text::kReasoning, Reader(text.raw()).string());
+      }
+    }
+  }
+}
+
 }  // namespace
 
 bool read_message(Reader& reader, OutputTexts& texts, EventParts* parts) {
   String key;
   bool any = false;
+  Value details;
   const size_t first = texts.size();
   reader.begin_object();
   while (reader.next_member(key)) {
@@ -171,9 +188,12 @@ bool read_message(Reader& reader, OutputTexts& texts, EventParts* parts) {
     } else if (key == "audio" && kind == Kind::kObject) {
       any |= read_audio(reader, texts);
     } else {
-      any |= !Value(reader.skip()).is_empty();
+      const Value value(reader.skip());
+      any |= !value.is_empty();
+      if (key == "reasoning_details" && kind == Kind::kArray) details = value;
     }
   }
+  if (details.exists()) read_details(details, texts, first);
   return any;
 }
 
