@@ -128,6 +128,8 @@ struct Routing {
   std::vector<Fallback> fallbacks;
   Retry retry;
   bool drain_on_disconnect = false;  // let the upstream finish when the client has gone
+  bool strict = false;               // refuse what conversion would lose
+  bool show_upstream_model = false;  // in converted answers; else the name that was asked for
 };
 
 struct Key {

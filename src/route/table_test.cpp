@@ -40,7 +40,7 @@ Result<Plan> plan(const Given& given, std::string_view model,
                   ProviderTypes native = kOpenAiSpeakers) {
   static std::vector<RoutingTable> kept;  // targets point into their table
   kept.push_back(given.table());
-  return kept.back().plan(model, native, detected);
+  return kept.back().plan(model, {native, native}, detected);
 }
 
 /// "provider/model" of every target.
