@@ -48,12 +48,10 @@ void MessagesStreamWriter::take(const Event& event) {
       return;
     case Event::Kind::kBlockStop:
       if (event.block_kind == BlockKind::kThinking && !signed_ && !plan_.signature_key.empty()) {
-        if (signature_.empty()) {
-          signature_ = chat::mint_signature(plan_.provider, {}, plan_.signature_key.expose());
-        }
         begin_delta();
         out() += R"("signature_delta","signature":)";
-        chat::append_text(out(), chat::literal(signature_));
+        chat::append_text(out(), chat::literal(chat::mint_signature(plan_.provider, {},
+                                                                    plan_.signature_key.expose())));
         out() += "}}\n\n";
       }
       out() += "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":";

@@ -39,9 +39,8 @@ class MessagesStreamWriter final : public chat::StreamWriter {
   std::string_view service_tier_;
   bool cut_ = false;
   bool any_call_ = false;
-  bool signed_ = false;    // the open block
-  uint32_t blocks_ = 0;    // begun; the last may be open
-  std::string signature_;  // of thinking, minted with the first
+  bool signed_ = false;  // the open block
+  uint32_t blocks_ = 0;  // begun; the last may be open
 };
 
 }  // namespace sluice::dialect::anthropic

@@ -34,8 +34,12 @@ StreamConverter::Sides StreamConverter::sides_for(Endpoint upstream, const Answe
                                          : Sides(std::in_place_type<FromOpenAi>, plan);
 }
 
-StreamWriter& StreamConverter::writer() const {
+StreamWriter& StreamConverter::writer() {
   return std::visit([](auto& side) -> StreamWriter& { return side.writer; }, sides_);
+}
+
+std::string_view StreamConverter::keep_alive() const {
+  return std::visit([](const auto& side) { return side.writer.keep_alive(); }, sides_);
 }
 
 EventVerdict StreamConverter::convert(const http::SseEvent& event, std::string& out) {

@@ -63,7 +63,7 @@ class StreamConverter {
   void resume();
 
   /// An event that shows a client that the stream lives; may be sent before any of convert()'s.
-  std::string_view keep_alive() const { return writer().keep_alive(); }
+  std::string_view keep_alive() const;
 
   /// As StreamInspector's.
   const Usage& usage() const { return usage_; }
@@ -90,7 +90,7 @@ class StreamConverter {
   using Sides = std::variant<FromOpenAi, FromAnthropic>;
 
   static Sides sides_for(Endpoint upstream, const AnswerPlan& plan);
-  StreamWriter& writer() const;
+  StreamWriter& writer();
   EventSink& sink() { return gate_ ? static_cast<EventSink&>(*gate_) : writer(); }
   EventVerdict terminate(EventVerdict verdict, std::string& out);
   EventVerdict failed(EventVerdict verdict, std::string& out);
@@ -105,7 +105,7 @@ class StreamConverter {
   std::unique_ptr<Usage> earlier_;  // of the streams before resume()
   std::unique_ptr<UpstreamFailure> failure_;
   std::unique_ptr<TextGate> gate_;
-  mutable Sides sides_;
+  Sides sides_;
 };
 
 }  // namespace sluice::dialect::chat
