@@ -80,6 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   answer(anthropic::parse_messages_response(body), choice, true);
   // A capability's override is a body from outside too.
   chat::Capabilities capabilities;
-  static_cast<void>(chat::apply_overrides(capabilities, json::Value(body)));
+  const Status applied = chat::apply_overrides(capabilities, json::Value(body));
+  require(applied || applied.error().code == ErrorCode::kConfig);
   return 0;
 }
