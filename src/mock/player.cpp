@@ -96,7 +96,10 @@ Task<bool> Player::push_split(std::string bytes, bool last) {
     const std::string_view piece = left.substr(0, size);
     left.remove_prefix(size);
     body_sent_ += size;
-    if (!call_.push(piece, last && left.empty()) && !co_await flush()) co_return false;
+    const bool ends = last && left.empty();
+    if (!call_.push(piece, ends) && !co_await flush()) co_return false;
+    // Whoever has all of it may leave at once.
+    if (ends) break;
     if (!co_await wait_until(call_.loop().now() + std::chrono::nanoseconds(1))) co_return false;
   }
   co_return true;
