@@ -158,6 +158,8 @@ struct Model {
   std::optional<ModelPrice> price;
   int64_t context = 0;     // tokens; 0: the built-in table's
   int64_t max_output = 0;  // tokens; 0: the built-in table's
+  /// Names and values as they stand there, in their order.
+  std::vector<std::pair<std::string, std::string>> capabilities;
 };
 
 struct Metrics {

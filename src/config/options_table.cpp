@@ -178,8 +178,8 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "models[].cache_write", .type = kMoney, .standard = kNone, .help = "Price of 1M input tokens written to a cache; absent: as input.", .max = 1e6},
     {.name = "models[].context", .type = kInteger, .standard = kNone, .help = "Context window in tokens.", .min = 1, .max = 1e9},
     {.name = "models[].max_output", .type = kInteger, .standard = kNone, .help = "Longest answer in tokens.", .min = 1, .max = 1e9},
-    {.name = "models[].capabilities", .type = kSection, .help = "Overrides of the built-in table.", .effective = false},
-    {.name = "models[].capabilities.*", .type = kAny, .standard = kNone, .help = "One capability.", .effective = false},
+    {.name = "models[].capabilities", .type = kSection, .help = "Overrides of the built-in table of what models take, for requests that are converted."},
+    {.name = "models[].capabilities.*", .type = kAny, .standard = kNone, .help = "One capability by its name, as `src/dialect/chat/capabilities.hpp` lists them; those that are lists as words, `low medium`."},
 
     {.name = "metrics", .type = kSection, .help = "Prometheus metrics."},
     {.name = "metrics.enabled", .type = kBool, .standard = "true", .help = "Serve metrics.", .env = "PROMETHEUS_ENABLED"},

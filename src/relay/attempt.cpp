@@ -103,7 +103,7 @@ Status Attempt::prepare() {
   auto translated = translate(in_.request, {.upstream = in_.upstream,
                                             .model = in_.upstream_model,
                                             .output_limit = in_.charge.output_limit(),
-                                            .routing = in_.routing,
+                                            .config = in_.config,
                                             .fields = in_.call.head().fields});
   if (!translated) return std::unexpected(std::move(translated.error()));
   translation_ = std::move(*translated);

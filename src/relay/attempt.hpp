@@ -57,7 +57,7 @@ struct AttemptInput {
   std::string_view request_id;
   const observe::TraceContext& trace;
   net::HeaderList own_headers;  // the gateway's part of the response head
-  const config::Routing& routing;
+  const config::Config& config;
   Charge& charge;
   Settler& settler;
   observe::LiveEntry& live;

@@ -163,7 +163,7 @@ net::Task<void> Exchange::attempt_all() {
                                          .request_id = request_id_,
                                          .trace = trace_,
                                          .own_headers = std::move(headers),
-                                         .routing = snapshot_->config->routing,
+                                         .config = *snapshot_->config,
                                          .charge = charge_,
                                          .settler = *this,
                                          .live = live_,

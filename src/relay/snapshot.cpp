@@ -9,6 +9,7 @@
 #include "dialect/models.hpp"
 #include "http/head.hpp"
 #include "http/url.hpp"
+#include "relay/translation.hpp"
 
 namespace sluice::relay {
 
@@ -78,6 +79,11 @@ int64_t Snapshot::max_output(std::string_view model) const {
 Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops) {
   auto proxies = accounts::parse_cidrs(config->server.trusted_proxies);
   if (!proxies) return std::unexpected(proxies.error());
+  for (const config::Model& model : config->models) {
+    dialect::chat::Capabilities scratch;
+    const Status known = override_capabilities(scratch, model);
+    if (!known) return std::unexpected(known.error());
+  }
   std::vector<std::unique_ptr<const Upstream>> upstreams;
   for (const config::Provider& provider : config->providers) {
     auto upstream = make_upstream(provider, loops);

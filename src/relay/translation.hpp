@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "config/config.hpp"
 #include "dialect/chat/answer.hpp"
+#include "dialect/chat/capabilities.hpp"
 #include "dialect/request.hpp"
 #include "http/head.hpp"
 #include "relay/snapshot.hpp"
@@ -28,6 +29,10 @@ struct Translation {
   bool empty_answer = false;
 };
 
+/// What the configuration says of a model wins over what is built in. kConfig for a capability that
+/// does not exist, or cannot have its value.
+Status override_capabilities(dialect::chat::Capabilities& capabilities, const config::Model& model);
+
 /// True when the upstream does not understand what the client has sent.
 bool needs_translation(dialect::Endpoint client, const Upstream& upstream);
 
@@ -35,7 +40,7 @@ struct TranslationTerms {
   const Upstream& upstream;
   std::string_view model;  // the upstream's name
   std::optional<int64_t> output_limit;
-  const config::Routing& routing;
+  const config::Config& config;
   const http::Fields& fields;  // the client's
 };
 

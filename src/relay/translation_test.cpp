@@ -240,6 +240,37 @@ TEST_F(TranslationTest, IsStrictByConfigurationUnlessTheRequestSaysOtherwise) {
   relay.run(body());
 }
 
+TEST_F(TranslationTest, KnowsOfAModelWhatTheConfigurationSays) {
+  config::Model& model = relay.config.models.emplace_back();
+  model.name = "m";
+  model.max_output = 5;
+  model.capabilities = {{"efforts", "low, medium"}, {"prefill", "true"}, {"stop_max", "2"}};
+  const auto body = [&]() -> Task<void> {
+    co_await asked(TestRelay::kWholeBody);
+    EXPECT_THAT(request, HasSubstr(R"("max_tokens":5)"));
+    client.reset();
+    co_await relay.ended.wait(client.scope);
+  };
+  relay.run(body());
+}
+
+TEST(OverriddenCapabilities, AreRefusedWhenTheyDoNotExist) {
+  dialect::chat::Capabilities capabilities;
+  config::Model model;
+  model.name = "m";
+  model.capabilities = {{"efforts", "low, medium"}};
+  EXPECT_TRUE(override_capabilities(capabilities, model));
+  EXPECT_TRUE(capabilities.takes(dialect::chat::Effort::kMedium));
+  EXPECT_FALSE(capabilities.takes(dialect::chat::Effort::kHigh));
+  model.capabilities = {{"telepathy", "true"}};
+  const Status unknown = override_capabilities(capabilities, model);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, ErrorCode::kConfig);
+  EXPECT_THAT(unknown.error().message, HasSubstr("model m: capabilities.telepathy"));
+  model.capabilities = {{"prefill", "perhaps"}};
+  EXPECT_FALSE(override_capabilities(capabilities, model));
+}
+
 TEST_F(TranslationTest, TellsTheUpstreamsErrorInTheClientsDialect) {
   relay.config.routing.fallbacks.clear();
   const auto body = [&]() -> Task<void> {
