@@ -60,8 +60,10 @@ net::Task<PumpEnd> Pump::run() {
       if (!begun_) begin();
       const bool ended = piece.kind == BodyPiece::kEnd;
       if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
+      const bool stopped = converter_ && converter_->stopped_early();
+      if (stopped) context_.upstream.abort();
       PumpEnd end = co_await complete();
-      if (end.kind == PumpEnd::kComplete && !ended) co_await await_upstream_end();
+      if (end.kind == PumpEnd::kComplete && !ended && !stopped) co_await await_upstream_end();
       co_return end;
     }
     if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();

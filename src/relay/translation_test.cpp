@@ -346,6 +346,24 @@ TEST_F(TranslationTest, StopsBeforeTheEventThatIsNotPaidFor) {
   EXPECT_EQ(row.charged.output, 3);
 }
 
+TEST_F(TranslationTest, EndsTheUpstreamAtAStopSequenceThatItDoesNotTake) {
+  other_way();
+  const auto body = [&]() -> Task<void> {
+    co_await asked(R"({"model":"o3","stream":true,"max_tokens":9,"stop_sequences":["END"],)"
+                   R"("messages":[{"role":"user","content":"hi"}]})",
+                   {}, "/v1/messages");
+    EXPECT_THAT(request, Not(HasSubstr("END")));
+    co_await a.send(kChunkedHead + content("before E") + content("ND after"));
+    const std::string all = co_await streamed();
+    EXPECT_THAT(all, HasSubstr("before "));
+    EXPECT_THAT(all, HasSubstr(R"("stop_reason":"stop_sequence","stop_sequence":"END")"));
+    EXPECT_THAT(all, Not(HasSubstr("after")));
+    EXPECT_THAT(co_await a.read_to_end(), "");
+  };
+  relay.run(body());
+  EXPECT_EQ(relay.ledger.settlements.at(0).outcome, "finished");
+}
+
 TEST_F(TranslationTest, AnswersWithoutAnUpstreamWhatAsksForNothing) {
   other_way();
   const auto body = [&]() -> Task<void> {

@@ -71,6 +71,8 @@ class StreamConverter {
   const std::string& model() const { return inspector_.model(); }
   bool finished() const;
   bool terminated() const { return state_ == State::kTerminated; }
+  /// A stop sequence was found that the upstream knows nothing of: it goes on for nobody.
+  bool stopped_early() const { return gate_ && gate_->matched() != nullptr; }
   const UpstreamFailure& failure() const { return failure_ ? *failure_ : inspector_.failure(); }
 
  private:
