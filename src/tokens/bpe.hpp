@@ -12,7 +12,7 @@
 namespace sluice::tokens {
 
 /// Tokens of a piece of text, or of one half of it: the piece itself when it is a token, else
-/// what merging gives. Linear in its length.
+/// what merging gives. Linear in its length. The text must not begin or end within a character.
 size_t count_piece(const Vocabulary& vocabulary, std::string_view piece);
 void encode_piece(const Vocabulary& vocabulary, std::string_view piece,
                   std::vector<uint32_t>& tokens);
@@ -26,16 +26,16 @@ class GrowingPiece {
   explicit GrowingPiece(const Vocabulary& vocabulary) : vocabulary_(&vocabulary) {}
 
   void clear() { size_ = 0; }
-  void push(char byte);
-  void push(std::string_view bytes) {
-    for (const char byte : bytes) push(byte);
-  }
-  /// Takes the last bytes off again, at most kMaxPop since the piece was longest.
+  void push(char byte) { push({&byte, 1}); }
+  /// Valid UTF-8 takes fewer steps; what is not is bytes like any others.
+  void push(std::string_view text);
+  /// Takes the last characters off again, at most kMaxPop bytes since the piece was longest.
   void pop(size_t bytes) { size_ -= bytes; }
   static constexpr size_t kMaxPop = 8;
 
   size_t size() const { return size_; }
-  /// Tokens of the piece as it stands.
+  /// Tokens of the piece as it stands. Between the bytes of a character pushed at once there is
+  /// no such number.
   size_t count() const;
   /// What merging alone ends with. The piece must not be empty.
   uint32_t last_token() const { return last_[size_ % kPlaces]; }
@@ -47,11 +47,13 @@ class GrowingPiece {
   std::string_view last_bytes(size_t count) const {
     return {bytes_.data() + (size_ - count) % kPlaces, count};
   }
+  void append(std::string_view bytes);
   bool end_with(size_t bytes);
 
   const Vocabulary* vocabulary_;
   size_t size_ = 0;
-  std::array<uint32_t, kPlaces> last_{};    // of the prefix that ends at each place
+  // Of the prefix that ends at each place; kNoToken within whole characters, where no token ends.
+  std::array<uint32_t, kPlaces> last_{};
   std::array<uint32_t, kPlaces> counts_{};  // tokens of that prefix
   std::array<char, 2 * kPlaces> bytes_;     // twice, so that every window lies in one piece
 };

@@ -55,12 +55,18 @@ void stream(benchmark::State& state, std::string_view unit) {
 
 void BM_Prose(benchmark::State& state) { stream(state, kProse); }
 void BM_Chinese(benchmark::State& state) { stream(state, kChinese); }
+void BM_Japanese(benchmark::State& state) { stream(state, kJapanese); }
+void BM_Thai(benchmark::State& state) { stream(state, kThai); }
+void BM_Russian(benchmark::State& state) { stream(state, kRussian); }
 void BM_Code(benchmark::State& state) { stream(state, kCode); }
 // One word without an end, in events of so many tokens.
 void BM_OneLetter(benchmark::State& state) { stream(state, std::string(100'000, 'a')); }
 
 BENCHMARK(BM_Prose)->Arg(1)->Arg(16);
 BENCHMARK(BM_Chinese)->Arg(1)->Arg(16);
+BENCHMARK(BM_Japanese)->Arg(1)->Arg(16);
+BENCHMARK(BM_Thai)->Arg(1)->Arg(16);
+BENCHMARK(BM_Russian)->Arg(1)->Arg(16);
 BENCHMARK(BM_Code)->Arg(1)->Arg(16);
 BENCHMARK(BM_OneLetter)->Arg(1)->Arg(16);
 

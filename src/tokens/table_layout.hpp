@@ -38,12 +38,19 @@ struct HashShape {
 ///                                 times 256, plus the second's
 ///   uint16_t single[256]          tokens of one byte
 ///   uint16_t piece_pilots[], pair_pilots[], each padded to 4 bytes
+///   uint16_t character_blocks[kCharacterBlocks]   for every kCharacterBlock code points
+///   uint32_t characters[blocks][kCharacterBlock]  whole characters' tokens, else kNoToken
 ///   char bytes[]                  of all tokens, padded by 16
 struct TableHeader {
   uint32_t tokens = 0;
   HashShape pieces;
   HashShape pairs;
+  uint32_t blocks = 0;  // that `characters` has
 };
+
+/// How the table of characters is cut: those of two and three bytes.
+inline constexpr uint32_t kCharacterBlock = 64;
+inline constexpr uint32_t kCharacterBlocks = 0x10000 / kCharacterBlock;
 
 // The low bits of `right` that fit above `left` in one word.
 inline constexpr uint32_t kRightLowBits = 32 - kTokenBits;

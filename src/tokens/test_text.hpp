@@ -109,7 +109,7 @@ inline constexpr std::array<std::string_view, 96> kAtoms = {
     "return",
     "0x1F"};
 
-/// As a model writes: prose, Chinese, code.
+/// As a model writes: prose, Chinese, Japanese, Thai, Russian, code.
 inline constexpr std::string_view kProse =
     "The harbour was quiet by the time the last ferry came in. Nobody on the quay remembered who "
     "had first said that the lighthouse wouldn't be lit again, but by Tuesday it was what "
@@ -127,6 +127,23 @@ inline constexpr std::string_view kChinese =
     "有回音。于是他每天晚上擦玻璃、"
     "上发条、记录风向：西北偏北，14 "
     "节。\n";
+inline constexpr std::string_view kJapanese =
+    "最後の渡し船が着くころには、港は"
+    "もう静かになっていた。灯台に二度"
+    "と明かりがともらないと誰が言い出"
+    "したのか、覚えている人はいない。\n"
+    "「問題はレンズで、ランプではあり"
+    "ません」と彼は 1987 年に三通の手紙"
+    "を書いたが、返事は来なかった。\n";
+inline constexpr std::string_view kThai =
+    "ท่าเรือเงียบลงแล้วเมื่อเรือข้ามฟากลำสุดท้าย"
+    "มาถึง ไม่มีใครจำได้ว่าใครเป็นคนแรกที่พูดว่า"
+    "ประภาคารจะไม่ติดไฟอีก แต่พอถึงวันอังคาร"
+    "ทุกคนก็พูดอย่างนั้น\n";
+inline constexpr std::string_view kRussian =
+    "Когда пришёл последний паром, в гавани уже было тихо. Никто не помнил, кто "
+    "первым сказал, что маяк больше не зажгут.\n\n«Дело в линзе, а не в лампе», — "
+    "писал он в 1987 году, но ответа так и не получил.\n";
 inline constexpr std::string_view kCode =
     "```python\n@dataclass(frozen=True)\nclass Reading:\n    wind: float = 0.0   # knots\n"
     "    taken_at: datetime | None = None\n\n    def __post_init__(self):\n"
@@ -136,22 +153,24 @@ inline constexpr std::string_view kCode =
     "\"usage\":{\"prompt_tokens\":1024,\"completion_tokens\":57},\"url\":"
     "\"https://example.com/a/b?c=d&e=%20f\"}\n";
 
+/// Appends a code point.
+inline void put_character(std::string& text, uint32_t cp) {
+  const auto add = [&text](uint32_t byte) { text += static_cast<char>(byte); };
+  if (cp < 0x80) return add(cp);
+  if (cp < 0x800) return add(0xc0 | cp >> 6), add(0x80 | (cp & 0x3f));
+  if (cp < 0x10000) {
+    return add(0xe0 | cp >> 12), add(0x80 | (cp >> 6 & 0x3f)), add(0x80 | (cp & 0x3f));
+  }
+  add(0xf0 | cp >> 18);
+  add(0x80 | (cp >> 12 & 0x3f));
+  add(0x80 | (cp >> 6 & 0x3f));
+  add(0x80 | (cp & 0x3f));
+}
+
 /// A text of about `size` bytes of atoms, runs of one atom, and any code points.
 inline std::string mixed_text(std::mt19937_64& random, size_t size) {
   std::string text;
   const auto below = [&random](uint64_t limit) { return random() % limit; };
-  const auto put = [&text](uint32_t cp) {
-    const auto add = [&text](uint32_t byte) { text += static_cast<char>(byte); };
-    if (cp < 0x80) return add(cp);
-    if (cp < 0x800) return add(0xc0 | cp >> 6), add(0x80 | (cp & 0x3f));
-    if (cp < 0x10000) {
-      return add(0xe0 | cp >> 12), add(0x80 | (cp >> 6 & 0x3f)), add(0x80 | (cp & 0x3f));
-    }
-    add(0xf0 | cp >> 18);
-    add(0x80 | (cp >> 12 & 0x3f));
-    add(0x80 | (cp >> 6 & 0x3f));
-    add(0x80 | (cp & 0x3f));
-  };
   while (text.size() < size) {
     const uint64_t kind = below(100);
     if (kind < 90) {
@@ -161,7 +180,7 @@ inline std::string mixed_text(std::mt19937_64& random, size_t size) {
       for (uint64_t count = below(kind == 94 ? 300 : 20); count > 0; --count) text += atom;
     } else {
       const auto cp = static_cast<uint32_t>(below(kind < 99 ? 0x3000 : 0x110000));
-      put(cp >= 0xd800 && cp < 0xe000 ? 0x41 : cp);
+      put_character(text, cp >= 0xd800 && cp < 0xe000 ? 0x41 : cp);
     }
   }
   return text;

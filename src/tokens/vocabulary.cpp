@@ -26,6 +26,8 @@ Vocabulary::Vocabulary(const unsigned char* table)
       single_(take<uint16_t>(table, 256)),
       piece_pilots_(take<uint16_t>(table, header_->pieces.buckets)),
       pair_pilots_(take<uint16_t>(table, header_->pairs.buckets)),
+      character_blocks_(take<uint16_t>(table, kCharacterBlocks)),
+      characters_(take<uint32_t>(table, size_t{header_->blocks} * kCharacterBlock)),
       bytes_(reinterpret_cast<const char*>(table)) {}
 
 // Both tokens are taken apart, the one that was made last first, and at each step the pair at the

@@ -42,6 +42,23 @@ class Vocabulary {
     return byte_pairs_[static_cast<unsigned char>(left) << 8 | static_cast<unsigned char>(right)];
   }
 
+  /// The token of the character of two or three bytes that the text begins with, when its bytes
+  /// merge to it before any of them can merge with what is behind, or with the end of another
+  /// character of several bytes before it; else kNoToken, as for what is no such character.
+  uint32_t of_whole_character(std::string_view text) const {
+    const auto byte = [text](size_t i) {
+      return static_cast<uint32_t>(static_cast<uint8_t>(text[i]));
+    };
+    const auto follows = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
+    if (text.size() >= 3 && byte(0) >> 4 == 0xe && follows(1) && follows(2)) {
+      return character((byte(0) & 0xf) << 6 | (byte(1) & 0x3f), byte(2) & 0x3f);
+    }
+    if (text.size() >= 2 && byte(0) >> 5 == 6 && follows(1)) {
+      return character(byte(0) & 0x1f, byte(1) & 0x3f);
+    }
+    return kNoToken;
+  }
+
   uint32_t of_byte(char byte) const { return single_[static_cast<unsigned char>(byte)]; }
 
   std::string_view bytes_of(uint32_t token) const {
@@ -63,6 +80,9 @@ class Vocabulary {
   static constexpr uint32_t kTokenMask = (1U << kTokenBits) - 1;
   static constexpr uint32_t kOffsetMask = (1U << kOffsetBits) - 1;
 
+  uint32_t character(uint32_t block, uint32_t place) const {
+    return characters_[character_blocks_[block] * kCharacterBlock + place];
+  }
   uint32_t left_of(uint32_t token) const { return splits_[token] & kTokenMask; }
   uint32_t right_of(uint32_t token) const {
     return splits_[token] >> kTokenBits | offsets_[token] >> kOffsetBits << kRightLowBits;
@@ -77,6 +97,8 @@ class Vocabulary {
   const uint16_t* single_;
   const uint16_t* piece_pilots_;
   const uint16_t* pair_pilots_;
+  const uint16_t* character_blocks_;
+  const uint32_t* characters_;
   const char* bytes_;
 };
 

@@ -168,6 +168,83 @@ PerfectHash make_hash(const std::vector<Key>& keys) {
   return out;
 }
 
+// Which tokens are whole characters, as Vocabulary::of_whole_character() says. Merges go by rank,
+// so a character is whole before its neighbours matter when the last of the merges that make it
+// comes before every merge of a part of it, at its border, with something beyond.
+struct Characters {
+  std::vector<uint16_t> blocks;
+  std::vector<uint32_t> tokens;
+};
+
+// The code point of text that is one character of two or three bytes, else 0.
+uint32_t code_point_of(std::string_view text) {
+  const auto byte = [text](size_t i) {
+    return static_cast<uint32_t>(static_cast<uint8_t>(text[i]));
+  };
+  const auto follows = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  uint32_t code_point = 0;
+  if (text.size() == 2 && byte(0) >> 5 == 6 && follows(1)) {
+    code_point = (byte(0) & 0x1f) << 6 | (byte(1) & 0x3f);
+    return code_point >= 0x80 ? code_point : 0;
+  }
+  if (text.size() == 3 && byte(0) >> 4 == 0xe && follows(1) && follows(2)) {
+    code_point = (byte(0) & 0xf) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f);
+    return code_point >= 0x800 ? code_point : 0;
+  }
+  return 0;
+}
+
+Characters find_characters(const std::vector<std::string>& texts,
+                           const std::vector<Split>& splits) {
+  const auto count = static_cast<uint32_t>(texts.size());
+  const auto is_inside = [](char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; };
+  // The first merge that has the token on its left side, with the beginning of a character on the
+  // right; and with the token on its right side, behind the end of a character of several bytes.
+  std::vector<uint32_t> first_as_left(count, kNoToken);
+  std::vector<uint32_t> first_as_right(count, kNoToken);
+  for (uint32_t token = 0; token < count; ++token) {
+    const auto [left, right] = splits[token];
+    if (left == token) continue;
+    if (!is_inside(texts[right].front())) {
+      first_as_left[left] = std::min(first_as_left[left], token);
+    }
+    if (is_inside(texts[left].back())) {
+      first_as_right[right] = std::min(first_as_right[right], token);
+    }
+  }
+  const auto is_whole = [&](uint32_t token) {
+    const auto may_merge = [&](const std::vector<uint32_t>& first, uint32_t part) {
+      return part > token || first[part] < token;
+    };
+    uint32_t part = token;
+    while (splits[part].left != part) {
+      part = splits[part].left;
+      if (may_merge(first_as_right, part)) return false;
+    }
+    part = token;
+    while (splits[part].left != part) {
+      part = splits[part].right;
+      if (may_merge(first_as_left, part)) return false;
+    }
+    return part != token;
+  };
+
+  Characters out;
+  out.blocks.assign(kCharacterBlocks, 0);
+  out.tokens.assign(kCharacterBlock, kNoToken);
+  for (uint32_t token = 0; token < count; ++token) {
+    const uint32_t code_point = code_point_of(texts[token]);
+    if (code_point == 0 || !is_whole(token)) continue;
+    uint16_t& block = out.blocks[code_point / kCharacterBlock];
+    if (block == 0) {
+      block = static_cast<uint16_t>(out.tokens.size() / kCharacterBlock);
+      out.tokens.resize(out.tokens.size() + kCharacterBlock, kNoToken);
+    }
+    out.tokens[block * kCharacterBlock + code_point % kCharacterBlock] = token;
+  }
+  return out;
+}
+
 class File {
  public:
   template <typename T>
@@ -199,7 +276,8 @@ void write_encoding(const std::string& from, const std::string& to) {
     require(ranks.emplace(tokens[token], token).second, "a token twice");
   }
   std::vector<uint32_t> offsets;
-  std::vector<uint32_t> splits;
+  std::vector<uint32_t> packed_splits;
+  std::vector<Split> splits;
   std::vector<uint32_t> byte_pairs(65536, kNoToken);
   std::vector<uint16_t> single(256, UINT16_MAX);
   std::vector<Key> pieces;
@@ -210,7 +288,8 @@ void write_encoding(const std::string& from, const std::string& to) {
     const Split split = split_of(token, text, ranks);
     offsets.push_back(static_cast<uint32_t>(bytes.size()) | split.right >> kRightLowBits
                                                                                << kOffsetBits);
-    splits.push_back(split.left | split.right << kTokenBits);
+    packed_splits.push_back(split.left | split.right << kTokenBits);
+    splits.push_back(split);
     bytes += text;
     if (text.empty()) continue;
     if (text.size() == 1) {
@@ -236,17 +315,21 @@ void write_encoding(const std::string& from, const std::string& to) {
 
   const PerfectHash by_bytes = make_hash(pieces);
   const PerfectHash by_pair = make_hash(pairs);
-  const TableHeader header{count, by_bytes.shape, by_pair.shape};
+  const Characters characters = find_characters(tokens, splits);
+  const auto blocks = static_cast<uint32_t>(characters.tokens.size() / kCharacterBlock);
+  const TableHeader header{count, by_bytes.shape, by_pair.shape, blocks};
   File file;
   file.add(&header, 1);
   file.add(offsets);
-  file.add(splits);
+  file.add(packed_splits);
   file.add(by_bytes.slots);
   file.add(by_pair.slots);
   file.add(byte_pairs);
   file.add(single);
   file.add(by_bytes.pilots);
   file.add(by_pair.pilots);
+  file.add(characters.blocks);
+  file.add(characters.tokens);
   file.add(bytes.data(), bytes.size());
   file.write(to);
 }
