@@ -73,6 +73,10 @@ class AccountingBinder {
       model.price = bind_price(node, fmt::format("models.{}", config.models.size()));
       model.context = get<int64_t>(node, "context");
       model.max_output = get<int64_t>(node, "max_output");
+      for (const Node::Entry& entry : at(node, "capabilities").entries) {
+        const auto* value = std::get_if<std::string>(&entry.node.value);
+        if (value != nullptr) model.capabilities.emplace_back(entry.key, *value);
+      }
       config.models.push_back(std::move(model));
     }
   }

@@ -30,6 +30,8 @@ class RoutingBinder {
                      .backoff = duration(node_, "retry.backoff"),
                      .max_wait = duration(node_, "retry.max_wait")};
     routing.drain_on_disconnect = text(node_, "on_disconnect") == "drain";
+    routing.strict = text(node_, "mode") == "strict";
+    routing.show_upstream_model = text(node_, "response_model") == "upstream";
     return routing;
   }
 

@@ -128,6 +128,8 @@ struct Routing {
   std::vector<Fallback> fallbacks;
   Retry retry;
   bool drain_on_disconnect = false;  // let the upstream finish when the client has gone
+  bool strict = false;               // refuse what conversion would lose
+  bool show_upstream_model = false;  // in converted answers; else the name that was asked for
 };
 
 struct Key {
@@ -156,6 +158,8 @@ struct Model {
   std::optional<ModelPrice> price;
   int64_t context = 0;     // tokens; 0: the built-in table's
   int64_t max_output = 0;  // tokens; 0: the built-in table's
+  /// Names and values as they stand there, in their order.
+  std::vector<std::pair<std::string, std::string>> capabilities;
 };
 
 struct Metrics {

@@ -4,6 +4,7 @@
 
 #include <bitset>
 #include <cstdint>
+#include <vector>
 
 #include "dialect/output_text.hpp"
 #include "dialect/usage.hpp"
@@ -12,6 +13,38 @@
 namespace sluice::dialect {
 
 inline constexpr size_t kMaxChoices = 128;
+
+/// What a conversion needs of an event beyond its facts: slices of the event's data.
+struct EventParts {
+  /// A piece of an OpenAI call.
+  struct Call {
+    int64_t index = 0;
+    bool has_index = false;
+    bool raw = false;  // the arguments are not a string's content but an object
+    json::String id;
+    json::String name;
+    json::String arguments;
+  };
+
+  json::String id;  // the upstream's, of the answer
+  json::String service_tier;
+  std::vector<Call> calls;                           // of OpenAI's first choice
+  FinishReason finish_reason = FinishReason::kNone;  // of OpenAI's first choice
+  // Of Anthropic's events.
+  json::String type;
+  int64_t index = 0;
+  json::Value block;       // content_block
+  json::Value citation;    // of a delta
+  json::Value delta;       // of message_delta
+  json::String signature;  // of a delta
+
+  void clear() {
+    std::vector<Call> kept = std::move(calls);
+    kept.clear();
+    *this = {};
+    calls = std::move(kept);
+  }
+};
 
 struct EventFacts {
   /// Takes the texts into `texts`, which must outlive the facts.
@@ -28,6 +61,7 @@ struct EventFacts {
   json::Value usage;
   json::String model;
   OutputTexts& texts;
+  EventParts* parts = nullptr;  // filled when asked for
 };
 
 /// True when the value of an `error` member tells of one: not null, false or empty.

@@ -30,7 +30,7 @@ StreamInspector::StreamInspector(Endpoint endpoint, bool adds_usage, int64_t cho
       adds_usage_(adds_usage),
       choices_(static_cast<uint32_t>(std::clamp<int64_t>(choices, 1, kMaxChoices))) {}
 
-EventVerdict StreamInspector::inspect(const http::SseEvent& event) {
+EventVerdict StreamInspector::inspect(const http::SseEvent& event, EventParts* parts) {
   EventVerdict verdict;
   if (!event.has_data) return verdict;
   const std::string_view data = trim(event.data);
@@ -45,6 +45,7 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event) {
 
   OutputTexts& texts = scratch();
   EventFacts facts(texts);
+  facts.parts = parts;
   const bool valid = json::valid_utf8(data) && (anthropic ? anthropic::read_event(data, facts)
                                                           : openai::read_event(data, facts));
   if (event.event == "error" || (valid && facts.error)) {

@@ -18,6 +18,7 @@
 namespace sluice::dialect {
 
 struct EventFacts;
+struct EventParts;
 
 /// What one event is. With none set it is preamble, a ping, a comment or bookkeeping, and passes
 /// through like any other.
@@ -40,7 +41,8 @@ class StreamInspector {
       : StreamInspector(request.endpoint, request.adds_usage(), request.choices()) {}
   StreamInspector(Endpoint endpoint, bool adds_usage, int64_t choices = 1);
 
-  EventVerdict inspect(const http::SseEvent& event);
+  /// `parts` gets what a conversion needs besides, if given; to be cleared by the caller.
+  EventVerdict inspect(const http::SseEvent& event, EventParts* parts = nullptr);
 
   /// Latest report; counts are cumulative in both dialects. Anthropic tells the input at the
   /// start and the rest at the end; some OpenAI-compatible upstreams report with every chunk

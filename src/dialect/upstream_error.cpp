@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <vector>
 
 #include "base/text.hpp"
 #include "dialect/anthropic/errors.hpp"
@@ -200,6 +201,7 @@ bool is_clients_fault(FailureKind kind) {
 
 UpstreamFailure classify(Dialect upstream, int status, Report report) {
   UpstreamFailure failure;
+  failure.dialect = upstream;
   failure.kind = kind_of(status, report);
   failure.well_formed =
       upstream == Dialect::kAnthropic ? report.anthropic_shape : report.openai_shape;
@@ -210,6 +212,52 @@ UpstreamFailure classify(Dialect upstream, int status, Report report) {
   }
   failure.detail = std::move(report.message);
   return failure;
+}
+
+std::string_view anthropic_type(int status) {
+  switch (status) {
+    case 404:
+      return "not_found_error";
+    case 409:
+      return "conflict_error";
+    case 413:
+      return "request_too_large";
+    default:
+      return "invalid_request_error";
+  }
+}
+
+/// The numbers in a text, without those that are larger than any count of tokens.
+std::vector<uint64_t> numbers_in(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789";
+  std::vector<uint64_t> numbers;
+  while (true) {
+    const size_t begin = text.find_first_of(kDigits);
+    if (begin == std::string_view::npos) return numbers;
+    text.remove_prefix(begin);
+    const size_t length = std::min(text.find_first_not_of(kDigits), text.size());
+    if (const auto number = parse_u64(text.substr(0, length))) numbers.push_back(*number);
+    text.remove_prefix(length);
+  }
+}
+
+/// Clients shorten the conversation by themselves, but only when they read Anthropic's words:
+/// "prompt is too long: 210000 tokens > 200000 maximum".
+std::string too_long(const std::string& message) {
+  constexpr std::string_view kTooLong = "prompt is too long: ";
+  if (message.starts_with(kTooLong)) return message;
+  const std::string lower = to_lower(message);
+  const size_t maximum = lower.find("maximum");
+  if (maximum != std::string::npos) {
+    const std::vector<uint64_t> after = numbers_in(std::string_view(lower).substr(maximum));
+    const std::vector<uint64_t> all = numbers_in(lower);
+    const uint64_t most = all.empty() ? 0 : *std::ranges::max_element(all);
+    if (!after.empty() && most > after.front()) {
+      return std::string(kTooLong) + std::to_string(most) + " tokens > " +
+             std::to_string(after.front()) + " maximum";
+    }
+  }
+  return std::string(kTooLong) + message;
 }
 
 /// The status that an error inside a success would have had.
@@ -280,30 +328,25 @@ ErrorAnswer map_upstream_error(Dialect client, int status, std::string_view body
 
   ErrorAnswer answer;
   answer.status = status < 500 ? status : 400;
-  if (failure.well_formed && status < 500) {
+  if (failure.well_formed && failure.dialect == client && status < 500) {
     answer.body = body;
     return answer;
   }
   std::string message = failure.error.message;
   if (message.empty()) message = "The model's provider rejected the request.";
-  const bool not_found = status == 404;
   if (client == Dialect::kAnthropic) {
-    // Clients shorten the conversation by themselves, but only when they read these words.
-    constexpr std::string_view kTooLong = "prompt is too long";
-    if (failure.kind == FailureKind::kContextLength && !message.starts_with(kTooLong)) {
-      message = std::string(kTooLong) + ": " + message;
-    }
-    const std::string_view type = not_found       ? "not_found_error"
-                                  : status == 413 ? "request_too_large"
-                                                  : "invalid_request_error";
-    answer.body = anthropic::error_envelope(type, {}, message, request_id);
+    if (status == 422 && failure.dialect != client) answer.status = 400;
+    if (failure.kind == FailureKind::kContextLength) message = too_long(message);
+    answer.body = anthropic::error_envelope(anthropic_type(status), {}, message, request_id);
     return answer;
   }
   std::string_view code;
   if (failure.kind == FailureKind::kContextLength) code = "context_length_exceeded";
   if (failure.kind == FailureKind::kContentPolicy) code = "content_policy_violation";
   if (failure.kind == FailureKind::kModelNotFound) code = "model_not_found";
-  answer.body = openai::error_envelope("invalid_request_error", code, message, failure.error.param);
+  if (code.empty() && status == 413) code = "request_too_large";
+  const std::string_view type = status == 409 ? "conflict_error" : "invalid_request_error";
+  answer.body = openai::error_envelope(type, code, message, failure.error.param);
   return answer;
 }
 

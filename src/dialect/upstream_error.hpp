@@ -36,7 +36,9 @@ struct UpstreamFailure {
   Error error;
   /// The upstream's words, for the log: at most 1 KiB, empty when there were none.
   std::string detail;
-  /// The body is a proper error of the dialect, to be passed on byte by byte.
+  /// The dialect that the upstream speaks.
+  Dialect dialect = Dialect::kOpenAi;
+  /// The body is a proper error of the dialect, to be passed byte by byte to clients who speak it.
   bool well_formed = false;
 };
 
@@ -49,7 +51,8 @@ UpstreamFailure classify_upstream_error(Dialect upstream, int status, std::strin
 UpstreamFailure classify_reported_error(Dialect upstream, std::string_view body);
 
 /// What the client gets for a failure when nothing is tried any more. The request's faults (400,
-/// 404, 413, 422 and other 4xx) keep their status, and their body when it is well formed; 401 and
+/// 404, 413, 422 and other 4xx) keep their status, and their body when it is well formed and of the
+/// client's dialect (else Anthropic's clients get 400 for 422, which they do not know); 401 and
 /// 403 become upstream_auth, 402 and 429 upstream_rate_limited, 5xx upstream_error.
 ErrorAnswer map_upstream_error(Dialect client, int status, std::string_view body,
                                const UpstreamFailure& failure, std::string_view request_id);

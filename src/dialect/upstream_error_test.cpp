@@ -177,5 +177,107 @@ TEST(UpstreamErrors, BoundWhatTheyKeep) {
   EXPECT_EQ(classify_upstream_error(Dialect::kOpenAi, 500, plain).detail, std::string(1023, 'x'));
 }
 
+struct Crossing {
+  Dialect upstream;
+  int status;
+  std::string_view body;
+  int client_status;
+  std::string_view type;
+  std::string_view code;  // OpenAI's clients
+};
+
+std::string openai_error(std::string_view type, std::string_view code) {
+  return R"({"error":{"message":"What is wrong.","type":")" + std::string(type) +
+         R"(","param":null,"code":")" + std::string(code) + R"("}})";
+}
+std::string anthropic_error(std::string_view type) {
+  return R"({"type":"error","error":{"type":")" + std::string(type) +
+         R"(","message":"What is wrong."}})";
+}
+
+// Every status that an upstream of one dialect answers with, for a client of the other. What the
+// upstream has against the gateway's own credential or account is no business of the client's.
+TEST(UpstreamError, IsToldInTheClientsDialect) {
+  const std::string of_anthropic[] = {anthropic_error("invalid_request_error"),
+                                      anthropic_error("authentication_error"),
+                                      anthropic_error("billing_error"),
+                                      anthropic_error("permission_error"),
+                                      anthropic_error("not_found_error"),
+                                      anthropic_error("conflict_error"),
+                                      anthropic_error("request_too_large"),
+                                      anthropic_error("rate_limit_error"),
+                                      anthropic_error("api_error"),
+                                      anthropic_error("timeout_error"),
+                                      anthropic_error("overloaded_error")};
+  const std::string of_openai[] = {openai_error("invalid_request_error", "x"),
+                                   openai_error("insufficient_quota", "insufficient_quota"),
+                                   openai_error("server_error", "x")};
+  using enum Dialect;
+  const Crossing crossings[] = {
+      {kAnthropic, 400, of_anthropic[0], 400, "invalid_request_error", ""},
+      {kAnthropic, 401, of_anthropic[1], 502, "server_error", "upstream_auth"},
+      {kAnthropic, 402, of_anthropic[2], 429, "rate_limit_error", "upstream_rate_limited"},
+      {kAnthropic, 403, of_anthropic[3], 502, "server_error", "upstream_auth"},
+      {kAnthropic, 404, of_anthropic[4], 404, "invalid_request_error", ""},
+      {kAnthropic, 409, of_anthropic[5], 409, "conflict_error", ""},
+      {kAnthropic, 413, of_anthropic[6], 413, "invalid_request_error", "request_too_large"},
+      {kAnthropic, 429, of_anthropic[7], 429, "rate_limit_error", "upstream_rate_limited"},
+      {kAnthropic, 500, of_anthropic[8], 502, "server_error", "upstream_error"},
+      {kAnthropic, 504, of_anthropic[9], 502, "server_error", "upstream_error"},
+      {kAnthropic, 529, of_anthropic[10], 502, "server_error", "upstream_error"},
+      {kOpenAi, 400, of_openai[0], 400, "invalid_request_error", ""},
+      {kOpenAi, 422, of_openai[0], 400, "invalid_request_error", ""},
+      {kOpenAi, 401, of_openai[0], 502, "api_error", ""},
+      {kOpenAi, 402, of_openai[1], 429, "rate_limit_error", ""},
+      {kOpenAi, 403, of_openai[0], 502, "api_error", ""},
+      {kOpenAi, 404, of_openai[0], 404, "not_found_error", ""},
+      {kOpenAi, 409, of_openai[0], 409, "conflict_error", ""},
+      {kOpenAi, 413, of_openai[0], 413, "request_too_large", ""},
+      {kOpenAi, 429, of_openai[1], 429, "rate_limit_error", ""},
+      {kOpenAi, 429, of_openai[0], 429, "rate_limit_error", ""},
+      {kOpenAi, 500, of_openai[2], 502, "api_error", ""},
+      {kOpenAi, 503, of_openai[2], 502, "api_error", ""},
+  };
+  for (const Crossing& crossing : crossings) {
+    const Dialect client = crossing.upstream == kOpenAi ? kAnthropic : kOpenAi;
+    const auto failure = classify_upstream_error(crossing.upstream, crossing.status, crossing.body);
+    const auto answer =
+        map_upstream_error(client, crossing.status, crossing.body, failure, "req_1");
+    const Value body(answer.body);
+    EXPECT_EQ(answer.status, crossing.client_status) << crossing.status << crossing.body;
+    EXPECT_EQ(body["error"]["type"].as_string(), crossing.type) << answer.body;
+    EXPECT_EQ(body["type"].exists(), client == kAnthropic) << answer.body;
+    EXPECT_EQ(body["request_id"].exists(), client == kAnthropic) << answer.body;
+    if (client == kOpenAi) {
+      EXPECT_EQ(body["error"]["code"].as_string().value_or(""), crossing.code) << answer.body;
+    }
+    if (crossing.client_status < 429) {
+      EXPECT_EQ(body["error"]["message"].as_string(), "What is wrong.");
+    }
+  }
+}
+
+TEST(UpstreamError, ATooLongPromptIsToldInTheWordsThatClientsLookFor) {
+  const auto told = [](std::string_view message) {
+    const std::string body =
+        R"({"error":{"message":")" + std::string(message) +
+        R"(","type":"invalid_request_error","code":"context_length_exceeded"}})";
+    const auto failure = classify_upstream_error(Dialect::kOpenAi, 400, body);
+    const auto answer = map_upstream_error(Dialect::kAnthropic, 400, body, failure, "r");
+    return Value(answer.body)["error"]["message"].as_string().value_or("");
+  };
+  EXPECT_EQ(told("This model's maximum context length is 8192 tokens. However, you requested 41648 "
+                 "tokens (41000 in the messages, 648 in the completion)."),
+            "prompt is too long: 41648 tokens > 8192 maximum");
+  EXPECT_EQ(told("Too much context."), "prompt is too long: Too much context.");
+  EXPECT_EQ(told("prompt is too long: 2 tokens > 1 maximum"),
+            "prompt is too long: 2 tokens > 1 maximum");
+  const std::string long_body =
+      R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 2 tokens > 1 maximum"}})";
+  const auto failure = classify_upstream_error(Dialect::kAnthropic, 400, long_body);
+  const auto answer = map_upstream_error(Dialect::kOpenAi, 400, long_body, failure, "r");
+  EXPECT_EQ(Value(answer.body)["error"]["code"].as_string(), "context_length_exceeded");
+}
+
 }  // namespace
 }  // namespace sluice::dialect

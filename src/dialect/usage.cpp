@@ -48,6 +48,7 @@ FinishReason parse_finish_reason(std::string_view text) {
       Row{"length", kLength},
       Row{"max_tokens", kLength},
       Row{"model_context_window_exceeded", kLength},
+      Row{"compaction", kLength},
       Row{"tool_calls", kToolCalls},
       Row{"tool_use", kToolCalls},
       Row{"function_call", kToolCalls},

@@ -30,7 +30,7 @@ enum class FinishReason : uint8_t {
   kNone,
   kStop,           // stop, end_turn
   kStopSequence,   // stop_sequence
-  kLength,         // length, max_tokens, model_context_window_exceeded
+  kLength,         // length, max_tokens, model_context_window_exceeded, compaction
   kToolCalls,      // tool_calls, function_call, tool_use
   kContentFilter,  // content_filter, refusal
   kPause,          // pause_turn

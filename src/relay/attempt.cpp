@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/text.hpp"
 #include "dialect/response.hpp"
 #include "dialect/stream.hpp"
@@ -81,7 +84,14 @@ void note_failure(Attempted& done) {
 
 net::Task<Attempted> Attempt::run() {
   in_.live.state(observe::LiveState::kConnecting);
+  if (const Status prepared = prepare(); !prepared) {
+    Attempted done;
+    done.kind = Attempted::kRefused;
+    done.error = prepared.error();
+    co_return done;
+  }
   total_until_ = in_.call.loop().now() + in_.upstream.provider->timeouts.total;
+  if (translation_ && translation_->empty_answer) co_return co_await empty_answer();
   const Status status = co_await send_request();
   if (!status) co_return failed(status.error());
   const http::ResponseHead& head = connection_->head();
@@ -90,18 +100,36 @@ net::Task<Attempted> Attempt::run() {
   co_return co_await whole();
 }
 
+Status Attempt::prepare() {
+  if (!needs_translation(in_.request.endpoint, in_.upstream)) return {};
+  auto translated = translate(in_.request, {.upstream = in_.upstream,
+                                            .model = in_.upstream_model,
+                                            .output_limit = in_.charge.output_limit(),
+                                            .config = in_.config,
+                                            .fields = in_.call.head().fields});
+  if (!translated) return std::unexpected(std::move(translated.error()));
+  translation_ = std::move(*translated);
+  if (translation_->empty_answer && in_.request.stream) {
+    return fail(ErrorCode::kInvalidRequest, "An answer of no tokens cannot be streamed.",
+                "max_tokens");
+  }
+  return {};
+}
+
 net::Task<Status> Attempt::send_request() {
   net::Scope& scope = in_.call.scope();
   std::string storage;
   const dialect::UpstreamTerms terms{.model = in_.upstream_model,
                                      .output_limit = in_.charge.output_limit(),
                                      .provider = in_.upstream.provider->type};
-  const std::string_view body = dialect::upstream_body(in_.request, terms, storage);
+  const std::string_view body = translation_ ? std::string_view(translation_->body)
+                                             : dialect::upstream_body(in_.request, terms, storage);
   const std::string traceparent = in_.trace.header();
   const UpstreamRequest request{
       .client = in_.call.head(),
       .upstream = in_.upstream,
-      .endpoint = in_.request.endpoint,
+      .endpoint = translation_ ? translation_->upstream : in_.request.endpoint,
+      .translated = translation_.has_value(),
       .stream = in_.request.stream,
       .body_size = body.size(),
       .credential = in_.credential,
@@ -126,7 +154,10 @@ net::Task<Status> Attempt::send_request() {
       scope.set_deadline(std::min(total_until_, sent_at_ + patience));
       status = co_await connection_->read_head("POST", scope);
     }
-    if (status) co_return Status{};
+    if (status) {
+      if (translation_) std::string().swap(translation_->body);
+      co_return Status{};
+    }
     // An idle connection may have been closed just as it was taken. It never saw the request
     // through, so this was no attempt.
     const bool stale =
@@ -142,7 +173,11 @@ net::Task<Status> Attempt::send_request() {
 
 net::Task<Attempted> Attempt::stream() {
   net::HeaderList headers = std::move(in_.own_headers);
-  pass_response_headers(connection_->head().fields, headers);
+  pass_headers(headers);
+  if (translation_) {
+    add_dropped(headers);
+    headers.emplace_back("content-type", "text/event-stream; charset=utf-8");
+  }
   headers.emplace_back("cache-control", "no-cache");
   // Asks proxies such as nginx in front of the gateway to pass events on at once.
   headers.emplace_back("x-accel-buffering", "no");
@@ -154,6 +189,7 @@ net::Task<Attempted> Attempt::stream() {
              .sent_at = sent_at_,
              .total_until = total_until_,
              .headers = headers,
+             .translation = translation_ ? &*translation_ : nullptr,
              .request_id = in_.request_id,
              .charge = in_.charge,
              .settler = in_.settler,
@@ -161,9 +197,9 @@ net::Task<Attempted> Attempt::stream() {
              .metrics = in_.context.metrics,
              .series = in_.series});
   PumpEnd end = co_await pump.run();
-  if (end.kind != PumpEnd::kBeforeContent) in_.charge.report(pump.inspector().usage());
+  if (end.kind != PumpEnd::kBeforeContent) in_.charge.report(pump.usage());
   Attempted done;
-  done.finish = pump.inspector().finish_reason();
+  done.finish = pump.finish_reason();
   done.first_content = pump.first_content();
   if (pump.first_arrival()) done.upstream_wait = *pump.first_arrival() - sent_at_;
   done.error = std::move(end.error);
@@ -178,7 +214,7 @@ net::Task<Attempted> Attempt::stream() {
       done.kind = Attempted::kFailed;
       if (end.failure == route::Failure::kStatus) {
         // An error event instead of content is what an error answer would have been.
-        done.upstream = pump.inspector().failure();
+        done.upstream = pump.failure();
         note_failure(done);
       }
       break;
@@ -198,11 +234,12 @@ net::Task<Attempted> Attempt::stream() {
 net::Task<Attempted> Attempt::whole() {
   const http::ResponseHead& head = connection_->head();
   net::HeaderList headers = std::move(in_.own_headers);
-  pass_response_headers(head.fields, headers);
+  pass_headers(headers);
   const std::string_view encoding = head.fields.get("content-encoding");
   const http::Coding coding = http::parse_coding(encoding);
-  const bool passes = coding == http::Coding::kUnknown ||
-                      http::accepts(in_.call.head().fields.get("accept-encoding"), coding);
+  const bool passes =
+      !translation_ && (coding == http::Coding::kUnknown ||
+                        http::accepts(in_.call.head().fields.get("accept-encoding"), coding));
   if (coding != http::Coding::kIdentity && passes) {
     headers.emplace_back("content-encoding", std::string(encoding));
   }
@@ -223,7 +260,8 @@ net::Task<Attempted> Attempt::whole() {
     }
   }
   const std::string_view text = coded ? plain : *body;
-  auto facts = dialect::inspect_response(in_.request.endpoint, text);
+  const dialect::Endpoint endpoint = translation_ ? translation_->upstream : in_.request.endpoint;
+  auto facts = dialect::inspect_response(endpoint, text);
   Attempted done;
   done.upstream_wait = in_.call.loop().now() - sent_at_;
   give_back_connection();
@@ -239,25 +277,63 @@ net::Task<Attempted> Attempt::whole() {
     note_failure(done);
     co_return done;
   }
+  std::optional<dialect::chat::Answer> answer;
+  if (translation_) {
+    auto read = facts.valid ? read_answer(*translation_, text)
+                            : fail(ErrorCode::kUpstreamError, "the upstream's answer is no JSON");
+    if (!read) {
+      co_return failed(route::Failure::kCut, ErrorCode::kUpstreamError,
+                       std::move(read.error().message));
+    }
+    answer = std::move(*read);
+  }
   done.finish = facts.finish_reason;
   in_.charge.keep_prompt(in_.request);
   if (is_events) {
     facts.usage = count_events(text);
   } else if (in_.request.stream) {
     // Whole although a stream was asked for, whose lease covers only its beginning.
-    if (!in_.charge.count(dialect::output_texts(in_.request.endpoint, text))) {
+    if (!in_.charge.count(dialect::output_texts(endpoint, text))) {
       in_.context.metrics.budget_cutoffs.add();
       done.kind = Attempted::kRefused;
       done.error = {.code = ErrorCode::kInsufficientQuota, .message = {}, .param = {}};
       co_return done;
     }
   } else if (!facts.usage.reported || text.size() <= kMaxCounted) {
-    in_.charge.count_whole(dialect::output_texts(in_.request.endpoint, text));
+    in_.charge.count_whole(dialect::output_texts(endpoint, text));
   }
   in_.charge.report(facts.usage);
   in_.charge.note_delivered();
   in_.charge.show(in_.live);
-  // Durable before the client has the last byte.
+  std::string written;
+  if (answer) {
+    if (!answer->usage.reported) answer->usage = in_.charge.told_usage();
+    written = write_answer(*translation_, *answer);
+    std::ranges::move(answer->dropped, std::back_inserter(translation_->dropped));
+    add_dropped(headers);
+    headers.emplace_back("content-type", "application/json");
+  }
+  co_return co_await deliver(std::move(done), status, headers,
+                             answer   ? written
+                             : passes ? std::string_view(*body)
+                                      : text);
+}
+
+net::Task<Attempted> Attempt::empty_answer() {
+  dialect::chat::Answer answer;
+  answer.id = answer.arena.text(in_.request_id);
+  answer.model = answer.arena.text(in_.upstream_model);
+  answer.stop.reason = dialect::FinishReason::kLength;
+  answer.usage.input_known = answer.usage.reported = true;
+  net::HeaderList headers = std::move(in_.own_headers);
+  add_dropped(headers);
+  headers.emplace_back("content-type", "application/json");
+  const std::string body = write_answer(*translation_, answer);
+  co_return co_await deliver({}, 200, headers, body);
+}
+
+net::Task<Attempted> Attempt::deliver(Attempted done, int status, const net::HeaderList& headers,
+                                      std::string_view body) {
   const bool left = in_.call.client_left();
   const Status settled =
       co_await in_.settler.settle(left ? Outcome::kClientGone : Outcome::kFinished);
@@ -271,8 +347,7 @@ net::Task<Attempted> Attempt::whole() {
     co_return done;
   }
   in_.call.scope().set_deadline(std::max(total_until_, in_.call.loop().now() + kSendTime));
-  const auto sent =
-      co_await in_.call.respond(status, headers, passes ? std::string_view(*body) : text);
+  const auto sent = co_await in_.call.respond(status, headers, body);
   done.first_content = sluice::now();
   if (!sent) done.kind = Attempted::kCancelled;
   co_return done;
@@ -297,7 +372,7 @@ net::Task<Attempted> Attempt::refused() {
   done.failure = route::Failure::kStatus;
   done.status = head.status;
   done.retry_after = parse_retry_after(head.fields);
-  pass_response_headers(head.fields, done.passed_headers);
+  pass_headers(done.passed_headers);
   const http::Coding coding = http::parse_coding(head.fields.get("content-encoding"));
   auto body = co_await read_body(kMaxErrorBody, sent_at_);
   if (in_.call.scope().cancelled()) {
@@ -354,6 +429,18 @@ net::Task<Result<std::string>> Attempt::read_body(size_t limit, TimePoint first_
         break;
     }
   }
+}
+
+void Attempt::pass_headers(net::HeaderList& headers) const {
+  const http::Fields& fields = connection_->head().fields;
+  if (!translation_) return pass_response_headers(fields, headers);
+  // What else it says is for clients of its own dialect.
+  if (fields.has("retry-after")) headers.emplace_back("retry-after", fields.get("retry-after"));
+}
+
+void Attempt::add_dropped(net::HeaderList& headers) const {
+  if (translation_->dropped.empty()) return;
+  headers.emplace_back("x-sluice-dropped", dropped_header(translation_->dropped));
 }
 
 void Attempt::give_back_connection() {

@@ -14,6 +14,7 @@
 #include "relay/context.hpp"
 #include "relay/pump.hpp"
 #include "relay/snapshot.hpp"
+#include "relay/translation.hpp"
 #include "route/retry.hpp"
 
 namespace sluice::relay {
@@ -56,6 +57,7 @@ struct AttemptInput {
   std::string_view request_id;
   const observe::TraceContext& trace;
   net::HeaderList own_headers;  // the gateway's part of the response head
+  const config::Config& config;
   Charge& charge;
   Settler& settler;
   observe::LiveEntry& live;
@@ -68,11 +70,22 @@ class Attempt {
   net::Task<Attempted> run();
 
  private:
+  /// Where client and upstream speak different dialects; an error is the answer to the client.
+  Status prepare();
   net::Task<Status> send_request();
   net::Task<Attempted> stream();
   net::Task<Attempted> whole();
   /// Counts an event stream that came whole, in answer to who had not asked for one.
   dialect::Usage count_events(std::string_view text);
+  /// Settles a whole answer, durable before the client has the last byte, and sends it.
+  net::Task<Attempted> deliver(Attempted done, int status, const net::HeaderList& headers,
+                               std::string_view body);
+  /// An answer that no upstream was needed for.
+  net::Task<Attempted> empty_answer();
+  /// What a client gets of the upstream's head.
+  void pass_headers(net::HeaderList& headers) const;
+  /// Of a translated request.
+  void add_dropped(net::HeaderList& headers) const;
   net::Task<Attempted> refused();
   /// Reads the rest of the body, at most `limit` bytes of it. `first_until` is how long its first
   /// byte may take.
@@ -82,6 +95,7 @@ class Attempt {
   Attempted failed(const Error& error) const;
 
   AttemptInput in_;
+  std::optional<Translation> translation_;
   std::unique_ptr<net::UpstreamConnection> connection_;
   TimePoint sent_at_{};
   TimePoint total_until_{};

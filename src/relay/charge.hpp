@@ -97,6 +97,12 @@ class Charge {
   TokenCounts counts() const;
   Money cost() const;
   Basis basis() const;
+  /// Of the prompt, as far as is known without the upstream; not less than it has.
+  int64_t prompt_tokens() const { return prompt_tokens_; }
+  /// For a client whose upstream reports nothing.
+  dialect::Usage told_usage() const {
+    return {.counts = counts(), .input_known = true, .reported = true};
+  }
   std::optional<TimePoint> first_content() const { return first_content_; }
   const quota::Lease& lease() const { return lease_; }
   /// What count() touches, to be fetched ahead.

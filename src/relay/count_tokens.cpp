@@ -84,8 +84,9 @@ net::Task<Status> CountTokens::understand() {
 
 void CountTokens::choose() {
   if (endpoint_ != dialect::CountEndpoint::kMessages) return;
-  auto plan = snapshot_->routes.plan(request_.model, route::kAnthropicSpeakers,
-                                     dialect::detect_provider(request_.model));
+  auto plan =
+      snapshot_->routes.plan(request_.model, {route::kAnthropicSpeakers, route::kAnthropicSpeakers},
+                             dialect::detect_provider(request_.model));
   // A model that goes to no upstream of this dialect can be counted all the same.
   if (plan) target_ = std::move(plan->targets.front());
 }

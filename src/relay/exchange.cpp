@@ -12,9 +12,17 @@ namespace sluice::relay {
 
 namespace {
 
-route::ProviderTypes speakers_of(dialect::Dialect dialect) {
-  return dialect == dialect::Dialect::kAnthropic ? route::kAnthropicSpeakers
-                                                 : route::kOpenAiSpeakers;
+route::Speakers speakers_of(dialect::Endpoint endpoint) {
+  switch (endpoint) {
+    case dialect::Endpoint::kChatCompletions:
+      return {route::kOpenAiSpeakers, route::kAllSpeakers};
+    case dialect::Endpoint::kMessages:
+      return {route::kAnthropicSpeakers, route::kAllSpeakers};
+    case dialect::Endpoint::kCompletions:
+    case dialect::Endpoint::kEmbeddings:
+      break;
+  }
+  return {route::kOpenAiSpeakers, route::kOpenAiSpeakers};
 }
 
 observe::CancelReason label_of(net::CancelReason reason) {
@@ -92,7 +100,7 @@ net::Task<Status> Exchange::understand() {
 }
 
 Status Exchange::plan() {
-  auto plan = snapshot_->routes.plan(request_.model, speakers_of(dialect_),
+  auto plan = snapshot_->routes.plan(request_.model, speakers_of(endpoint_),
                                      dialect::detect_provider(request_.model));
   if (!plan) return std::unexpected(std::move(plan.error()));
   plan_ = std::move(*plan);
@@ -155,6 +163,7 @@ net::Task<void> Exchange::attempt_all() {
                                          .request_id = request_id_,
                                          .trace = trace_,
                                          .own_headers = std::move(headers),
+                                         .config = *snapshot_->config,
                                          .charge = charge_,
                                          .settler = *this,
                                          .live = live_,

@@ -32,6 +32,9 @@ bool withheld(std::string_view name, const UpstreamRequest& request) {
     if (iequals(name, each)) return true;
   }
   if (istarts_with(name, "x-sluice-")) return true;
+  if (request.translated && (istarts_with(name, "anthropic-") || istarts_with(name, "openai-"))) {
+    return true;
+  }
   // A tracestate belongs to its traceparent.
   if (!request.trace_continued && iequals(name, "tracestate")) return true;
   return configured(name, request.upstream) || http::is_hop_by_hop(name, request.client.fields);
@@ -118,7 +121,8 @@ std::string upstream_head(const UpstreamRequest& request) {
   const Upstream& upstream = request.upstream;
   const http::Fields& fields = request.client.fields;
   std::string path = dialect::upstream_path(request.endpoint, upstream.base_path);
-  path.append(request.below).append(upstream_query(request.client.query()));
+  path.append(request.below);
+  if (!request.translated) path.append(upstream_query(request.client.query()));
   HeadWriter head(upstream, "POST", path);
   head.add("host", upstream.host_header);
   for (const auto& [name, value] : fields) {
@@ -131,7 +135,8 @@ std::string upstream_head(const UpstreamRequest& request) {
   const bool gzip =
       !request.stream && http::accepts(fields.get("accept-encoding"), http::Coding::kGzip);
   head.add("accept-encoding", gzip ? "gzip" : "identity");
-  if (upstream.dialect == dialect::Dialect::kAnthropic && !fields.has("anthropic-version")) {
+  if (upstream.dialect == dialect::Dialect::kAnthropic &&
+      (request.translated || !fields.has("anthropic-version"))) {
     head.add("anthropic-version", kAnthropicVersion);
   }
   head.add_credential(request.credential);

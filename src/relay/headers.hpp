@@ -26,7 +26,9 @@ accounts::IpAddress client_of(const net::HttpCall& call,
 struct UpstreamRequest {
   const http::RequestHead& client;
   const Upstream& upstream;
-  dialect::Endpoint endpoint;
+  dialect::Endpoint endpoint;  // the upstream's
+  /// The client speaks another dialect: what it says in its own words is not meant for upstream.
+  bool translated = false;
   std::string_view below = {};  // what follows the endpoint's path: "/count_tokens"
   bool stream = false;
   size_t body_size = 0;

@@ -26,6 +26,13 @@ Pump::Pump(const PumpContext& context)
     : context_(context), inspector_(context.request), last_arrival_(context.sent_at) {
   const auto coding = http::parse_coding(context.upstream.head().fields.get("content-encoding"));
   if (coding != http::Coding::kIdentity) inflater_.emplace(coding, kMaxDecoded);
+  if (const Translation* translation = context.translation) {
+    converter_ = std::make_unique<dialect::chat::StreamConverter>(
+        translation->upstream, translation->plan,
+        dialect::chat::StreamOptions{.request_id = context.request_id,
+                                     .input_estimate = context.charge.prompt_tokens(),
+                                     .end_without_finish = translation->end_without_finish});
+  }
 }
 
 net::Task<PumpEnd> Pump::run() {
@@ -49,12 +56,14 @@ net::Task<PumpEnd> Pump::run() {
         context_.upstream.release_head();
       }
     }
-    if (inspector_.terminated()) {
+    if (terminated()) {
       if (!begun_) begin();
       const bool ended = piece.kind == BodyPiece::kEnd;
       if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
+      const bool stopped = converter_ && converter_->stopped_early();
+      if (stopped) context_.upstream.abort();
       PumpEnd end = co_await complete();
-      if (end.kind == PumpEnd::kComplete && !ended) co_await await_upstream_end();
+      if (end.kind == PumpEnd::kComplete && !ended && !stopped) co_await await_upstream_end();
       co_return end;
     }
     if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
@@ -116,6 +125,7 @@ bool Pump::decode(std::string_view bytes) {
 }
 
 bool Pump::take_event(const http::SseEvent& event) {
+  if (converter_) return convert_event(event);
   const dialect::EventVerdict verdict = inspector_.inspect(event);
   if (verdict.malformed) {
     context_.metrics.malformed_events.add();
@@ -143,20 +153,49 @@ bool Pump::take_event(const http::SseEvent& event) {
     return false;
   }
   context_.call.loop().output().append(event.raw);
-  if (verdict.has_content) {
-    const TimePoint now = last_arrival_;
-    if (!first_arrival_) {
-      first_arrival_ = now;
-    } else if (!verdict.texts.empty()) {
-      // A finish reason alone comes with the last token, not an interval after it.
-      context_.series.between_tokens.record(now - last_content_);
-    }
-    last_content_ = now;
-    context_.live.event(event.raw.size());
-    context_.charge.note_delivered();
-    context_.charge.show(context_.live);
-  }
+  if (verdict.has_content) note_content(event.raw.size(), !verdict.texts.empty());
   return true;
+}
+
+bool Pump::convert_event(const http::SseEvent& event) {
+  std::string& out = begun_ ? context_.call.loop().output() : held_;
+  const size_t before = out.size();
+  const dialect::EventVerdict verdict = converter_->convert(event, out);
+  if (verdict.malformed) {
+    context_.metrics.malformed_events.add();
+    return true;
+  }
+  if (!context_.charge.count(verdict.texts)) {
+    out.resize(before);
+    exhausted_ = true;
+    return false;
+  }
+  if (verdict.error) {
+    upstream_error_ = true;
+    if (begun_) {
+      held_.assign(out, before);
+      out.resize(before);
+    }
+    return false;
+  }
+  const size_t bytes = out.size() - before;
+  if (!begun_ && (verdict.has_content || verdict.terminal || held_.size() > kMaxHeld)) begin();
+  if (verdict.has_content) note_content(bytes, !verdict.texts.empty());
+  return !verdict.terminal;
+}
+
+void Pump::note_content(size_t bytes, bool has_text) {
+  const TimePoint now = last_arrival_;
+  if (!first_arrival_) {
+    first_arrival_ = now;
+  } else if (has_text) {
+    // A finish reason alone comes with the last token, not an interval after it.
+    context_.series.between_tokens.record(now - last_content_);
+  }
+  last_content_ = now;
+  context_.live.event(bytes);
+  context_.charge.note_delivered();
+  context_.charge.show(context_.live);
 }
 
 void Pump::begin() {
@@ -167,7 +206,7 @@ void Pump::begin() {
   net::HeaderList().swap(context_.headers);
   std::string().swap(held_);
   // What it tells of the prompt so far may save keeping it.
-  context_.charge.report(inspector_.usage());
+  context_.charge.report(usage());
   context_.charge.keep_prompt(context_.request);
   context_.call.release_head();
   context_.live.state(observe::LiveState::kStreaming);
@@ -189,11 +228,15 @@ net::Task<bool> Pump::drain() {
 
 net::Task<PumpEnd> Pump::complete() {
   net::HttpCall& call = context_.call;
-  context_.charge.report(inspector_.usage());
+  context_.charge.report(usage());
   const Status settled = co_await context_.settler.settle(call.client_left() ? Outcome::kClientGone
                                                                              : Outcome::kFinished);
   if (!settled) co_return co_await fail_with(route::Failure::kCut, settled.error().code, {});
   if (call.scope().cancelled() || call.client_left()) co_return cancelled();
+  if (converter_) {
+    held_.clear();
+    converter_->finish(usage().reported ? usage() : context_.charge.told_usage(), held_);
+  }
   call.loop().output().assign(held_);
   if (!push(true) && !co_await drain()) co_return cancelled();
   co_return PumpEnd{};
@@ -213,17 +256,16 @@ net::Task<PumpEnd> Pump::at_upstream_error() {
   if (!begun_) {
     co_return PumpEnd{.kind = PumpEnd::kBeforeContent,
                       .failure = route::Failure::kStatus,
-                      .error = inspector_.failure().error};
+                      .error = failure().error};
   }
-  // The upstream's own frame goes out as it came; the stream ends with it.
+  // The upstream's own frame goes out as it came, or converted; the stream ends with it.
   context_.call.forbid_reuse();
-  context_.charge.report(inspector_.usage());
+  context_.charge.report(usage());
   co_await context_.settler.settle(Outcome::kUpstreamFailed);
   context_.call.loop().output().assign(held_);
   if (!push(true)) co_await drain();
-  co_return PumpEnd{.kind = PumpEnd::kAfterContent,
-                    .failure = route::Failure::kStatus,
-                    .error = inspector_.failure().error};
+  co_return PumpEnd{
+      .kind = PumpEnd::kAfterContent, .failure = route::Failure::kStatus, .error = failure().error};
 }
 
 net::Task<PumpEnd> Pump::at_timeout() {
@@ -257,7 +299,9 @@ net::Task<PumpEnd> Pump::at_end() {
   if (const auto event = reader_.finish()) {
     // The last event lacked its blank line. Relayed, it needs one.
     take_event(*event);
-    if (inspector_.terminated() || upstream_error_) {
+    if (converter_) {
+      // Its frames are whole.
+    } else if (inspector_.terminated() || upstream_error_) {
       held_.append("\n\n");
     } else if (!out.empty()) {
       out.append("\n\n");
@@ -265,6 +309,7 @@ net::Task<PumpEnd> Pump::at_end() {
     if (upstream_error_) co_return co_await at_upstream_error();
     if (exhausted_) co_return co_await at_exhausted();
   }
+  if (converter_) co_return co_await at_converted_end();
   if (!inspector_.finished() && !inspector_.terminated()) {
     co_return co_await fail_with(route::Failure::kCut, ErrorCode::kUpstreamStreamInterrupted,
                                  "the upstream's stream ended early");
@@ -272,6 +317,22 @@ net::Task<PumpEnd> Pump::at_end() {
   if (!begun_) begin();
   if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
   if (!inspector_.terminated()) held_.assign(inspector_.synthesize_terminal());
+  co_return co_await complete();
+}
+
+net::Task<PumpEnd> Pump::at_converted_end() {
+  std::string& out = context_.call.loop().output();
+  if (!converter_->terminated()) {
+    std::string& target = begun_ ? out : held_;
+    const size_t before = target.size();
+    if (converter_->end(target).error) {
+      target.resize(before);
+      const Error& error = converter_->failure().error;
+      co_return co_await fail_with(route::Failure::kCut, error.code, error.message);
+    }
+  }
+  if (!begun_) begin();
+  if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
   co_return co_await complete();
 }
 
@@ -290,7 +351,7 @@ net::Task<PumpEnd> Pump::fail_with(route::Failure failure, ErrorCode code, std::
               .out_of_time = context_.call.loop().now() >= context_.total_until};
   if (!begun_) co_return end;
   net::HttpCall& call = context_.call;
-  context_.charge.report(inspector_.usage());
+  context_.charge.report(usage());
   context_.upstream.abort();
   // What it says is recorded before it is said; the frame goes out either way.
   co_await context_.settler.settle(outcome_of(end));

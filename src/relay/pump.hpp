@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "config/config.hpp"
+#include "dialect/chat/stream_converter.hpp"
 #include "dialect/stream.hpp"
 #include "http/content_coding.hpp"
 #include "http/sse.hpp"
@@ -14,6 +15,7 @@
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
 #include "relay/charge.hpp"
+#include "relay/translation.hpp"
 #include "route/retry.hpp"
 
 namespace sluice::relay {
@@ -47,9 +49,10 @@ struct PumpContext {
   net::UpstreamConnection& upstream;
   dialect::InferenceRequest& request;  // its body is given back with the first content
   const config::Timeouts& timeouts;
-  TimePoint sent_at;         // when the request had gone to the upstream
-  TimePoint total_until;     // the attempt's last moment
-  net::HeaderList& headers;  // of the response; sent with the first content, then cleared
+  TimePoint sent_at;               // when the request had gone to the upstream
+  TimePoint total_until;           // the attempt's last moment
+  net::HeaderList& headers;        // of the response; sent with the first content, then cleared
+  const Translation* translation;  // null where client and upstream speak one dialect
   std::string_view request_id;
   Charge& charge;
   Settler& settler;
@@ -68,7 +71,16 @@ class Pump {
 
   net::Task<PumpEnd> run();
 
-  const dialect::StreamInspector& inspector() const { return inspector_; }
+  // As the inspector's.
+  const dialect::Usage& usage() const {
+    return converter_ ? converter_->usage() : inspector_.usage();
+  }
+  dialect::FinishReason finish_reason() const {
+    return converter_ ? converter_->finish_reason() : inspector_.finish_reason();
+  }
+  const dialect::UpstreamFailure& failure() const {
+    return converter_ ? converter_->failure() : inspector_.failure();
+  }
   /// When the first content had come, and when it had been handed to the client's socket.
   std::optional<TimePoint> first_arrival() const { return first_arrival_; }
   std::optional<TimePoint> first_content() const { return first_content_; }
@@ -78,7 +90,12 @@ class Pump {
   /// False: the stream is over for good (terminal event, error event, broken coding).
   bool take(std::string_view bytes);
   bool take_event(const http::SseEvent& event);
+  bool convert_event(const http::SseEvent& event);
+  void note_content(size_t bytes, bool has_text);
   bool decode(std::string_view bytes);
+  bool terminated() const {
+    return converter_ ? converter_->terminated() : inspector_.terminated();
+  }
   void begin();
   /// Pushes what was gathered. False: drain() must be awaited (no coroutine where none waits).
   bool push(bool last);
@@ -88,6 +105,7 @@ class Pump {
   /// False when the client is gone, or does not read.
   net::Task<bool> drain();
   net::Task<PumpEnd> at_end();
+  net::Task<PumpEnd> at_converted_end();
   net::Task<PumpEnd> at_upstream_error();
   net::Task<PumpEnd> at_exhausted();
   net::Task<PumpEnd> at_timeout();
@@ -97,7 +115,8 @@ class Pump {
 
   PumpContext context_;
   http::SseReader reader_;
-  dialect::StreamInspector inspector_;
+  dialect::StreamInspector inspector_;                         // of a stream that passes as it is
+  std::unique_ptr<dialect::chat::StreamConverter> converter_;  // of one that does not
   std::optional<http::Inflater> inflater_;
   std::string decoded_;  // of a compressed stream
   std::string held_;     // preamble; at the end, what waits for the settlement

@@ -14,9 +14,10 @@ using net::Peer;
 using net::Task;
 
 /// Relays `event` a thousand times on a running stream, one wake-up each. The test's own part
-/// does not allocate, so all that is counted is the relay's.
+/// does not allocate, so all that is counted is the relay's. `mark` is a part of what the client
+/// gets for the event, which otherwise is the event itself.
 uint64_t allocations_of_a_thousand(TestRelay& relay, const std::string& preamble,
-                                   const std::string& event) {
+                                   const std::string& event, std::string_view mark = {}) {
   uint64_t counted = ~uint64_t{0};
   const auto body = [&]() -> Task<void> {
     Peer client(relay.loop());
@@ -25,8 +26,9 @@ uint64_t allocations_of_a_thousand(TestRelay& relay, const std::string& preamble
     co_await relay.take_request(relay.up_a, upstream);
     co_await upstream.send(std::string(kSseHead) + "transfer-encoding: chunked\r\n\r\n" + preamble +
                            event);
-    const std::string mark = event.substr(event.find("\r\n") + 2);
-    co_await client.read_through(mark);
+    const std::string first =
+        mark.empty() ? event.substr(event.find("\r\n") + 2) : std::string(mark);
+    co_await client.read_through(first);
 
     std::array<char, 4096> buffer;
     const int fd = upstream.stream->descriptor().fd();
@@ -34,11 +36,15 @@ uint64_t allocations_of_a_thousand(TestRelay& relay, const std::string& preamble
     for (int i = 0; i < 1100; ++i) {
       if (i == 100) before = sluice::testing::allocations();
       EXPECT_EQ(::send(fd, event.data(), event.size(), 0), static_cast<ssize_t>(event.size()));
-      for (size_t got = 0; got < event.size();) {
-        const net::Io io = co_await client.stream->read(client.scope, buffer);
+      size_t got = 0;
+      for (bool whole = false; !whole;) {
+        const net::Io io =
+            co_await client.stream->read(client.scope, std::span(buffer).subspan(got));
         EXPECT_TRUE(io.ok());
         if (!io.ok()) co_return;
         got += io.bytes;
+        const std::string_view text(buffer.data(), got);
+        whole = mark.empty() ? got >= event.size() : text.contains(mark) && text.ends_with("\r\n");
       }
     }
     counted = sluice::testing::allocations() - before;
@@ -65,6 +71,29 @@ TEST(PumpAllocation, IsNoneForAnEventOfAnAnthropicStream) {
       "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
       "\"delta\":{\"type\":\"text_delta\",\"text\":\"token\"}}\n\n");
   EXPECT_EQ(allocations_of_a_thousand(relay, start, delta), 0U);
+}
+
+TEST(PumpAllocation, IsNoneForAnEventOfAnAnthropicStreamThatBecomesOpenAis) {
+  TestRelay relay;
+  relay.config.providers[0].type = config::ProviderType::kAnthropic;
+  const std::string start =
+      chunk(
+          "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m\","
+          "\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n") +
+      chunk(
+          "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,"
+          "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n");
+  const std::string delta = chunk(
+      "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+      "\"delta\":{\"type\":\"text_delta\",\"text\":\"token\"}}\n\n");
+  EXPECT_EQ(allocations_of_a_thousand(relay, start, delta, "\"token\""), 0U);
+}
+
+TEST(PumpAllocation, IsNoneForAnEventOfAnOpenAiStreamThatBecomesAnthropics) {
+  TestRelay relay;
+  relay.endpoint = dialect::Endpoint::kMessages;
+  relay.config.providers[0].type = config::ProviderType::kOpenAi;
+  EXPECT_EQ(allocations_of_a_thousand(relay, kRole, content("token"), "\"token\""), 0U);
 }
 
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)

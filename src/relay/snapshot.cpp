@@ -5,9 +5,11 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "dialect/chat/digest.hpp"
 #include "dialect/models.hpp"
 #include "http/head.hpp"
 #include "http/url.hpp"
+#include "relay/translation.hpp"
 
 namespace sluice::relay {
 
@@ -27,6 +29,11 @@ Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& pr
   upstream->supported = spoken.has_value();
   upstream->dialect = spoken.value_or(dialect::Dialect::kOpenAi);
 
+  if (!provider.api_keys.empty()) {
+    // The same in every gateway with this configuration, and after a restart.
+    upstream->signature_key = dialect::chat::sha256_hex(
+        "thinking signatures\n" + std::string(provider.api_keys.front().expose()));
+  }
   const auto url = http::parse_url(provider.base_url);
   if (!url) return wrong("base_url", url.error().message);
   for (const auto& [name, value] : provider.headers) {
@@ -72,6 +79,11 @@ int64_t Snapshot::max_output(std::string_view model) const {
 Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops) {
   auto proxies = accounts::parse_cidrs(config->server.trusted_proxies);
   if (!proxies) return std::unexpected(proxies.error());
+  for (const config::Model& model : config->models) {
+    dialect::chat::Capabilities scratch;
+    const Status known = override_capabilities(scratch, model);
+    if (!known) return std::unexpected(known.error());
+  }
   std::vector<std::unique_ptr<const Upstream>> upstreams;
   for (const config::Provider& provider : config->providers) {
     auto upstream = make_upstream(provider, loops);

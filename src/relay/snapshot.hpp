@@ -30,6 +30,8 @@ struct Upstream {
   std::string host_header;  // of base_url
   /// Before the path of a request line: empty, or scheme and authority towards a plain proxy.
   std::string target_prefix;
+  /// Under which thinking is signed that clients of another dialect send back; empty: it is not.
+  std::string signature_key;
   mutable route::KeyRotation keys;
 
   Upstream() : keys(0) {}

@@ -20,8 +20,9 @@ void BM_Plan(benchmark::State& state) {
   config->routing.fallbacks.push_back({"provider-63", {{"provider-62", ""}}});
   const RoutingTable table(config);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(
-        table.plan("gpt-4o-2024-08-06", kOpenAiSpeakers, config::ProviderType::kOpenAi));
+    benchmark::DoNotOptimize(table.plan("gpt-4o-2024-08-06",
+                                        Speakers{kOpenAiSpeakers, kAllSpeakers},
+                                        config::ProviderType::kOpenAi));
   }
 }
 BENCHMARK(BM_Plan);

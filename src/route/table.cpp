@@ -75,12 +75,14 @@ std::optional<RoutingTable::Found> RoutingTable::usable(const config::Target& ta
   return Found{provider->second, model};
 }
 
-bool RoutingTable::is_native(const Found& found, ProviderTypes native) const {
-  return native.contains(config_->providers[found.provider].type);
+RoutingTable::Fit RoutingTable::fit(const Found& found, const Speakers& speakers) const {
+  const config::ProviderType type = config_->providers[found.provider].type;
+  if (speakers.native.contains(type)) return Fit::kNative;
+  return speakers.reachable.contains(type) ? Fit::kReachable : Fit::kNone;
 }
 
 std::optional<RoutingTable::Found> RoutingTable::by_rule(std::string_view model,
-                                                         ProviderTypes native,
+                                                         const Speakers& speakers,
                                                          std::string& why) const {
   std::optional<Found> best;
   const config::Rule* decided = nullptr;
@@ -88,10 +90,10 @@ std::optional<RoutingTable::Found> RoutingTable::by_rule(std::string_view model,
     if (best && rank(*rule) != rank(*decided)) break;
     if (!matches(*rule, model)) continue;
     const std::optional<Found> found = usable(rule->target, model);
-    if (!found || (best && !is_native(*found, native))) continue;
+    if (!found || (best && fit(*found, speakers) >= fit(*best, speakers))) continue;
     best = found;
     decided = rule;
-    if (is_native(*best, native)) break;
+    if (fit(*best, speakers) == Fit::kNative) break;
   }
   if (decided) {
     why = decided->prefix ? fmt::format("prefix {}*", decided->pattern)
@@ -102,51 +104,51 @@ std::optional<RoutingTable::Found> RoutingTable::by_rule(std::string_view model,
 
 template <typename Fits>
 std::optional<RoutingTable::Found> RoutingTable::first_provider(std::string_view model,
-                                                                ProviderTypes native,
+                                                                const Speakers& speakers,
                                                                 Fits fits) const {
   std::optional<Found> best;
   for (size_t i = 0; i < config_->providers.size(); ++i) {
     if (!serves(i, model) || !fits(i)) continue;
     const Found found{i, model};
-    if (is_native(found, native)) return found;
-    if (!best) best = found;
+    if (fit(found, speakers) == Fit::kNative) return found;
+    if (!best || fit(found, speakers) < fit(*best, speakers)) best = found;
   }
   return best;
 }
 
 std::optional<RoutingTable::Found> RoutingTable::by_list(std::string_view model,
-                                                         ProviderTypes native,
+                                                         const Speakers& speakers,
                                                          std::string& why) const {
   const auto found =
-      first_provider(model, native, [&](size_t provider) { return !served_[provider].empty(); });
+      first_provider(model, speakers, [&](size_t provider) { return !served_[provider].empty(); });
   if (found) why = fmt::format("model list of {}", config_->providers[found->provider].name);
   return found;
 }
 
 std::optional<RoutingTable::Found> RoutingTable::by_type(std::string_view model,
-                                                         ProviderTypes native,
+                                                         const Speakers& speakers,
                                                          config::ProviderType type,
                                                          std::string& why) const {
   const std::vector<config::Provider>& providers = config_->providers;
   const auto of_type = [&](size_t i) { return providers[i].type == type; };
-  auto found = first_provider(model, native,
+  auto found = first_provider(model, speakers,
                               [&](size_t i) { return of_type(i) && providers[i].is_default; });
-  if (!found) found = first_provider(model, native, of_type);
+  if (!found) found = first_provider(model, speakers, of_type);
   if (found) why = fmt::format("the model's name tells {}", providers[found->provider].name);
   return found;
 }
 
 std::optional<RoutingTable::Found> RoutingTable::by_default(std::string_view model,
-                                                            ProviderTypes native,
+                                                            const Speakers& speakers,
                                                             std::string& why) const {
   const auto found = first_provider(
-      model, native, [&](size_t provider) { return config_->providers[provider].is_default; });
+      model, speakers, [&](size_t provider) { return config_->providers[provider].is_default; });
   if (found) why = fmt::format("default {}", config_->providers[found->provider].name);
   return found;
 }
 
-void RoutingTable::add(Plan& plan, const Found& found, ProviderTypes native) const {
-  if (!is_native(found, native)) return;
+void RoutingTable::add(Plan& plan, const Found& found, const Speakers& speakers) const {
+  if (fit(found, speakers) == Fit::kNone) return;
   const auto same = [&](const Target& target) {
     return target.provider_index == found.provider && target.model == found.model;
   };
@@ -155,26 +157,26 @@ void RoutingTable::add(Plan& plan, const Found& found, ProviderTypes native) con
       {&config_->providers[found.provider], found.provider, std::string(found.model)});
 }
 
-Result<Plan> RoutingTable::plan(std::string_view model, ProviderTypes native,
+Result<Plan> RoutingTable::plan(std::string_view model, const Speakers& speakers,
                                 std::optional<config::ProviderType> detected) const {
   Plan plan;
-  std::optional<Found> first = by_rule(model, native, plan.rule);
-  if (!first) first = by_list(model, native, plan.rule);
-  if (!first && detected) first = by_type(model, native, *detected, plan.rule);
-  if (!first) first = by_default(model, native, plan.rule);
+  std::optional<Found> first = by_rule(model, speakers, plan.rule);
+  if (!first) first = by_list(model, speakers, plan.rule);
+  if (!first && detected) first = by_type(model, speakers, *detected, plan.rule);
+  if (!first) first = by_default(model, speakers, plan.rule);
   if (!first) {
     return fail(ErrorCode::kModelNotFound,
                 fmt::format("No provider serves the model {}.", shown(model)), "model");
   }
 
-  add(plan, *first, native);
+  add(plan, *first, speakers);
   const config::Provider& provider = config_->providers[first->provider];
   for (const config::Fallback& fallback : config_->routing.fallbacks) {
     if (fallback.from != provider.name) continue;
     for (const config::Target& target : fallback.to) {
       // Without a name of its own a fallback gets what the first target got: an alias that a
       // rule resolved means nothing to an upstream.
-      if (const auto found = usable(target, first->model)) add(plan, *found, native);
+      if (const auto found = usable(target, first->model)) add(plan, *found, speakers);
     }
   }
   if (plan.targets.empty()) {
@@ -197,7 +199,8 @@ std::vector<RoutingTable::Listed> RoutingTable::listed_models(ProviderTypes type
   for (const config::Rule* rule : rules_) {
     if (rule->prefix) continue;
     const std::optional<Found> found = usable(rule->target, rule->pattern);
-    if (found && is_native(*found, types)) provider_of.emplace(rule->pattern, rule->target.name);
+    if (found && types.contains(config_->providers[found->provider].type))
+      provider_of.emplace(rule->pattern, rule->target.name);
   }
   for (const config::Provider& provider : config_->providers) {
     if (!provider.enabled || !types.contains(provider.type)) continue;

@@ -30,11 +30,21 @@ class ProviderTypes {
   unsigned bits_ = 0;
 };
 
+/// Which types of provider can answer a client.
+struct Speakers {
+  ProviderTypes native;     // its request is understood as it is
+  ProviderTypes reachable;  // these too: request and answer are converted
+};
+
 /// Those that understand an OpenAI request, and an Anthropic one, as it is.
 inline constexpr ProviderTypes kOpenAiSpeakers{config::ProviderType::kOpenAi,
                                                config::ProviderType::kOpenAiCompatible,
                                                config::ProviderType::kZai};
 inline constexpr ProviderTypes kAnthropicSpeakers{config::ProviderType::kAnthropic};
+/// Those that can be asked at all.
+inline constexpr ProviderTypes kAllSpeakers{
+    config::ProviderType::kOpenAi, config::ProviderType::kOpenAiCompatible,
+    config::ProviderType::kZai, config::ProviderType::kAnthropic};
 
 /// Where an attempt goes.
 struct Target {
@@ -56,12 +66,12 @@ class RoutingTable {
 
   /// The first that applies: a matching rule; a provider that lists the model; a provider of
   /// the type that the model's name tells (`detected`); a default provider. Where several would
-  /// do, one out of `native`, the types that speak the client's dialect, comes first. Providers
+  /// do, one that speaks the client's dialect comes first, then one that can be reached. Providers
   /// that are disabled, or have a list without the model, are no candidates.
   ///
-  /// Only targets of `native` types are planned. kModelNotFound when there is none; the message
-  /// says why and is fit for the client.
-  Result<Plan> plan(std::string_view model, ProviderTypes native,
+  /// Only targets that `speakers` names are planned. kModelNotFound when there is none; the
+  /// message says why and is fit for the client.
+  Result<Plan> plan(std::string_view model, const Speakers& speakers,
                     std::optional<config::ProviderType> detected) const;
 
   /// The model's name if the configuration has it, else "other": for the label of a metric.
@@ -85,22 +95,24 @@ class RoutingTable {
   };
 
   bool serves(size_t provider, std::string_view model) const;
-  bool is_native(const Found& found, ProviderTypes native) const;
+  /// How well a provider's type suits the client.
+  enum class Fit : uint8_t { kNative, kReachable, kNone };
+  Fit fit(const Found& found, const Speakers& speakers) const;
   std::optional<Found> usable(const config::Target& target, std::string_view requested) const;
   template <typename Fits>
-  std::optional<Found> first_provider(std::string_view model, ProviderTypes native,
+  std::optional<Found> first_provider(std::string_view model, const Speakers& speakers,
                                       Fits fits) const;
 
   // The steps of plan(), in order. Each says in `why` what it went by.
-  std::optional<Found> by_rule(std::string_view model, ProviderTypes native,
+  std::optional<Found> by_rule(std::string_view model, const Speakers& speakers,
                                std::string& why) const;
-  std::optional<Found> by_list(std::string_view model, ProviderTypes native,
+  std::optional<Found> by_list(std::string_view model, const Speakers& speakers,
                                std::string& why) const;
-  std::optional<Found> by_type(std::string_view model, ProviderTypes native,
+  std::optional<Found> by_type(std::string_view model, const Speakers& speakers,
                                config::ProviderType type, std::string& why) const;
-  std::optional<Found> by_default(std::string_view model, ProviderTypes native,
+  std::optional<Found> by_default(std::string_view model, const Speakers& speakers,
                                   std::string& why) const;
-  void add(Plan& plan, const Found& found, ProviderTypes native) const;
+  void add(Plan& plan, const Found& found, const Speakers& speakers) const;
 
   config::ConfigPtr config_;
   std::vector<const config::Rule*> rules_;  // in the order in which they are tried

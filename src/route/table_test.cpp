@@ -40,7 +40,7 @@ Result<Plan> plan(const Given& given, std::string_view model,
                   ProviderTypes native = kOpenAiSpeakers) {
   static std::vector<RoutingTable> kept;  // targets point into their table
   kept.push_back(given.table());
-  return kept.back().plan(model, native, detected);
+  return kept.back().plan(model, {native, native}, detected);
 }
 
 /// "provider/model" of every target.
@@ -197,6 +197,31 @@ TEST(RoutingTable, AFallbackOfTheRightDialectServesWhatItsTargetCannot) {
   given.rule(true, "claude-", {"anthropic-main", ""});
   given.fallback("anthropic-main", {{"openai-main", "gpt-4o"}});
   EXPECT_THAT(targets(plan(given, "claude-x")), ElementsAre("openai-main/gpt-4o"));
+}
+
+constexpr Speakers kChat{kOpenAiSpeakers, kAllSpeakers};
+
+TEST(RoutingTable, ReachesTheOtherDialectWhereItsOwnHasNothing) {
+  Given given = two_providers();
+  const RoutingTable table = given.table();
+  EXPECT_THAT(targets(table.plan("claude-x", kChat, ProviderType::kAnthropic)),
+              ElementsAre("anthropic-main/claude-x"));
+  // Where several would do, its own comes first.
+  EXPECT_THAT(targets(table.plan("any", kChat, {})), ElementsAre("openai-main/any"));
+}
+
+TEST(RoutingTable, FallsBackAcrossDialects) {
+  Given given = two_providers();
+  given.fallback("openai-main", {{"anthropic-main", "claude-x"}});
+  EXPECT_THAT(targets(given.table().plan("gpt-4o", kChat, ProviderType::kOpenAi)),
+              ElementsAre("openai-main/gpt-4o", "anthropic-main/claude-x"));
+}
+
+TEST(RoutingTable, PrefersWhatCanBeReachedToWhatCannot) {
+  Given given;
+  given.provider("gemini", ProviderType::kGemini, {"m"});
+  given.provider("claude", ProviderType::kAnthropic, {"m"});
+  EXPECT_THAT(targets(given.table().plan("m", kChat, {})), ElementsAre("claude/m"));
 }
 
 TEST(RoutingTable, SaysWhereToCallAModelOfTheOtherDialect) {

@@ -110,7 +110,8 @@ describe('fallbacks', { concurrency: 4 }, async () => {
     routing: {
       rules: [{ type: 'prefix', pattern: 'nowhere-', target: 'nowhere' }],
       fallbacks: [
-        { from: 'a', to: [{ target: 'claude' }, { target: 'b', model: 'fallback-model' }] },
+        { from: 'a', to: [{ target: 'b', model: 'fallback-model' }] },
+        { from: 'claude', to: ['b'] },
         { from: 'nowhere', to: ['b'] },
       ],
     },
@@ -187,11 +188,13 @@ describe('fallbacks', { concurrency: 4 }, async () => {
     assert.equal(JSON.parse(got.text).error.code, 'upstream_rate_limited');
   });
 
-  test('of another dialect are left out', async () => {
-    upstreams.a.on('message-1', ({ socket }) => socket.write(json(529, an.error({}))));
-    const got = await answered(other, 'message-1', '/v1/messages');
-    assert.equal(got.provider, 'claude');
-    assert.equal(got.status, 502);
+  test('of another dialect answer too', async () => {
+    const model = upstreams.a.on('message-1', ({ socket }) => socket.write(json(529, an.error({}))));
+    upstreams.b.on(model, good);
+    const got = await answered(other, model, '/v1/messages');
+    assert.equal(got.provider, 'b');
+    assert.equal(got.status, 200);
+    assert.equal(JSON.parse(got.text).type, 'message');
   });
 });
 

@@ -18,7 +18,7 @@ struct Delta {
   bool has_content = false;  // text, thinking, tool input, signatures, citations
 };
 
-Delta read_delta(Reader& reader, OutputTexts& texts) {
+Delta read_delta(Reader& reader, OutputTexts& texts, EventParts* parts) {
   Delta delta;
   String key;
   reader.begin_object();
@@ -39,10 +39,13 @@ Delta read_delta(Reader& reader, OutputTexts& texts) {
         add_text(texts, Text::kReasoning, text);
       } else if (key == "partial_json") {
         add_text(texts, Text::kToolArguments, text);
+      } else if (parts != nullptr && (key == "signature" || key == "data")) {
+        parts->signature = text;
       }
     } else {
       const Value value(reader.skip());
       delta.has_content |= (kind == Kind::kObject || kind == Kind::kArray) && !value.is_empty();
+      if (parts != nullptr && key == "citation") parts->citation = value;
     }
   }
   return delta;
@@ -61,6 +64,8 @@ void read_message(Value message, EventFacts& facts) {
       facts.usage = Value(reader.skip());
     } else if (key == "model" && kind == Kind::kString) {
       facts.model = reader.string();
+    } else if (facts.parts != nullptr && key == "id" && kind == Kind::kString) {
+      facts.parts->id = reader.string();
     } else if (key == "content" && kind == Kind::kArray) {
       facts.has_content |= read_blocks(reader, false, facts.texts);
     } else {
@@ -85,7 +90,11 @@ bool read_event(std::string_view data, EventFacts& facts) {
     if (key == "type" && kind == Kind::kString) {
       type = reader.string();
     } else if (key == "delta" && kind == Kind::kObject) {
-      delta = read_delta(reader, facts.texts);
+      const size_t start = reader.offset();
+      delta = read_delta(reader, facts.texts, facts.parts);
+      if (facts.parts != nullptr) {
+        facts.parts->delta = Value(data.substr(start, reader.offset() - start));
+      }
     } else if (key == "index") {
       index = Value(reader.skip()).as_int().value_or(0);
     } else if (key == "content_block") {
@@ -101,6 +110,11 @@ bool read_event(std::string_view data, EventFacts& facts) {
     }
   }
   if (!reader.finish()) return false;
+  if (facts.parts != nullptr) {
+    facts.parts->type = type;
+    facts.parts->index = index;
+    facts.parts->block = block;
+  }
 
   if (type == "content_block_delta") {
     facts.has_content = delta.has_content;
@@ -114,6 +128,7 @@ bool read_event(std::string_view data, EventFacts& facts) {
     facts.has_content = read_block(opened, index, false, facts.texts);
   } else if (type == "message_delta") {
     facts.finish_reason = delta.stop_reason;
+    if (facts.parts != nullptr) facts.parts->finish_reason = delta.stop_reason;
     facts.usage_of_end = true;
   } else if (type == "message_start") {
     facts.usage = {};

@@ -13,7 +13,7 @@ using Text = OutputText::Kind;
 
 /// Name and arguments of a call: the members of `function`, or of `custom`, whose arguments are
 /// its `input`. True unless it is an empty object.
-bool read_function(Reader& reader, OutputTexts& texts) {
+bool read_function(Reader& reader, OutputTexts& texts, EventParts::Call* call = nullptr) {
   String key;
   bool any = false;
   if (reader.peek() != Kind::kObject) {
@@ -25,13 +25,21 @@ bool read_function(Reader& reader, OutputTexts& texts) {
     any = true;
     const Kind kind = reader.peek();
     if (key == "name" && kind == Kind::kString) {
-      add_text(texts, Text::kToolName, reader.string());
+      const String name = reader.string();
+      add_text(texts, Text::kToolName, name);
+      if (call != nullptr) call->name = name;
     } else if (!(key == "arguments" || key == "input")) {
       reader.skip();
     } else if (kind == Kind::kString) {
-      add_text(texts, Text::kToolArguments, reader.string());
+      const String arguments = reader.string();
+      add_text(texts, Text::kToolArguments, arguments);
+      if (call != nullptr) call->arguments = arguments;
     } else if (kind == Kind::kObject || kind == Kind::kArray) {
-      add_text(texts, Text::kToolArguments, {.bytes = reader.skip(), .escaped = false});
+      const String arguments{.bytes = reader.skip(), .escaped = false};
+      add_text(texts, Text::kToolArguments, arguments);
+      if (call == nullptr) continue;
+      call->arguments = arguments;
+      call->raw = true;
     } else {
       reader.skip();
     }
@@ -40,29 +48,35 @@ bool read_function(Reader& reader, OutputTexts& texts) {
 }
 
 /// One element of tool_calls. Upstreams that send calls whole leave `index` out.
-void read_call(Reader& reader, int64_t position, OutputTexts& texts) {
+void read_call(Reader& reader, int64_t position, OutputTexts& texts, EventParts* parts) {
   String key;
+  EventParts::Call* const call = parts == nullptr ? nullptr : &parts->calls.emplace_back();
   const size_t first = texts.size();
   int64_t index = position;
   reader.begin_object();
   while (reader.next_member(key)) {
     if (key == "function" || key == "custom") {
-      read_function(reader, texts);
+      read_function(reader, texts, call);
     } else if (key == "index") {
-      index = Value(reader.skip()).as_int().value_or(position);
+      const auto told = Value(reader.skip()).as_int();
+      index = told.value_or(position);
+      if (call != nullptr) call->has_index = told.has_value();
+    } else if (call != nullptr && key == "id" && reader.peek() == Kind::kString) {
+      call->id = reader.string();
     } else {
       reader.skip();
     }
   }
   for (size_t i = first; i < texts.size(); ++i) texts[i].index = text_index(index);
+  if (call != nullptr) call->index = index;
 }
 
-bool read_calls(Reader& reader, OutputTexts& texts) {
+bool read_calls(Reader& reader, OutputTexts& texts, EventParts* parts) {
   int64_t position = 0;
   reader.begin_array();
   while (reader.next_element()) {
     if (reader.peek() == Kind::kObject) {
-      read_call(reader, position, texts);
+      read_call(reader, position, texts, parts);
     } else {
       reader.skip();
     }
@@ -125,11 +139,28 @@ void add_reasoning(OutputTexts& texts, size_t first, String text) {
   add_text(texts, Text::kReasoning, text);
 }
 
+/// OpenRouter's list of what was thought, unless it was told as one text too.
+void read_details(Value details, OutputTexts& texts, size_t first) {
+  for (size_t i = first; i < texts.size(); ++i) {
+    if (texts[i].kind == Text::kReasoning) return;
+  }
+  json::Elements elements(details);
+  for (Value detail; elements.next(detail);) {
+    for (const std::string_view name : {"text", "summary"}) {
+      const Value text = detail[name];
+      if (text.kind() == Kind::kString) {
+        add_text(texts, Text::kReasoning, Reader(text.raw()).string());
+      }
+    }
+  }
+}
+
 }  // namespace
 
-bool read_message(Reader& reader, OutputTexts& texts) {
+bool read_message(Reader& reader, OutputTexts& texts, EventParts* parts) {
   String key;
   bool any = false;
+  Value details;
   const size_t first = texts.size();
   reader.begin_object();
   while (reader.next_member(key)) {
@@ -148,17 +179,21 @@ bool read_message(Reader& reader, OutputTexts& texts) {
     } else if (kind != Kind::kArray && kind != Kind::kObject) {
       reader.skip();
     } else if (key == "tool_calls" && kind == Kind::kArray) {
-      any |= read_calls(reader, texts);
+      any |= read_calls(reader, texts, parts);
     } else if (key == "function_call") {
-      any |= read_function(reader, texts);
+      any |=
+          read_function(reader, texts, parts == nullptr ? nullptr : &parts->calls.emplace_back());
     } else if (key == "content") {
       any |= read_parts(reader, Text::kContent, texts);
     } else if (key == "audio" && kind == Kind::kObject) {
       any |= read_audio(reader, texts);
     } else {
-      any |= !Value(reader.skip()).is_empty();
+      const Value value(reader.skip());
+      any |= !value.is_empty();
+      if (key == "reasoning_details" && kind == Kind::kArray) details = value;
     }
   }
+  if (details.exists()) read_details(details, texts, first);
   return any;
 }
 

@@ -16,11 +16,12 @@ void read_choice(Reader& reader, EventFacts& facts) {
   int64_t index = 0;
   FinishReason reason = FinishReason::kNone;
   const size_t first = facts.texts.size();
+  const size_t first_call = facts.parts == nullptr ? 0 : facts.parts->calls.size();
   reader.begin_object();
   while (reader.next_member(key)) {
     const Kind kind = reader.peek();
     if (key == "delta" && kind == Kind::kObject) {
-      facts.has_content |= read_message(reader, facts.texts);
+      facts.has_content |= read_message(reader, facts.texts, facts.parts);
     } else if (key == "text" && kind == Kind::kString) {
       const String text = reader.string();
       facts.has_content |= !text.empty();
@@ -35,6 +36,8 @@ void read_choice(Reader& reader, EventFacts& facts) {
     }
   }
   set_choice(facts.texts, first, index);
+  if (facts.parts != nullptr && index != 0) facts.parts->calls.resize(first_call);
+  if (facts.parts != nullptr && index == 0) facts.parts->finish_reason = reason;
   if (index >= 0 && index < static_cast<int64_t>(kMaxChoices)) {
     facts.seen.set(static_cast<size_t>(index));
     if (reason != FinishReason::kNone) facts.finished.set(static_cast<size_t>(index));
@@ -71,6 +74,10 @@ bool read_event(std::string_view data, EventFacts& facts) {
       facts.error |= tells_error(Value(reader.skip()));
     } else if (key == "object" && kind == Kind::kString) {
       facts.error |= reader.string() == "error";  // vLLM's shape
+    } else if (facts.parts != nullptr && kind == Kind::kString && key == "id") {
+      facts.parts->id = reader.string();
+    } else if (facts.parts != nullptr && kind == Kind::kString && key == "service_tier") {
+      facts.parts->service_tier = reader.string();
     } else {
       reader.skip();
     }

@@ -66,6 +66,8 @@ void Checkpointer::run() {
     wake_.wait(lock, [this] { return asked_ || stopping_; });
     if (stopping_) return;
     asked_ = false;
+    // It is the writer's turn, and two checkpoints at once refuse each other.
+    if (little_left_.load(std::memory_order_relaxed)) continue;
     lock.unlock();
     move();
     lock.lock();

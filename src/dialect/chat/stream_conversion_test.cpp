@@ -1,0 +1,271 @@
+// Every stream in stream_testdata/, as its file says. SLUICE_UPDATE=1 writes the files anew.
+//
+//   {"from":"openai","plan":{...}}   what is set, on one line
+//   --- upstream                     the upstream's stream; again, where it has more than one
+//   --- client                       what the client gets
+//   --- verdicts                     what each event of the upstream is found to be
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "dialect/anthropic/messages_response.hpp"
+#include "dialect/chat/names.hpp"
+#include "dialect/chat/stream_gathering.hpp"
+#include "dialect/chat/stream_testing.hpp"
+#include "dialect/openai/chat_response.hpp"
+
+namespace sluice::dialect::chat {
+namespace {
+
+using json::Value;
+namespace fs = std::filesystem;
+constexpr std::string_view kUpstream = "--- upstream\n";
+constexpr std::string_view kClient = "--- client\n";
+constexpr std::string_view kVerdicts = "--- verdicts\n";
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+struct Case {
+  std::string head;
+  std::vector<std::string> upstream;
+  std::string client;
+  std::string verdicts;
+  Endpoint endpoint = Endpoint::kChatCompletions;
+  AnswerPlan plan;
+  StreamOptions options{.request_id = "req_1"};
+
+  explicit Case(std::string_view file) {
+    const size_t client_at = file.find(kClient);
+    const std::string_view before = file.substr(0, client_at);
+    size_t at = before.find(kUpstream);
+    head = before.substr(0, at);
+    while (at != std::string_view::npos) {
+      const size_t begin = at + kUpstream.size();
+      at = before.find(kUpstream, begin);
+      upstream.emplace_back(before.substr(begin, at == std::string_view::npos ? at : at - begin));
+    }
+    if (client_at != std::string_view::npos) {
+      const std::string_view after = file.substr(client_at + kClient.size());
+      const size_t verdicts_at = after.find(kVerdicts);
+      client = after.substr(0, verdicts_at);
+      verdicts =
+          after.substr(std::min(verdicts_at, after.size() - kVerdicts.size()) + kVerdicts.size());
+    }
+    read_head();
+  }
+
+  void read_head() {
+    EXPECT_TRUE(json::valid(head)) << head;
+    const Value given(head);
+    if (given["from"].as_string() == "anthropic") endpoint = Endpoint::kMessages;
+    options.input_estimate = given["input_estimate"].as_int().value_or(0);
+    options.end_without_finish = given["end_without_finish"].as_bool().value_or(false);
+    const Value set = given["plan"];
+    plan.created = 1'700'000'000;
+    plan.model = set["model"].as_string().value_or("");
+    plan.include_usage = set["include_usage"].as_bool().value_or(false);
+    plan.expose_reasoning = set["expose_reasoning"].as_bool().value_or(true);
+    plan.legacy_functions = set["legacy_functions"].as_bool().value_or(false);
+    plan.provider = set["provider"].as_string().value_or("");
+    plan.signature_key = Secret(set["signature_key"].as_string().value_or(""));
+    const std::string json = set["json"].as_string().value_or("");
+    if (json == "forced_tool") plan.json = JsonOutput::kForcedTool;
+    if (json == "instruction") plan.json = JsonOutput::kInstruction;
+    json::Elements stops(set["stop_scan"]);
+    for (Value stop; stops.next(stop);) plan.stop_scan.push_back(*stop.as_string());
+    json::Elements names(set["tool_names"]);
+    Arena arena;
+    for (Value name; names.next(name);) {
+      plan.tool_names.clean(as_text(name), kMaxToolName, arena);
+    }
+  }
+
+  testing::Converted run(const std::vector<std::string>& streams, size_t piece) const {
+    StreamConverter converter(endpoint, plan, options);
+    return testing::convert_streams(converter, streams, [piece] { return piece; });
+  }
+};
+
+std::vector<std::string> names() {
+  std::vector<std::string> names;
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(__FILE__).parent_path() / "stream_testdata")) {
+    if (entry.path().extension() == ".txt") names.push_back(entry.path().stem().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+class StreamConversion : public ::testing::TestWithParam<std::string> {
+ protected:
+  fs::path path_ = fs::path(__FILE__).parent_path() / "stream_testdata" / (GetParam() + ".txt");
+  Case case_{read_file(path_)};
+};
+
+TEST_P(StreamConversion, IsAsWrittenDown) {
+  const testing::Converted actual = case_.run(case_.upstream, SIZE_MAX);
+  if (std::getenv("SLUICE_UPDATE") != nullptr) {
+    std::ofstream out(path_, std::ios::binary);
+    out << case_.head;
+    for (const std::string& stream : case_.upstream) out << kUpstream << stream;
+    out << kClient << actual.client << kVerdicts << actual.verdicts << '\n';
+    return;
+  }
+  EXPECT_EQ(actual.client, case_.client) << "SLUICE_UPDATE=1 writes " << path_ << " anew";
+  EXPECT_EQ(actual.verdicts + '\n', case_.verdicts);
+}
+
+TEST_P(StreamConversion, IsTheSameForEverySplit) {
+  const testing::Converted whole = case_.run(case_.upstream, SIZE_MAX);
+  for (const size_t piece : {1, 2, 7, 64}) {
+    const testing::Converted split = case_.run(case_.upstream, piece);
+    EXPECT_EQ(split.client, whole.client) << piece;
+    EXPECT_EQ(split.verdicts, whole.verdicts) << piece;
+  }
+}
+
+TEST_P(StreamConversion, IsTheSameForEveryFormOfTheLines) {
+  const testing::Converted plain = case_.run(case_.upstream, SIZE_MAX);
+  std::vector<std::string> streams;
+  for (const std::string& stream : case_.upstream) {
+    std::string& other = streams.emplace_back("\xEF\xBB\xBF");
+    for (size_t i = 0; i < stream.size(); ++i) {
+      if (stream[i] == '\n') other += '\r';
+      if (stream[i] == ' ' && other.ends_with("data:")) continue;
+      other += stream[i];
+    }
+  }
+  EXPECT_EQ(case_.run(streams, 1).client, plain.client);
+}
+
+/// Frames are whole, and what ends the stream stands once, at its end.
+TEST_P(StreamConversion, IsWellFormed) {
+  const std::string client = case_.run(case_.upstream, SIZE_MAX).client;
+  http::SseReader reader;
+  reader.feed(client);
+  std::string last;
+  bool ended = false;
+  while (const auto event = reader.next()) {
+    if (!event->has_data) continue;
+    EXPECT_FALSE(ended);
+    last = event->data;
+    EXPECT_TRUE(last == "[DONE]" || json::valid(last)) << last;
+    const bool error = Value(last)["error"].exists();
+    if (case_.endpoint == Endpoint::kMessages) {
+      EXPECT_TRUE(event->event.empty());
+      if (last != "[DONE]" && !error) EXPECT_TRUE(Value(last)["choices"].exists()) << last;
+    } else {
+      EXPECT_EQ(event->event, Value(last)["type"].as_string());
+    }
+    ended = last == "[DONE]" || error || event->event == "message_stop";
+  }
+  EXPECT_TRUE(ended) << client;
+  EXPECT_EQ(reader.remainder(), "");
+}
+
+/// What a client makes of an answer, whatever way it came.
+std::string summary(Result<Answer> answer) {
+  if (!answer) return "no answer";
+  std::string text;
+  std::string thinking;
+  std::string calls;
+  for (const Block& block : answer->blocks) {
+    if (block.kind == BlockKind::kText) block.text.append_to(text);
+    if (block.kind == BlockKind::kThinking) block.text.append_to(thinking);
+    if (block.kind != BlockKind::kToolUse) continue;
+    calls += "\ncall " + block.id.str() + ' ' + block.name.str() + ' ';
+    append_compact(calls, block.input.raw());
+  }
+  const TokenCounts& counts = answer->usage.counts;
+  return fmt::format("{} {}\ntext {}\nthinking {}{}\nusage {} {} {} {} {}", answer->id.str(),
+                     to_string(answer->stop.reason), text, thinking, calls, counts.input,
+                     counts.cache_read, counts.cache_write, counts.output, counts.reasoning);
+}
+
+/// Gathered by the client, the stream is the answer that it would have got unstreamed.
+TEST_P(StreamConversion, IsWhatTheWholeAnswerIs) {
+  case_.options.input_estimate = 0;
+  case_.plan.include_usage = true;
+  const bool from_openai = case_.endpoint == Endpoint::kChatCompletions;
+  const testing::Converted streamed = case_.run(case_.upstream, SIZE_MAX);
+  const std::string_view verdicts = streamed.verdicts;
+  // An error, two streams in one, a stop sequence, calls that only a converter can tell apart, and
+  // arguments that only a whole answer's reader can complete.
+  if (verdicts.contains('e') || case_.upstream.size() > 1 || verdicts.contains("ct")) return;
+  if (GetParam() == "s_o2a_same_index_two_ids" || GetParam() == "s_o2a_arguments_cut") return;
+  const std::string body = from_openai ? testing::gather_chat(case_.upstream[0])
+                                       : testing::gather_message(case_.upstream[0]);
+  ASSERT_TRUE(json::valid(body)) << body;
+  auto answer =
+      from_openai ? openai::parse_chat_response(body) : anthropic::parse_messages_response(body);
+  ASSERT_TRUE(answer.has_value()) << body;
+  const std::string whole = from_openai ? anthropic::write_messages_response(*answer, case_.plan)
+                                        : openai::write_chat_response(*answer, case_.plan);
+  const std::string gathered = from_openai ? testing::gather_message(streamed.client)
+                                           : testing::gather_chat(streamed.client);
+  ASSERT_TRUE(json::valid(gathered)) << gathered;
+  const auto read = [&](const std::string& client) {
+    return summary(from_openai ? anthropic::parse_messages_response(client)
+                               : openai::parse_chat_response(client));
+  };
+  EXPECT_EQ(read(gathered), read(whole));
+}
+
+INSTANTIATE_TEST_SUITE_P(Vectors, StreamConversion, ::testing::ValuesIn(names()),
+                         [](const auto& test) { return test.param; });
+
+std::string arguments_chunk(std::string_view begin, size_t size) {
+  std::string data = R"(data: {"id":"c","choices":[{"index":0,"delta":{"tool_calls":[)";
+  data += begin;
+  data += R"("arguments":")";
+  data.append(size, 'x');
+  return data + "\"}}]}}]}\n\n";
+}
+
+TEST(StreamConverter, TakesLongArguments) {
+  const size_t long_size = 2 * 1024 * 1024;
+  std::string stream = arguments_chunk(R"({"index":0,"id":"a","function":{"name":"f",)", 0);
+  const std::string piece = R"({"index":0,"function":{)";
+  stream += R"(data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":)"
+            R"("{\"x\":\""}}]}}]})"
+            "\n\n";
+  stream += arguments_chunk(piece, long_size);
+  stream += R"(data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":)"
+            R"("\"}"}}]},"finish_reason":"tool_calls"}]})"
+            "\n\ndata: [DONE]\n\n";
+  const AnswerPlan plan;
+  StreamConverter converter(Endpoint::kChatCompletions, plan, {});
+  const auto converted = testing::convert_streams(converter, {stream}, [] { return 4096; });
+  EXPECT_EQ(converted.verdicts, "c c c cf t");
+  auto answer = anthropic::parse_messages_response(testing::gather_message(converted.client));
+  ASSERT_TRUE(answer.has_value());
+  ASSERT_EQ(answer->blocks.size(), 1u);
+  EXPECT_EQ(answer->blocks[0].input.raw().size(), long_size + 8);
+}
+
+/// A call that is never whole makes others wait for it; not without end.
+TEST(StreamConverter, KeepsNoMoreThanIsReasonable) {
+  std::string stream = R"(data: {"id":"c","choices":[{"delta":{"tool_calls":[)"
+                       R"({"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}}]})"
+                       "\n\n";
+  for (int i = 0; i < 17; ++i) {
+    stream += arguments_chunk(R"({"index":1,"id":"b","function":{"name":"g",)", 1024 * 1024);
+  }
+  const AnswerPlan plan;
+  StreamConverter converter(Endpoint::kChatCompletions, plan, {});
+  const auto converted = testing::convert_streams(converter, {stream}, [] { return 1 << 16; });
+  EXPECT_TRUE(converted.verdicts.contains('e')) << converted.verdicts;
+  EXPECT_EQ(converter.failure().error.code, ErrorCode::kUpstreamError);
+}
+
+TEST(StreamConverter, IsSmall) { EXPECT_LE(sizeof(StreamConverter), 600u); }
+
+}  // namespace
+}  // namespace sluice::dialect::chat

@@ -1,0 +1,60 @@
+// An upstream's bytes in pieces against the same bytes whole: what the client gets must be the
+// same, made of whole frames, and end with a terminal event or an error. The first byte chooses
+// the upstream's dialect and what was asked for, the second the size of the pieces.
+#include <cstdlib>
+
+#include "dialect/chat/stream_testing.hpp"
+
+using namespace sluice::dialect;
+using namespace sluice::dialect::chat;
+namespace chat_testing = sluice::dialect::chat::testing;
+
+namespace {
+
+chat_testing::Converted run(Endpoint endpoint, const AnswerPlan& plan, bool lenient,
+                            std::string_view bytes, size_t piece) {
+  StreamConverter converter(endpoint, plan, {.request_id = "req_1", .end_without_finish = lenient});
+  return chat_testing::convert_streams(converter, {std::string(bytes)}, [piece] { return piece; });
+}
+
+void check_frames(const std::string& client, bool openai) {
+  sluice::http::SseReader reader;
+  reader.feed(client);
+  bool ended = false;
+  while (const auto event = reader.next()) {
+    if (!event->has_data) continue;
+    if (ended) std::abort();
+    ended = event->data == "[DONE]";
+    if (ended) continue;
+    if (!sluice::json::valid(event->data)) std::abort();
+    const sluice::json::Value data(event->data);
+    ended = event->event == "message_stop" || event->event == "error" ||
+            (openai && data["error"].exists());
+    if (!ended && openai && !data["choices"].exists()) std::abort();
+  }
+  if (!ended || !reader.remainder().empty()) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 2) return 0;
+  const unsigned choice = data[0];
+  const Endpoint endpoint = (choice & 1) != 0 ? Endpoint::kMessages : Endpoint::kChatCompletions;
+  AnswerPlan plan;
+  plan.created = 1;
+  plan.include_usage = (choice & 2) != 0;
+  plan.legacy_functions = (choice & 4) != 0;
+  if ((choice & 8) != 0) plan.json = JsonOutput::kForcedTool;
+  if ((choice & 16) != 0) plan.json = JsonOutput::kInstruction;
+  if ((choice & 32) != 0) plan.stop_scan = {"END", "N\n"};
+  const bool lenient = (choice & 64) != 0;
+  const size_t piece = data[1] % 61 + 1u;
+  const std::string_view bytes(reinterpret_cast<const char*>(data + 2), size - 2);
+
+  const auto whole = run(endpoint, plan, lenient, bytes, bytes.size());
+  const auto split = run(endpoint, plan, lenient, bytes, piece);
+  if (whole.client != split.client || whole.verdicts != split.verdicts) std::abort();
+  check_frames(whole.client, endpoint == Endpoint::kMessages);
+  return 0;
+}

@@ -1,0 +1,86 @@
+// A stream of chat.completion.chunk, read into the neutral events.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dialect/chat/answer.hpp"
+#include "dialect/chat/events.hpp"
+#include "dialect/chat/json_progress.hpp"
+#include "dialect/event_facts.hpp"
+
+namespace sluice::dialect::openai {
+
+/// Brings what upstreams send into order: blocks that do not overlap, calls that are whole. A call
+/// streams as it comes; pieces of others that come meanwhile wait until it is whole. One a stream.
+class ChatStreamReader {
+ public:
+  /// What one chunk holds, as StreamInspector has found it; `model` is the upstream's.
+  void read(const EventParts& parts, std::span<const OutputText> texts, std::string_view model,
+            bool ends, chat::EventSink& sink);
+
+  /// Nothing comes any more: writes what waited, and closes what is open. False when arguments
+  /// that have been handed out already turn out to be of no use, unless `reason` is that they
+  /// were cut off.
+  bool close(FinishReason reason, chat::EventSink& sink);
+
+  /// Why the answer ended; a refusal tells it more truly than the upstream's word.
+  FinishReason finish_reason(FinishReason told) const {
+    return refused_ ? FinishReason::kContentFilter : told;
+  }
+  /// The last call's arguments were cut off.
+  bool cut() const { return cut_; }
+  /// Blocks begun so far.
+  uint32_t blocks() const { return blocks_; }
+  /// More is waiting than is reasonable: the answer is of no use.
+  bool overflowed() const { return overflowed_; }
+  /// "default" and "priority", else empty.
+  std::string_view service_tier() const { return service_tier_; }
+
+ private:
+  enum class Open : uint8_t { kNone, kText, kThinking, kTool };
+
+  struct Call {
+    int64_t index = -1;
+    std::string id;       // as in JSON
+    std::string name;     // as in JSON
+    std::string waiting;  // arguments not handed out yet, as in JSON
+    chat::JsonProgress progress;
+    bool opened = false;
+    bool streams = false;  // pieces have been handed out, and can no longer be mended
+    bool closed = false;
+  };
+  struct Calls {
+    std::vector<Call> list;
+    size_t open = 0;     // valid while a call is
+    size_t waiting = 0;  // bytes that ever had to wait
+    std::string late;    // text that came while a call was not whole
+  };
+
+  void start(const EventParts& parts, std::string_view model, chat::EventSink& sink);
+  void read_text(Open kind, json::String text, chat::EventSink& sink);
+  void read_call(const EventParts::Call& piece, chat::EventSink& sink);
+  Call& call_of(const EventParts::Call& piece);
+  void open_block(Open open, chat::EventSink& sink);
+  void open_call(size_t at, chat::EventSink& sink);
+  void hand_out(Call& call, chat::EventSink& sink);
+  void keep(std::string& waiting, std::string_view bytes);
+  /// Opens the next call that waits, as long as the open one is whole.
+  void advance(chat::EventSink& sink);
+  bool close_block(bool may_be_cut, chat::EventSink& sink);
+  bool close_call(bool may_be_cut, chat::EventSink& sink);
+
+  bool started_ = false;
+  bool refused_ = false;
+  bool cut_ = false;
+  bool overflowed_ = false;
+  Open open_ = Open::kNone;
+  uint32_t blocks_ = 0;
+  std::string_view service_tier_;
+  std::string id_;
+  std::unique_ptr<Calls> calls_;
+};
+
+}  // namespace sluice::dialect::openai

@@ -1,0 +1,146 @@
+#include "relay/translation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "dialect/anthropic/messages_request.hpp"
+#include "dialect/anthropic/messages_response.hpp"
+#include "dialect/chat/convert.hpp"
+#include "dialect/openai/chat_request.hpp"
+#include "dialect/openai/chat_response.hpp"
+#include "json/writer.hpp"
+
+namespace sluice::relay {
+
+namespace {
+
+namespace chat = dialect::chat;
+using dialect::Dialect;
+using dialect::Endpoint;
+
+// More names than this tell nobody anything.
+constexpr size_t kMaxDroppedHeader = 1024;
+
+Result<chat::Mode> mode_of(const TranslationTerms& terms) {
+  constexpr std::string_view kHeader = "x-sluice-mode";
+  if (!terms.fields.has(kHeader)) {
+    return terms.config.routing.strict ? chat::Mode::kStrict : chat::Mode::kLenient;
+  }
+  const std::string_view wanted = terms.fields.get(kHeader);
+  if (iequals(wanted, "strict")) return chat::Mode::kStrict;
+  if (iequals(wanted, "lenient")) return chat::Mode::kLenient;
+  return fail(ErrorCode::kInvalidRequest, "x-sluice-mode must be lenient or strict.",
+              std::string(kHeader));
+}
+
+/// A value of the configuration, which knows no types here, as JSON.
+std::string as_json(std::string_view name, std::string_view text) {
+  std::string out;
+  if (name == "efforts" || name == "effort_levels" || name == "thinking_types") {
+    json::Writer list(out);
+    list.begin_array();
+    while (!text.empty()) {
+      const size_t end = std::min(text.find_first_of(" ,"), text.size());
+      if (end > 0) list.string(text.substr(0, end));
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    list.end_array();
+  } else if (text == "true" || text == "false" || parse_u64(text)) {
+    out = text;
+  } else {
+    json::append_string(out, text);
+  }
+  return out;
+}
+
+/// The configuration's words about a model, by the upstream's name of it or else the client's.
+const config::Model* configured(const config::Config& config, std::string_view upstream,
+                                std::string_view client) {
+  for (const std::string_view name : {upstream, client}) {
+    const auto found = std::ranges::find(config.models, name, &config::Model::name);
+    if (found != config.models.end()) return &*found;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Status override_capabilities(chat::Capabilities& capabilities, const config::Model& model) {
+  if (model.max_output > 0) capabilities.max_output = model.max_output;
+  if (model.context > 0) capabilities.context_window = model.context;
+  for (const auto& [name, text] : model.capabilities) {
+    const std::string value = as_json(name, text);
+    const Status taken = chat::apply_override(capabilities, name, json::Value(value));
+    if (!taken) {
+      return fail(ErrorCode::kConfig, fmt::format("model {}: capabilities.{}: {}", model.name, name,
+                                                  taken.error().message));
+    }
+  }
+  return {};
+}
+
+bool needs_translation(Endpoint client, const Upstream& upstream) {
+  if (client != Endpoint::kChatCompletions && client != Endpoint::kMessages) return false;
+  return dialect::dialect_of(client) != upstream.dialect;
+}
+
+Result<Translation> translate(const dialect::InferenceRequest& request,
+                              const TranslationTerms& terms) {
+  const config::Provider& provider = *terms.upstream.provider;
+  const auto mode = mode_of(terms);
+  if (!mode) return std::unexpected(mode.error());
+  chat::Capabilities capabilities = chat::capabilities_of(provider.type, terms.model);
+  if (const auto* model = configured(terms.config, terms.model, request.model)) {
+    const Status taken = override_capabilities(capabilities, *model);
+    if (!taken) return std::unexpected(taken.error());
+  }
+  const chat::Target target{.model = terms.model,
+                            .provider = provider.name,
+                            .capabilities = capabilities,
+                            .mode = *mode,
+                            .output_limit = terms.output_limit,
+                            .signature_key = terms.upstream.signature_key};
+  const bool to_anthropic = terms.upstream.dialect == Dialect::kAnthropic;
+  auto parsed = to_anthropic ? dialect::openai::parse_chat_request(request.body)
+                             : dialect::anthropic::parse_messages_request(request.body);
+  if (!parsed) return std::unexpected(std::move(parsed.error()));
+  auto outgoing = to_anthropic ? dialect::anthropic::write_messages_request(*parsed, target)
+                               : dialect::openai::write_chat_request(*parsed, target);
+  if (!outgoing) return std::unexpected(std::move(outgoing.error()));
+  Translation out{.upstream = to_anthropic ? Endpoint::kMessages : Endpoint::kChatCompletions,
+                  .body = std::move(outgoing->body),
+                  .plan = std::move(outgoing->plan),
+                  .dropped = std::move(outgoing->dropped),
+                  .end_without_finish = capabilities.eof_without_finish_ok,
+                  .empty_answer = outgoing->empty_answer};
+  out.plan.created = wall_nanos() / 1'000'000'000;
+  if (terms.config.routing.show_upstream_model) out.plan.model.clear();
+  return out;
+}
+
+Result<chat::Answer> read_answer(const Translation& translation, std::string_view body) {
+  return translation.upstream == Endpoint::kMessages
+             ? dialect::anthropic::parse_messages_response(body)
+             : dialect::openai::parse_chat_response(body);
+}
+
+std::string write_answer(const Translation& translation, chat::Answer& answer) {
+  return translation.upstream == Endpoint::kMessages
+             ? dialect::openai::write_chat_response(answer, translation.plan)
+             : dialect::anthropic::write_messages_response(answer, translation.plan);
+}
+
+std::string dropped_header(const std::vector<std::string>& dropped) {
+  std::string value;
+  for (const std::string& name : dropped) {
+    if (value.size() + name.size() + 2 > kMaxDroppedHeader) break;
+    if (!value.empty()) value += ", ";
+    for (const char c : name) value += c > ' ' && c < '\x7f' && c != ',' ? c : '_';
+  }
+  return value;
+}
+
+}  // namespace sluice::relay

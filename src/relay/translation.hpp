@@ -1,0 +1,62 @@
+// Between a client and an upstream that speak different dialects: the request as the upstream
+// takes it, and what the way back of the answer needs. docs/dialects.md says what becomes of what.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "config/config.hpp"
+#include "dialect/chat/answer.hpp"
+#include "dialect/chat/capabilities.hpp"
+#include "dialect/request.hpp"
+#include "http/head.hpp"
+#include "relay/snapshot.hpp"
+
+namespace sluice::relay {
+
+/// Owns all it holds, and outlives the request's body.
+struct Translation {
+  dialect::Endpoint upstream = dialect::Endpoint::kChatCompletions;  // what is asked
+  std::string body;
+  dialect::chat::AnswerPlan plan;
+  std::vector<std::string> dropped;  // of the client's fields
+  /// The upstream may end a stream without saying why.
+  bool end_without_finish = false;
+  /// Nothing has to be asked: there is no answer to it but an empty one.
+  bool empty_answer = false;
+};
+
+/// What the configuration says of a model wins over what is built in. kConfig for a capability that
+/// does not exist, or cannot have its value.
+Status override_capabilities(dialect::chat::Capabilities& capabilities, const config::Model& model);
+
+/// True when the upstream does not understand what the client has sent.
+bool needs_translation(dialect::Endpoint client, const Upstream& upstream);
+
+struct TranslationTerms {
+  const Upstream& upstream;
+  std::string_view model;  // the upstream's name
+  std::optional<int64_t> output_limit;
+  const config::Config& config;
+  const http::Fields& fields;  // the client's
+};
+
+/// kInvalidRequest, with the field in `param`, for what cannot be told in the other dialect, and in
+/// strict mode for all that would be lost.
+Result<Translation> translate(const dialect::InferenceRequest& request,
+                              const TranslationTerms& terms);
+
+/// Reads a whole answer of the upstream; a view of the body. kUpstreamError when it is none.
+Result<dialect::chat::Answer> read_answer(const Translation& translation, std::string_view body);
+
+/// Writes it for the client. What is lost is added to `answer.dropped`.
+std::string write_answer(const Translation& translation, dialect::chat::Answer& answer);
+
+/// The value of x-sluice-dropped; empty when nothing was lost. Names come from the client, so they
+/// are cleaned and cut.
+std::string dropped_header(const std::vector<std::string>& dropped);
+
+}  // namespace sluice::relay
