@@ -90,6 +90,19 @@ class Sleep final : private Waiter {
   void unhook() override {}
 };
 
+/// co_await RoundEnd(loop): goes on when everything that this wake-up brought has been looked at, so
+/// that what many coroutines hand on goes together. Nothing interrupts it.
+class RoundEnd {
+ public:
+  explicit RoundEnd(Loop& loop) : loop_(loop) {}
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> handle) const { loop_.resume_soon(handle); }
+  void await_resume() const {}
+
+ private:
+  Loop& loop_;
+};
+
 /// A flag that coroutines on one loop wait for, one waiter at a time.
 class Event {
  public:

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -88,7 +89,9 @@ class Charge {
     if (!first_content_) first_content_ = at;
   }
   /// Something of an answer has gone to the client, so that the prompt is due too.
-  void note_delivered() { delivered_ = true; }
+  void note_delivered() {
+    if (!delivered_) begin_delivery();
+  }
 
   /// Puts what it has come to on the board of live requests.
   void show(observe::LiveEntry& live);
@@ -123,6 +126,7 @@ class Charge {
  private:
   net::Task<void> count_prompt(std::string_view body, net::Scope& scope);
   void forget_prompt();
+  void begin_delivery();
   void set_prompt(int64_t tokens, bool exact);
   int64_t scaled(int64_t counted) const;
   void mark(int64_t output);
@@ -149,6 +153,8 @@ class Charge {
   std::string model_name_;
   dialect::Endpoint endpoint_ = dialect::Endpoint::kChatCompletions;
   std::string id_;
+  /// Of a stream, until its first content: before that, nothing is owed that a crash could lose.
+  std::unique_ptr<store::LeaseOpened> opening_;
   std::string prompt_body_;  // until the prompt is counted, or known from a report
   int64_t rate_spent_ = 0;   // of the tokens a minute
   std::optional<int64_t> output_limit_;

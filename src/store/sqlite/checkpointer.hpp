@@ -17,7 +17,7 @@ namespace sluice::store::sqlite {
 
 /// In pages of 4 KiB.
 struct WalLimits {
-  int step = 1'000;   // it is moved whenever the WAL has grown by so much
+  int step = 4'000;   // it is moved whenever the WAL has grown by so much
   int most = 16'000;  // beyond this the writer pauses for what is left, so that it begins anew
 };
 
