@@ -90,8 +90,8 @@ class Sleep final : private Waiter {
   void unhook() override {}
 };
 
-/// co_await RoundEnd(loop): goes on when everything that this wake-up brought has been looked at, so
-/// that what many coroutines hand on goes together. Nothing interrupts it.
+/// co_await RoundEnd(loop): goes on when everything that this wake-up brought has been looked at,
+/// so that what many coroutines hand on goes together. Nothing interrupts it.
 class RoundEnd {
  public:
   explicit RoundEnd(Loop& loop) : loop_(loop) {}
