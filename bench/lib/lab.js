@@ -134,7 +134,8 @@ export class Lab {
     const config = this.render('gateway.yaml.in', `${name}.yaml`, {
       PORT: port, DIR: join(this.dir, name), UPSTREAM_PORT: upstreamPort, KEY, IDLE: idle, MODELS: models,
     });
-    execFileSync(this.binary, ['wallet', 'top-up', 'bench', '1000000', '--reason', 'bench', '--config', config]);
+    execFileSync(this.binary, ['wallet', 'top-up', 'bench', '1000000', '--reason', 'bench', '--config', config],
+      { stdio: 'ignore' });
     const child = this.spawn('sluice', this.binary, ['serve', '--config', config]);
     await this.printed(child, /Starting server on/);
     return { child, pid: child.pid, port, url: `http://127.0.0.1:${port}` };
