@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "accounts/cidr.hpp"
+#include "base/cidr.hpp"
 #include "base/error.hpp"
 #include "base/secret.hpp"
 #include "config/config.hpp"

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "accounts/cidr.hpp"
 #include "accounts/key_ring.hpp"
 #include "admin/input.hpp"
 #include "admin/routes.hpp"
+#include "base/cidr.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "json/writer.hpp"
@@ -85,7 +85,7 @@ Result<store::Key> wanted_key(const Fields& fields) {
   key.models = std::move(*models);
   auto allow_ips = fields.list("allow_ips", kMaxName);
   if (!allow_ips) return std::unexpected(allow_ips.error());
-  if (const auto networks = accounts::parse_cidrs(*allow_ips); !networks) {
+  if (const auto networks = parse_cidrs(*allow_ips); !networks) {
     return fail(ErrorCode::kInvalidRequest, "allow_ips: " + networks.error().message, "allow_ips");
   }
   key.allow_ips = std::move(*allow_ips);

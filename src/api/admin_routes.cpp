@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "accounts/cidr.hpp"
 #include "api/answer.hpp"
 #include "api/operation.hpp"
+#include "base/cidr.hpp"
 #include "base/text.hpp"
 #include "net/offload.hpp"
 #include "relay/headers.hpp"
@@ -55,8 +55,8 @@ bool could_be_a_web_page(const http::Fields& fields) {
   if (fields.has("origin")) return true;
   const std::string_view host = fields.get("host");
   const std::string_view name = host.substr(0, host.rfind(':'));
-  return !iequals(name, "localhost") && !accounts::IpAddress::parse(host) &&
-         !accounts::IpAddress::parse_with_port(host);
+  return !iequals(name, "localhost") && !IpAddress::parse(host) &&
+         !IpAddress::parse_with_port(host);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "api/operation.hpp"
 
 #include "api/answer.hpp"
+#include "base/cidr.hpp"
 #include "base/clock.hpp"
 #include "json/writer.hpp"
 #include "net/offload.hpp"
@@ -12,9 +13,9 @@ namespace {
 
 constexpr auto kScrapeTime = std::chrono::seconds(10);
 
-bool is_loopback(const accounts::IpAddress& address) {
-  static const auto v4 = accounts::Cidr::parse("127.0.0.0/8");
-  static const auto v6 = accounts::Cidr::parse("::1");
+bool is_loopback(const IpAddress& address) {
+  static const auto v4 = Cidr::parse("127.0.0.0/8");
+  static const auto v6 = Cidr::parse("::1");
   return v4->contains(address) || v6->contains(address);
 }
 

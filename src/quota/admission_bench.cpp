@@ -174,7 +174,7 @@ void BM_Allow(benchmark::State& state) {
   accounts::PriceList prices;
   for (int i = 0; i < 200; ++i) prices.set("model-" + std::to_string(i), kPrice);
   prices.set("gpt-4o", kPrice);
-  const auto client = *accounts::IpAddress::parse("192.168.3.4");
+  const auto client = *IpAddress::parse("192.168.3.4");
 
   Percentiles percentiles;
   const TimePoint at = now();

@@ -77,9 +77,9 @@ net::Task<void> Exchange::run() {
 }
 
 Status Exchange::authenticate() {
-  const auto address = accounts::IpAddress::parse(client_address_);
+  const auto address = IpAddress::parse(client_address_);
   auto key = snapshot_->clients.keys.authenticate(client_credential(call_.head().fields),
-                                                  address.value_or(accounts::IpAddress{}),
+                                                  address.value_or(IpAddress{}),
                                                   wall_nanos() / 1'000'000'000);
   if (!key) return std::unexpected(std::move(key.error()));
   key_ = *key;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "accounts/client_address.hpp"
 #include "base/text.hpp"
 #include "http/content_coding.hpp"
 
@@ -91,9 +92,8 @@ std::string_view client_credential(const http::Fields& fields) {
   return fields.get("x-api-key");
 }
 
-accounts::IpAddress client_of(const net::HttpCall& call,
-                              std::span<const accounts::Cidr> trusted_proxies) {
-  const auto peer = accounts::IpAddress::parse(call.peer()).value_or(accounts::IpAddress{});
+IpAddress client_of(const net::HttpCall& call, std::span<const Cidr> trusted_proxies) {
+  const auto peer = IpAddress::parse(call.peer()).value_or(IpAddress{});
   if (trusted_proxies.empty()) return peer;
   std::string forwarded;
   for (const auto& [name, value] : call.head().fields) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "accounts/cidr.hpp"
+#include "base/cidr.hpp"
 #include "base/secret.hpp"
 #include "dialect/request.hpp"
 #include "http/head.hpp"
@@ -19,8 +19,7 @@ namespace sluice::relay {
 std::string_view client_credential(const http::Fields& fields);
 
 /// Who calls, as far as the trusted proxies can be believed.
-accounts::IpAddress client_of(const net::HttpCall& call,
-                              std::span<const accounts::Cidr> trusted_proxies);
+IpAddress client_of(const net::HttpCall& call, std::span<const Cidr> trusted_proxies);
 
 /// What an upstream request head is made of.
 struct UpstreamRequest {

@@ -77,7 +77,7 @@ int64_t Snapshot::max_output(std::string_view model) const {
 }
 
 Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops) {
-  auto proxies = accounts::parse_cidrs(config->server.trusted_proxies);
+  auto proxies = parse_cidrs(config->server.trusted_proxies);
   if (!proxies) return std::unexpected(proxies.error());
   for (const config::Model& model : config->models) {
     dialect::chat::Capabilities scratch;

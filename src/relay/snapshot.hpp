@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "accounts/cidr.hpp"
+#include "base/cidr.hpp"
 #include "base/error.hpp"
 #include "config/config.hpp"
 #include "dialect/dialect.hpp"
@@ -42,7 +42,7 @@ struct Snapshot {
   config::ConfigPtr config;
   route::RoutingTable routes;
   Clients clients;
-  std::vector<accounts::Cidr> trusted_proxies;
+  std::vector<Cidr> trusted_proxies;
   std::vector<std::unique_ptr<const Upstream>> upstreams;  // as Config::providers
   mutable route::RetryBudget retries;
 

@@ -1,4 +1,4 @@
-#include "accounts/cidr.hpp"
+#include "base/cidr.hpp"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -8,7 +8,7 @@
 
 #include "base/text.hpp"
 
-namespace sluice::accounts {
+namespace sluice {
 namespace {
 
 constexpr std::array<uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
@@ -63,6 +63,12 @@ std::optional<IpAddress> IpAddress::parse_with_port(std::string_view text) {
     text = text.substr(0, colon);
   }
   return parse(text);
+}
+
+IpAddress IpAddress::v4(std::span<const uint8_t, 4> bytes) {
+  IpAddress out;
+  std::ranges::copy(bytes, out.bytes_.begin());
+  return out;
 }
 
 std::string IpAddress::to_string() const {
@@ -134,20 +140,4 @@ bool contains(std::span<const Cidr> networks, const IpAddress& address) {
                      [&](const Cidr& network) { return network.contains(address); });
 }
 
-IpAddress client_address(const IpAddress& peer, std::string_view forwarded_for,
-                         std::span<const Cidr> trusted_proxies) {
-  IpAddress client = peer;
-  while (contains(trusted_proxies, client) && !forwarded_for.empty()) {
-    const size_t comma = forwarded_for.rfind(',');
-    const std::string_view last =
-        trim(comma == std::string_view::npos ? forwarded_for : forwarded_for.substr(comma + 1));
-    forwarded_for =
-        comma == std::string_view::npos ? std::string_view{} : forwarded_for.substr(0, comma);
-    const std::optional<IpAddress> hop = IpAddress::parse_with_port(last);
-    if (!hop) break;
-    client = *hop;
-  }
-  return client;
-}
-
-}  // namespace sluice::accounts
+}  // namespace sluice

@@ -11,7 +11,7 @@
 
 #include "base/error.hpp"
 
-namespace sluice::accounts {
+namespace sluice {
 
 class IpAddress {
  public:
@@ -22,7 +22,11 @@ class IpAddress {
   /// As above, and with a port after it: 10.0.0.1:80, [::1]:80.
   static std::optional<IpAddress> parse_with_port(std::string_view text);
 
+  static IpAddress v4(std::span<const uint8_t, 4> bytes);
+
   bool is_v4() const { return v4_; }
+  /// In network order: 4 of IPv4, 16 of IPv6.
+  std::span<const uint8_t> bytes() const { return std::span(bytes_).first(v4_ ? 4 : 16); }
   bool operator==(const IpAddress&) const = default;
   std::string to_string() const;
 
@@ -52,11 +56,4 @@ Result<std::vector<Cidr>> parse_cidrs(std::span<const std::string> list);
 
 bool contains(std::span<const Cidr> networks, const IpAddress& address);
 
-/// Who really calls. `peer` is the connection's other end and `forwarded_for` the value of all
-/// X-Forwarded-For headers joined by commas. Goes from the right over trusted proxies to the
-/// first address that is none; stops at what is no address, since nothing left of it can be
-/// believed.
-IpAddress client_address(const IpAddress& peer, std::string_view forwarded_for,
-                         std::span<const Cidr> trusted_proxies);
-
-}  // namespace sluice::accounts
+}  // namespace sluice
