@@ -28,6 +28,7 @@ constexpr InferenceRoute kInference[] = {
     {"/completions", "/v1/completions", dialect::Endpoint::kCompletions},
     {"/embeddings", "/v1/embeddings", dialect::Endpoint::kEmbeddings},
     {"/messages", "/v1/messages", dialect::Endpoint::kMessages},
+    {"/responses", "/v1/responses", dialect::Endpoint::kResponses},
 };
 
 struct CountRoute {

@@ -110,7 +110,7 @@ net::Task<ModelCatalog::Entries> ModelCatalog::all() {
   const TimePoint now = context_.loop.now();
   for (const auto& upstream : snapshot->upstreams) {
     const config::Provider& provider = *upstream->provider;
-    if (!provider.enabled || !upstream->supported || !provider.models.empty()) continue;
+    if (!provider.enabled || !provider.models.empty()) continue;
     const auto cached = cache_.find(cache_key(provider));
     if (cached != cache_.end() && cached->second.until > now) continue;
     scopes.push_back(std::make_unique<net::Scope>(context_.loop));
@@ -124,10 +124,7 @@ net::Task<ModelCatalog::Entries> ModelCatalog::all() {
   const auto add = [&](dialect::ModelEntry entry) {
     if (seen.insert(entry.id).second) entries.push_back(std::move(entry));
   };
-  const auto both =
-      route::ProviderTypes{config::ProviderType::kOpenAi, config::ProviderType::kOpenAiCompatible,
-                           config::ProviderType::kZai, config::ProviderType::kAnthropic};
-  for (const auto& listed : snapshot->routes.listed_models(both)) {
+  for (const auto& listed : snapshot->routes.listed_models(route::kAllSpeakers)) {
     add({.id = std::string(listed.model),
          .owned_by = std::string(listed.provider),
          .display_name = {}});

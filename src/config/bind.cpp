@@ -188,6 +188,9 @@ class Binder {
     }
     provider.is_default = flag(node, "default");
     provider.enabled = flag(node, "enabled");
+    if (const bool* responses = std::get_if<bool>(&at(node, "responses").value)) {
+      provider.responses = *responses;
+    }
     provider.models = texts(node, "models");
     bind_headers(at(node, "headers"), path, provider);
     provider.ca_file = text(node, "ca_file");

@@ -91,7 +91,8 @@ struct Provider {
   std::vector<Secret> api_keys;  // empty ones removed
   bool is_default = false;
   bool enabled = true;
-  std::vector<std::string> models;                           // empty: any
+  std::optional<bool> responses;    // has OpenAI's Responses; absent: as its type tells
+  std::vector<std::string> models;  // empty: any
   std::vector<std::pair<std::string, std::string>> headers;  // added to every request
   std::string ca_file;
   std::string proxy;

@@ -80,6 +80,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "providers[].api_keys[]", .type = kSecret, .help = "Credentials; several are used in turn, each with its own cool-down. Empty ones are ignored."},
     {.name = "providers[].default", .type = kBool, .standard = "false", .help = "Takes what no rule and no model name decides; one provider per dialect."},
     {.name = "providers[].enabled", .type = kBool, .standard = "true", .help = "false: known by name, and never used."},
+    {.name = "providers[].responses", .type = kBool, .help = "Whether it has OpenAI's Responses (`/responses`) beside chat completions; absent: only type `openai` has."},
     {.name = "providers[].models[]", .type = kText, .help = "Models that it serves; empty: any."},
     {.name = "providers[].headers.*", .type = kText, .standard = kNone, .help = "Headers added to every request to it."},
     {.name = "providers[].ca_file", .type = kText, .standard = "", .help = "PEM file with the certificates to trust; empty: the system's."},

@@ -152,7 +152,8 @@ ErrorAnswer render_error(Dialect dialect, const Error& error, std::string_view r
 }
 
 std::string render_stream_error(Dialect dialect, const Error& error, std::string_view request_id) {
-  std::string frame = dialect == Dialect::kAnthropic ? "event: error\ndata: " : "data: ";
+  const bool named = dialect == Dialect::kAnthropic || dialect == Dialect::kResponses;
+  std::string frame = named ? "event: error\ndata: " : "data: ";
   frame += envelope(dialect, row_of(error.code), error, request_id);
   frame += "\n\n";
   return frame;

@@ -37,6 +37,8 @@ struct EventParts {
   json::Value citation;    // of a delta
   json::Value delta;       // of message_delta
   json::String signature;  // of a delta
+  // Of Responses and Gemini.
+  json::Value event;  // all of it
 
   void clear() {
     std::vector<Call> kept = std::move(calls);

@@ -51,7 +51,7 @@ std::optional<config::ProviderType> detect_provider(std::string_view model) {
   return std::nullopt;
 }
 
-std::optional<Dialect> dialect_of(config::ProviderType type) {
+Dialect dialect_of(config::ProviderType type) {
   switch (type) {
     case config::ProviderType::kOpenAi:
     case config::ProviderType::kOpenAiCompatible:
@@ -60,9 +60,9 @@ std::optional<Dialect> dialect_of(config::ProviderType type) {
     case config::ProviderType::kAnthropic:
       return Dialect::kAnthropic;
     case config::ProviderType::kGemini:
-      return std::nullopt;
+      return Dialect::kGemini;
   }
-  return std::nullopt;
+  return Dialect::kOpenAi;
 }
 
 std::string render_model_list(std::span<const ModelEntry> models) {

@@ -16,8 +16,8 @@ namespace sluice::dialect {
 /// nullopt for a name of no known family.
 std::optional<config::ProviderType> detect_provider(std::string_view model);
 
-/// The dialect an upstream of that type is spoken to in; nullopt for one not supported yet.
-std::optional<Dialect> dialect_of(config::ProviderType type);
+/// The dialect that an upstream of that type is spoken to in.
+Dialect dialect_of(config::ProviderType type);
 
 struct ModelEntry {
   std::string id;

@@ -27,7 +27,7 @@ TEST(Models, KnowTheDialectOfAProvider) {
   EXPECT_EQ(dialect_of(ProviderType::kOpenAiCompatible), Dialect::kOpenAi);
   EXPECT_EQ(dialect_of(ProviderType::kZai), Dialect::kOpenAi);
   EXPECT_EQ(dialect_of(ProviderType::kAnthropic), Dialect::kAnthropic);
-  EXPECT_EQ(dialect_of(ProviderType::kGemini), std::nullopt);
+  EXPECT_EQ(dialect_of(ProviderType::kGemini), Dialect::kGemini);
 }
 
 TEST(Models, AreListedInTheShapeOfBothDialects) {

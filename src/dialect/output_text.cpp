@@ -1,7 +1,9 @@
 #include "dialect/output_text.hpp"
 
 #include "dialect/anthropic/message.hpp"
+#include "dialect/gemini/message.hpp"
 #include "dialect/openai/message.hpp"
+#include "dialect/responses/message.hpp"
 
 namespace sluice::dialect {
 
@@ -9,10 +11,19 @@ OutputTexts output_texts(Endpoint endpoint, std::string_view body) {
   OutputTexts texts;
   if (endpoint == Endpoint::kEmbeddings) return texts;
   json::Reader reader(body);
-  if (dialect_of(endpoint) == Dialect::kAnthropic) {
-    anthropic::read_answer(reader, texts);
-  } else {
-    openai::read_answer(reader, texts);
+  switch (dialect_of(endpoint)) {
+    case Dialect::kOpenAi:
+      openai::read_answer(reader, texts);
+      break;
+    case Dialect::kAnthropic:
+      anthropic::read_answer(reader, texts);
+      break;
+    case Dialect::kResponses:
+      responses::read_answer(reader, texts);
+      break;
+    case Dialect::kGemini:
+      gemini::read_answer(reader, texts);
+      break;
   }
   if (!reader.finish()) texts.clear();
   return texts;

@@ -21,6 +21,11 @@ int64_t read(Endpoint endpoint, std::string_view body, Tally&& tally) {
     case Endpoint::kMessages:
       anthropic::read_prompt(body, tally);
       break;
+    case Endpoint::kResponses:
+      openai::read_responses_prompt(body, tally);
+      break;
+    case Endpoint::kGenerateContent:  // of no client
+      break;
   }
   return tally.total();
 }
@@ -33,12 +38,6 @@ int64_t prompt_bound(Endpoint endpoint, std::string_view body, const tokens::Mod
 
 int64_t count_prompt(Endpoint endpoint, std::string_view body, const tokens::ModelFacts& model) {
   return read(endpoint, body, Tally(Tally::Measure::kTokens, model));
-}
-
-int64_t count_responses_prompt(std::string_view body, const tokens::ModelFacts& model) {
-  Tally tally(Tally::Measure::kTokens, model);
-  openai::read_responses_prompt(body, tally);
-  return tally.total();
 }
 
 }  // namespace sluice::dialect

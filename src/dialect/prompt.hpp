@@ -19,7 +19,4 @@ int64_t prompt_bound(Endpoint endpoint, std::string_view body, const tokens::Mod
 /// has taken.
 int64_t count_prompt(Endpoint endpoint, std::string_view body, const tokens::ModelFacts& model);
 
-/// The same of a body for POST /v1/responses, which must be valid JSON in valid UTF-8.
-int64_t count_responses_prompt(std::string_view body, const tokens::ModelFacts& model);
-
 }  // namespace sluice::dialect

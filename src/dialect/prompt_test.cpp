@@ -237,7 +237,8 @@ TEST(Prompt, CountsAnthropicsImagesAndDocuments) {
 TEST(Prompt, CountsResponses) {
   const auto facts = facts_of("gpt-4o");
   const auto count = [&](std::string_view members) {
-    return count_responses_prompt("{\"model\":\"m\"," + std::string(members) + "}", facts);
+    return count_prompt(Endpoint::kResponses, "{\"model\":\"m\"," + std::string(members) + "}",
+                        facts);
   };
   EXPECT_EQ(count(R"("input":"Hello world")"), 9);
   EXPECT_EQ(count(R"("input":[{"role":"user","content":"Hello world"}])"), 9);

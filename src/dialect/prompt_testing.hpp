@@ -28,6 +28,11 @@ class Bodies {
         return "{\"model\":\"m\",\"prompt\":" + value(3) + "}";
       case Endpoint::kEmbeddings:
         return "{\"model\":\"m\",\"input\":" + value(3) + "}";
+      case Endpoint::kResponses:
+        return "{\"model\":\"m\",\"instructions\":" + value(1) + ",\"input\":[" +
+               list(&Bodies::message) + "]" + tail() + "}";
+      case Endpoint::kGenerateContent:
+        break;
     }
     return {};
   }

@@ -8,6 +8,7 @@
 #include "dialect/anthropic/request.hpp"
 #include "dialect/openai/request.hpp"
 #include "dialect/request_fields.hpp"
+#include "dialect/responses/request.hpp"
 #include "json/edit.hpp"
 #include "json/writer.hpp"
 
@@ -99,6 +100,19 @@ void lower_output(const InferenceRequest& request, const UpstreamTerms& terms, E
   }
 }
 
+Status read_request(const RequestFields& fields, InferenceRequest& request) {
+  switch (dialect_of(request.endpoint)) {
+    case Dialect::kAnthropic:
+      return anthropic::read_request(fields, request);
+    case Dialect::kResponses:
+      return responses::read_request(fields, request);
+    case Dialect::kOpenAi:
+    case Dialect::kGemini:  // of no client
+      break;
+  }
+  return openai::read_request(fields, request);
+}
+
 }  // namespace
 
 int64_t InferenceRequest::choices() const {
@@ -126,8 +140,7 @@ Result<InferenceRequest> understand(Endpoint endpoint, std::string body) {
   if (!fields) return std::unexpected(fields.error());
   Status read = fields->read_model(request);
   if (read) {
-    read = dialect_of(endpoint) == Dialect::kAnthropic ? anthropic::read_request(*fields, request)
-                                                       : openai::read_request(*fields, request);
+    read = read_request(*fields, request);
   }
   if (!read) return std::unexpected(std::move(read.error()));
   return request;

@@ -1,8 +1,10 @@
 #include "dialect/response.hpp"
 
 #include "dialect/anthropic/response.hpp"
+#include "dialect/gemini/response.hpp"
 #include "dialect/openai/response.hpp"
 #include "dialect/request.hpp"
+#include "dialect/responses/response.hpp"
 
 namespace sluice::dialect {
 
@@ -12,10 +14,19 @@ ResponseFacts inspect_response(Endpoint endpoint, std::string_view body) {
   facts.valid = whole.kind() == json::Kind::kObject && json::valid(body);
   if (!facts.valid) return facts;
   const Dialect dialect = dialect_of(endpoint);
-  if (dialect == Dialect::kAnthropic) {
-    anthropic::read_response(whole, facts);
-  } else {
-    openai::read_response(endpoint, whole, facts);
+  switch (dialect) {
+    case Dialect::kOpenAi:
+      openai::read_response(endpoint, whole, facts);
+      break;
+    case Dialect::kAnthropic:
+      anthropic::read_response(whole, facts);
+      break;
+    case Dialect::kResponses:
+      responses::read_response(whole, facts);
+      break;
+    case Dialect::kGemini:
+      gemini::read_response(whole, facts);
+      break;
   }
   if (facts.model.size() > kMaxModelBytes) facts.model.clear();
   if (facts.is_error) facts.failure = classify_reported_error(dialect, body);

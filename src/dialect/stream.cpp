@@ -6,8 +6,12 @@
 #include "dialect/anthropic/stream.hpp"
 #include "dialect/anthropic/usage.hpp"
 #include "dialect/event_facts.hpp"
+#include "dialect/gemini/stream.hpp"
+#include "dialect/gemini/usage.hpp"
 #include "dialect/openai/stream.hpp"
 #include "dialect/openai/usage.hpp"
+#include "dialect/responses/stream.hpp"
+#include "dialect/responses/usage.hpp"
 
 namespace sluice::dialect {
 namespace {
@@ -23,6 +27,34 @@ OutputTexts& scratch() {
   return texts;
 }
 
+bool read_event(Dialect dialect, std::string_view data, EventFacts& facts) {
+  switch (dialect) {
+    case Dialect::kOpenAi:
+      return openai::read_event(data, facts);
+    case Dialect::kAnthropic:
+      return anthropic::read_event(data, facts);
+    case Dialect::kResponses:
+      return responses::read_event(data, facts);
+    case Dialect::kGemini:
+      return gemini::read_event(data, facts);
+  }
+  return false;
+}
+
+bool read_usage(Dialect dialect, json::Value object, Usage& usage) {
+  switch (dialect) {
+    case Dialect::kOpenAi:
+      return openai::read_usage(object, usage);
+    case Dialect::kAnthropic:
+      return anthropic::read_usage(object, usage);
+    case Dialect::kResponses:
+      return responses::read_usage(object, usage);
+    case Dialect::kGemini:
+      return gemini::read_usage(object, usage);
+  }
+  return false;
+}
+
 }  // namespace
 
 StreamInspector::StreamInspector(Endpoint endpoint, bool adds_usage, int64_t choices)
@@ -34,10 +66,10 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event, EventParts* p
   EventVerdict verdict;
   if (!event.has_data) return verdict;
   const std::string_view data = trim(event.data);
-  const bool anthropic = dialect_of(endpoint_) == Dialect::kAnthropic;
+  const Dialect dialect = dialect_of(endpoint_);
   if (data == "[DONE]") {
-    // Not of Anthropic's dialect, but some upstreams send it there too, and its clients skip it.
-    verdict.terminal = !anthropic;
+    // Not of the other dialects, but some upstreams send it there too, and clients skip it.
+    verdict.terminal = dialect == Dialect::kOpenAi;
     terminated_ |= verdict.terminal;
     usage_.reported |= terminated_ && usage_current_ && usage_.input_known;
     return verdict;
@@ -46,10 +78,9 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event, EventParts* p
   OutputTexts& texts = scratch();
   EventFacts facts(texts);
   facts.parts = parts;
-  const bool valid = json::valid_utf8(data) && (anthropic ? anthropic::read_event(data, facts)
-                                                          : openai::read_event(data, facts));
+  const bool valid = json::valid_utf8(data) && read_event(dialect, data, facts);
   if (event.event == "error" || (valid && facts.error)) {
-    failure_ = classify_reported_error(dialect_of(endpoint_), data);
+    failure_ = classify_reported_error(dialect, data);
     verdict.error = true;
     return verdict;
   }
@@ -69,30 +100,37 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event, EventParts* p
   seen_ |= facts.seen;
   finished_ |= facts.finished;
   take_usage(facts);
-  verdict.added_usage = adds_usage_ && !anthropic && facts.usage.exists() && !facts.has_choices;
+  verdict.added_usage = adds_usage_ && facts.usage.exists() && !facts.has_choices;
   return verdict;
 }
 
 void StreamInspector::take_usage(const EventFacts& facts) {
-  const bool anthropic = dialect_of(endpoint_) == Dialect::kAnthropic;
+  const Dialect dialect = dialect_of(endpoint_);
   if (!facts.texts.empty()) usage_current_ = false;
   if (facts.usage.exists()) {
-    usage_current_ = anthropic ? anthropic::read_usage(facts.usage, usage_) && facts.usage_of_end
-                               : openai::read_usage(facts.usage, usage_);
+    usage_current_ = read_usage(dialect, facts.usage, usage_) &&
+                     (facts.usage_of_end || dialect != Dialect::kAnthropic);
   }
   usage_.reported = usage_current_ && usage_.input_known && (finished() || terminated_);
 }
 
 bool StreamInspector::finished() const {
-  if (dialect_of(endpoint_) == Dialect::kAnthropic) return finish_reason_ != FinishReason::kNone;
+  if (dialect_of(endpoint_) != Dialect::kOpenAi) return finish_reason_ != FinishReason::kNone;
   return finished_.count() >= choices_ && finished_ == seen_;
 }
 
 std::string_view StreamInspector::synthesize_terminal() const {
   if (terminated_ || !finished()) return {};
-  return dialect_of(endpoint_) == Dialect::kAnthropic
-             ? "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
-             : "data: [DONE]\n\n";
+  switch (dialect_of(endpoint_)) {
+    case Dialect::kOpenAi:
+      return "data: [DONE]\n\n";
+    case Dialect::kAnthropic:
+      return "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    case Dialect::kResponses:  // its finish reason comes with its terminal event
+    case Dialect::kGemini:     // has none
+      break;
+  }
+  return {};
 }
 
 }  // namespace sluice::dialect

@@ -20,13 +20,13 @@ Status check_input(const RequestFields& fields) {
 }  // namespace
 
 Dialect dialect_of(CountEndpoint endpoint) {
-  return endpoint == CountEndpoint::kMessages ? Dialect::kAnthropic : Dialect::kOpenAi;
+  return endpoint == CountEndpoint::kMessages ? Dialect::kAnthropic : Dialect::kResponses;
 }
 
 Result<InferenceRequest> understand_count(CountEndpoint endpoint, std::string body) {
   const bool messages = endpoint == CountEndpoint::kMessages;
   InferenceRequest request;
-  request.endpoint = messages ? Endpoint::kMessages : Endpoint::kChatCompletions;
+  request.endpoint = messages ? Endpoint::kMessages : Endpoint::kResponses;
   request.body = std::move(body);
   const Result<RequestFields> fields = RequestFields::read(request.body);
   if (!fields) return std::unexpected(fields.error());
@@ -38,9 +38,9 @@ Result<InferenceRequest> understand_count(CountEndpoint endpoint, std::string bo
 
 int64_t count_tokens(CountEndpoint endpoint, std::string_view body, const tokens::ModelFacts& model,
                      double factor) {
-  const int64_t counted = endpoint == CountEndpoint::kMessages
-                              ? count_prompt(Endpoint::kMessages, body, model)
-                              : count_responses_prompt(body, model);
+  const bool messages = endpoint == CountEndpoint::kMessages;
+  const int64_t counted =
+      count_prompt(messages ? Endpoint::kMessages : Endpoint::kResponses, body, model);
   if (model.exact) return counted;
   return static_cast<int64_t>(std::ceil(static_cast<double>(counted) * factor));
 }

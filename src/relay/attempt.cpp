@@ -101,7 +101,7 @@ net::Task<Attempted> Attempt::run() {
 }
 
 Status Attempt::prepare() {
-  if (!needs_translation(in_.request.endpoint, in_.upstream)) return {};
+  if (upstream_endpoint(in_.request.endpoint, in_.upstream) == in_.request.endpoint) return {};
   auto translated = translate(in_.request, {.upstream = in_.upstream,
                                             .model = in_.upstream_model,
                                             .output_limit = in_.charge.output_limit(),
@@ -129,6 +129,7 @@ net::Task<Status> Attempt::send_request() {
       .client = in_.call.head(),
       .upstream = in_.upstream,
       .endpoint = translation_ ? translation_->upstream : in_.request.endpoint,
+      .model = in_.upstream_model,
       .translated = translation_.has_value(),
       .stream = in_.request.stream,
       .body_size = body.size(),

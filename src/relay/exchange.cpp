@@ -18,8 +18,11 @@ route::Speakers speakers_of(dialect::Endpoint endpoint) {
       return {route::kOpenAiSpeakers, route::kAllSpeakers};
     case dialect::Endpoint::kMessages:
       return {route::kAnthropicSpeakers, route::kAllSpeakers};
+    case dialect::Endpoint::kResponses:
+      return {route::kOpenAiSpeakers, route::kAllSpeakers};
     case dialect::Endpoint::kCompletions:
     case dialect::Endpoint::kEmbeddings:
+    case dialect::Endpoint::kGenerateContent:
       break;
   }
   return {route::kOpenAiSpeakers, route::kOpenAiSpeakers};

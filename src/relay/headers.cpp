@@ -59,10 +59,14 @@ class HeadWriter {
   }
   void add_credential(const Secret* credential) {
     if (credential == nullptr) return;
-    if (upstream_.dialect == dialect::Dialect::kAnthropic) {
-      add("x-api-key", credential->expose());
-    } else {
-      add("authorization", "Bearer ", credential->expose());
+    switch (upstream_.dialect) {
+      case dialect::Dialect::kAnthropic:
+        return add("x-api-key", credential->expose());
+      case dialect::Dialect::kGemini:
+        return add("x-goog-api-key", credential->expose());
+      case dialect::Dialect::kOpenAi:
+      case dialect::Dialect::kResponses:
+        return add("authorization", "Bearer ", credential->expose());
     }
   }
   std::string take() {
@@ -120,7 +124,8 @@ std::string upstream_query(std::string_view query) {
 std::string upstream_head(const UpstreamRequest& request) {
   const Upstream& upstream = request.upstream;
   const http::Fields& fields = request.client.fields;
-  std::string path = dialect::upstream_path(request.endpoint, upstream.base_path);
+  std::string path =
+      dialect::upstream_path(request.endpoint, upstream.base_path, request.model, request.stream);
   path.append(request.below);
   if (!request.translated) path.append(upstream_query(request.client.query()));
   HeadWriter head(upstream, "POST", path);
@@ -148,12 +153,14 @@ std::string upstream_head(const UpstreamRequest& request) {
 
 std::string model_list_head(const Upstream& upstream, const Secret* credential) {
   const bool anthropic = upstream.dialect == dialect::Dialect::kAnthropic;
+  const bool gemini = upstream.dialect == dialect::Dialect::kGemini;
   // The list lies beside the endpoints of its dialect.
-  std::string path = dialect::upstream_path(
-      anthropic ? dialect::Endpoint::kMessages : dialect::Endpoint::kEmbeddings,
-      upstream.base_path);
-  path.erase(path.rfind('/'));
-  path.append(anthropic ? "/models?limit=1000" : "/models");
+  std::string path = dialect::upstream_path(anthropic ? dialect::Endpoint::kMessages
+                                            : gemini  ? dialect::Endpoint::kGenerateContent
+                                                      : dialect::Endpoint::kEmbeddings,
+                                            upstream.base_path);
+  path.erase(path.rfind(gemini ? "/models/" : "/"));
+  path.append(anthropic ? "/models?limit=1000" : gemini ? "/models?pageSize=1000" : "/models");
   HeadWriter head(upstream, "GET", path);
   head.add("host", upstream.host_header);
   head.add_configured();

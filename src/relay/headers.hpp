@@ -25,7 +25,8 @@ IpAddress client_of(const net::HttpCall& call, std::span<const Cidr> trusted_pro
 struct UpstreamRequest {
   const http::RequestHead& client;
   const Upstream& upstream;
-  dialect::Endpoint endpoint;  // the upstream's
+  dialect::Endpoint endpoint;   // the upstream's
+  std::string_view model = {};  // the upstream's name; only Gemini's path has it
   /// The client speaks another dialect: what it says in its own words is not meant for upstream.
   bool translated = false;
   std::string_view below = {};  // what follows the endpoint's path: "/count_tokens"

@@ -28,7 +28,7 @@ Pump::Pump(const PumpContext& context)
   if (coding != http::Coding::kIdentity) inflater_.emplace(coding, kMaxDecoded);
   if (const Translation* translation = context.translation) {
     converter_ = std::make_unique<dialect::chat::StreamConverter>(
-        translation->upstream, translation->plan,
+        translation->upstream, translation->client, translation->plan,
         dialect::chat::StreamOptions{.request_id = context.request_id,
                                      .input_estimate = context.charge.prompt_tokens(),
                                      .end_without_finish = translation->end_without_finish});
@@ -357,8 +357,14 @@ net::Task<PumpEnd> Pump::fail_with(route::Failure failure, ErrorCode code, std::
   co_await context_.settler.settle(outcome_of(end));
   if (call.client_left()) co_return end;
   call.forbid_reuse();
-  call.loop().output() = dialect::render_stream_error(
-      dialect::dialect_of(context_.request.endpoint), end.error, context_.request_id);
+  std::string& out = call.loop().output();
+  if (converter_) {
+    out.clear();
+    converter_->fail(end.error, out);
+  } else {
+    out = dialect::render_stream_error(dialect::dialect_of(context_.request.endpoint), end.error,
+                                       context_.request_id);
+  }
   if (!push(true)) co_await drain();
   co_return end;
 }

@@ -25,9 +25,8 @@ Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& pr
     return fail(ErrorCode::kConfig, fmt::format("provider {}: {}: {}", provider.name, field, what));
   };
   auto upstream = std::make_unique<Upstream>(provider);
-  const auto spoken = dialect::dialect_of(provider.type);
-  upstream->supported = spoken.has_value();
-  upstream->dialect = spoken.value_or(dialect::Dialect::kOpenAi);
+  upstream->dialect = dialect::dialect_of(provider.type);
+  upstream->responses = provider.responses.value_or(provider.type == config::ProviderType::kOpenAi);
 
   if (!provider.api_keys.empty()) {
     // The same in every gateway with this configuration, and after a restart.

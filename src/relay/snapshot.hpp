@@ -24,7 +24,7 @@ namespace sluice::relay {
 struct Upstream {
   const config::Provider* provider = nullptr;
   dialect::Dialect dialect = dialect::Dialect::kOpenAi;
-  bool supported = false;  // its dialect can be spoken
+  bool responses = false;  // it has OpenAI's Responses too
   net::Origin origin;
   std::string base_path;    // of base_url, without a slash at its end
   std::string host_header;  // of base_url

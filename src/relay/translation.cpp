@@ -6,11 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
-#include "dialect/anthropic/messages_request.hpp"
-#include "dialect/anthropic/messages_response.hpp"
-#include "dialect/chat/convert.hpp"
-#include "dialect/openai/chat_request.hpp"
-#include "dialect/openai/chat_response.hpp"
+#include "dialect/chat/conversions.hpp"
 #include "json/writer.hpp"
 
 namespace sluice::relay {
@@ -82,9 +78,29 @@ Status override_capabilities(chat::Capabilities& capabilities, const config::Mod
   return {};
 }
 
-bool needs_translation(Endpoint client, const Upstream& upstream) {
-  if (client != Endpoint::kChatCompletions && client != Endpoint::kMessages) return false;
-  return dialect::dialect_of(client) != upstream.dialect;
+Endpoint upstream_endpoint(Endpoint client, const Upstream& upstream) {
+  switch (client) {
+    case Endpoint::kCompletions:
+    case Endpoint::kEmbeddings:
+    case Endpoint::kGenerateContent:
+      return client;
+    case Endpoint::kResponses:
+      if (upstream.responses) return client;
+      break;
+    case Endpoint::kChatCompletions:
+    case Endpoint::kMessages:
+      break;
+  }
+  switch (upstream.dialect) {
+    case Dialect::kAnthropic:
+      return Endpoint::kMessages;
+    case Dialect::kGemini:
+      return Endpoint::kGenerateContent;
+    case Dialect::kOpenAi:
+    case Dialect::kResponses:
+      break;
+  }
+  return Endpoint::kChatCompletions;
 }
 
 Result<Translation> translate(const dialect::InferenceRequest& request,
@@ -103,34 +119,36 @@ Result<Translation> translate(const dialect::InferenceRequest& request,
                             .mode = *mode,
                             .output_limit = terms.output_limit,
                             .signature_key = terms.upstream.signature_key};
-  const bool to_anthropic = terms.upstream.dialect == Dialect::kAnthropic;
-  auto parsed = to_anthropic ? dialect::openai::parse_chat_request(request.body)
-                             : dialect::anthropic::parse_messages_request(request.body);
+  Endpoint asked = upstream_endpoint(request.endpoint, terms.upstream);
+  auto parsed = chat::parse_request(request.endpoint, request.body);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
-  auto outgoing = to_anthropic ? dialect::anthropic::write_messages_request(*parsed, target)
-                               : dialect::openai::write_chat_request(*parsed, target);
+  auto outgoing = chat::write_request(asked, *parsed, target);
+  if (outgoing && outgoing->needs_responses && terms.upstream.responses) {
+    // A request is written once.
+    asked = Endpoint::kResponses;
+    parsed = chat::parse_request(request.endpoint, request.body);
+    if (parsed) outgoing = chat::write_request(asked, *parsed, target);
+  }
   if (!outgoing) return std::unexpected(std::move(outgoing.error()));
-  Translation out{.upstream = to_anthropic ? Endpoint::kMessages : Endpoint::kChatCompletions,
+  Translation out{.client = request.endpoint,
+                  .upstream = asked,
                   .body = std::move(outgoing->body),
                   .plan = std::move(outgoing->plan),
                   .dropped = std::move(outgoing->dropped),
                   .end_without_finish = capabilities.eof_without_finish_ok,
                   .empty_answer = outgoing->empty_answer};
+  out.plan.echo = std::move(parsed->echo);
   out.plan.created = wall_nanos() / 1'000'000'000;
   if (terms.config.routing.show_upstream_model) out.plan.model.clear();
   return out;
 }
 
 Result<chat::Answer> read_answer(const Translation& translation, std::string_view body) {
-  return translation.upstream == Endpoint::kMessages
-             ? dialect::anthropic::parse_messages_response(body)
-             : dialect::openai::parse_chat_response(body);
+  return chat::parse_answer(translation.upstream, body, translation.plan);
 }
 
 std::string write_answer(const Translation& translation, chat::Answer& answer) {
-  return translation.upstream == Endpoint::kMessages
-             ? dialect::openai::write_chat_response(answer, translation.plan)
-             : dialect::anthropic::write_messages_response(answer, translation.plan);
+  return chat::write_answer(translation.client, answer, translation.plan);
 }
 
 std::string dropped_header(const std::vector<std::string>& dropped) {

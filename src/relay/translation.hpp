@@ -19,7 +19,8 @@ namespace sluice::relay {
 
 /// Owns all it holds, and outlives the request's body.
 struct Translation {
-  dialect::Endpoint upstream = dialect::Endpoint::kChatCompletions;  // what is asked
+  dialect::Endpoint client = dialect::Endpoint::kChatCompletions;    // what was asked
+  dialect::Endpoint upstream = dialect::Endpoint::kChatCompletions;  // what is asked instead
   std::string body;
   dialect::chat::AnswerPlan plan;
   std::vector<std::string> dropped;  // of the client's fields
@@ -33,8 +34,8 @@ struct Translation {
 /// does not exist, or cannot have its value.
 Status override_capabilities(dialect::chat::Capabilities& capabilities, const config::Model& model);
 
-/// True when the upstream does not understand what the client has sent.
-bool needs_translation(dialect::Endpoint client, const Upstream& upstream);
+/// What the upstream is asked for a client's request: the same where it understands it.
+dialect::Endpoint upstream_endpoint(dialect::Endpoint client, const Upstream& upstream);
 
 struct TranslationTerms {
   const Upstream& upstream;

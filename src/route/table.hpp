@@ -44,7 +44,7 @@ inline constexpr ProviderTypes kAnthropicSpeakers{config::ProviderType::kAnthrop
 /// Those that can be asked at all.
 inline constexpr ProviderTypes kAllSpeakers{
     config::ProviderType::kOpenAi, config::ProviderType::kOpenAiCompatible,
-    config::ProviderType::kZai, config::ProviderType::kAnthropic};
+    config::ProviderType::kZai, config::ProviderType::kAnthropic, config::ProviderType::kGemini};
 
 /// Where an attempt goes.
 struct Target {

@@ -221,7 +221,8 @@ TEST(RoutingTable, PrefersWhatCanBeReachedToWhatCannot) {
   Given given;
   given.provider("gemini", ProviderType::kGemini, {"m"});
   given.provider("claude", ProviderType::kAnthropic, {"m"});
-  EXPECT_THAT(targets(given.table().plan("m", kChat, {})), ElementsAre("claude/m"));
+  constexpr Speakers kNoGemini{kOpenAiSpeakers, {ProviderType::kAnthropic}};
+  EXPECT_THAT(targets(given.table().plan("m", kNoGemini, {})), ElementsAre("claude/m"));
 }
 
 TEST(RoutingTable, SaysWhereToCallAModelOfTheOtherDialect) {

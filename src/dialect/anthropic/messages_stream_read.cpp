@@ -19,22 +19,22 @@ BlockKind kind_of(Text kind) {
 
 }  // namespace
 
-void MessagesStreamReader::read(const EventParts& parts, std::span<const OutputText> texts,
-                                std::string_view model, EventSink& sink) {
+void MessagesStreamReader::read(const chat::StreamPiece& event, EventSink& sink) {
+  const EventParts& parts = event.parts;
   if (parts.type == "content_block_delta") {
-    read_delta(parts, texts, sink);
+    read_delta(parts, event.texts, sink);
   } else if (parts.type == "message_start") {
     if (started_) return;
     started_ = true;
     sink.take({.kind = Event::Kind::kStart,
                .block_kind = BlockKind::kText,
                .id = parts.id,
-               .name = {.bytes = model, .escaped = false},
+               .name = {.bytes = event.model, .escaped = false},
                .text = {}});
   } else if (parts.type == "content_block_start") {
     start_block(parts, sink);
   } else if (parts.type == "content_block_stop") {
-    if (parts.index == index_) close(sink);
+    if (parts.index == index_) close_block(sink);
   } else if (parts.type == "message_delta") {
     const String sequence = as_text(parts.delta["stop_sequence"]);
     const String explanation = as_text(parts.delta["stop_details"]["explanation"]);
@@ -57,7 +57,7 @@ void MessagesStreamReader::open(BlockKind kind, String id, String name, EventSin
 }
 
 void MessagesStreamReader::start_block(const EventParts& parts, EventSink& sink) {
-  close(sink);
+  close_block(sink);
   index_ = parts.index;
   block_ = Block::kIgnored;
   if (parts.block.kind() != json::Kind::kObject) return;
@@ -114,7 +114,12 @@ void MessagesStreamReader::read_delta(const EventParts& parts, std::span<const O
   }
 }
 
-void MessagesStreamReader::close(EventSink& sink) {
+bool MessagesStreamReader::close(FinishReason /*reason*/, EventSink& sink) {
+  close_block(sink);
+  return true;
+}
+
+void MessagesStreamReader::close_block(EventSink& sink) {
   if (block_ == Block::kOpen) {
     if (kept_ && !kept_->input.empty()) {
       chat::Arena arena;

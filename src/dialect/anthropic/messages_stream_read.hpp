@@ -7,25 +7,21 @@
 
 #include "dialect/chat/answer.hpp"
 #include "dialect/chat/events.hpp"
+#include "dialect/chat/stream_reader.hpp"
 #include "dialect/event_facts.hpp"
 
 namespace sluice::dialect::anthropic {
 
 /// Leaves out what OpenAI's clients have no use for: blocks of tools that the upstream ran itself,
 /// and kinds that are not known. One a stream.
-class MessagesStreamReader {
+class MessagesStreamReader final : public chat::StreamReader {
  public:
-  /// What one event holds, as StreamInspector has found it; `model` is the upstream's.
-  void read(const EventParts& parts, std::span<const OutputText> texts, std::string_view model,
-            chat::EventSink& sink);
-  /// Nothing comes any more: closes the block that is open.
-  void close(chat::EventSink& sink);
-  /// The answer goes on in another stream.
-  void resume() { block_ = Block::kNone; }
+  void read(const chat::StreamPiece& event, chat::EventSink& sink) override;
+  bool close(FinishReason reason, chat::EventSink& sink) override;
+  void resume() override { block_ = Block::kNone; }
 
-  uint32_t blocks() const { return blocks_; }
-  /// The stop sequence that matched, or why the model refused; as in JSON.
-  json::String stop_text() const {
+  uint32_t blocks() const override { return blocks_; }
+  json::String stop_text() const override {
     return kept_ ? json::String{.bytes = kept_->stop_text, .escaped = true} : json::String{};
   }
 
@@ -41,6 +37,7 @@ class MessagesStreamReader {
     return *kept_;
   }
 
+  void close_block(chat::EventSink& sink);
   void open(chat::BlockKind kind, json::String id, json::String name, chat::EventSink& sink);
   void start_block(const EventParts& parts, chat::EventSink& sink);
   void read_delta(const EventParts& parts, std::span<const OutputText> texts,

@@ -4,6 +4,7 @@
 
 #include "dialect/chat/finish.hpp"
 #include "dialect/chat/signature.hpp"
+#include "dialect/errors.hpp"
 
 namespace sluice::dialect::anthropic {
 namespace {
@@ -67,7 +68,7 @@ void MessagesStreamWriter::write_start(const Event& event) {
   json::Writer json(out());
   json.begin_object().member("type", "message_start").key("message").begin_object();
   chat::Arena arena;
-  const String id = event.id.empty() ? arena.text(fallback_id_) : event.id;
+  const String id = event.id.empty() ? arena.text(request_id()) : event.id;
   json.key("id");
   chat::write_text(json, chat::answer_id(id, "msg_", arena));
   json.member("type", "message").member("role", "assistant");
@@ -79,7 +80,7 @@ void MessagesStreamWriter::write_start(const Event& event) {
   json.key("content").begin_array().end_array();
   json.null_member("stop_reason").null_member("stop_sequence").null_member("stop_details");
   json.null_member("container").null_member("diagnostics").key("usage");
-  chat::write_anthropic_usage(json, *usage_, {});
+  chat::write_anthropic_usage(json, usage(), {});
   json.end_object().end_object();
   out() += "\n\n";
 }
@@ -118,9 +119,10 @@ std::string_view MessagesStreamWriter::keep_alive() const {
   return "event: ping\ndata: {\"type\":\"ping\"}\n\n";
 }
 
-void MessagesStreamWriter::finish(const chat::Stop& stop, const Usage& usage) {
+void MessagesStreamWriter::finish(const chat::StreamEnd& end, const Usage& usage) {
   if (!started_) return;
-  const std::string_view reason = chat::anthropic_stop(stop.reason, any_call_, cut_);
+  const chat::Stop& stop = end.stop;
+  const std::string_view reason = chat::anthropic_stop(stop.reason, any_call_, end.cut);
   if (blocks_ == 0 && reason == "end_turn") {
     // Clients take the last block of an answer for granted.
     take({.kind = Event::Kind::kBlockStart, .id = {}, .name = {}, .text = {}});
@@ -140,9 +142,13 @@ void MessagesStreamWriter::finish(const chat::Stop& stop, const Usage& usage) {
     json.null_member("category").null_member("explanation").end_object();
   }
   json.end_object().key("usage");
-  chat::write_anthropic_usage(json, usage, chat::literal(service_tier_));
+  chat::write_anthropic_usage(json, usage, chat::literal(end.service_tier));
   json.end_object();
   out() += "\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+}
+
+void MessagesStreamWriter::fail(const Error& error) {
+  out() += render_stream_error(Dialect::kAnthropic, error, request_id());
 }
 
 }  // namespace sluice::dialect::anthropic

@@ -41,6 +41,8 @@ struct AnswerPlan {
   std::string provider;
   /// Under which signatures are made.
   Secret signature_key;
+  /// Responses clients: what the response repeats of the request, see Request::echo.
+  std::string echo;
   /// OpenAI's `created`: seconds since the epoch.
   int64_t created = 0;
 };

@@ -149,6 +149,9 @@ struct Request {
   bool include_usage = false;
   bool legacy_functions = false;  // OpenAI's first form of tools
   std::vector<Extra> extras;
+  /// Responses clients: the members of the response that repeat the request, as JSON without
+  /// braces.
+  std::string echo;
   /// What was lost in reading, by the names of the client's fields.
   std::vector<std::string> dropped;
 };

@@ -38,6 +38,7 @@ struct Case {
   std::string client;
   std::string verdicts;
   Endpoint endpoint = Endpoint::kChatCompletions;
+  Endpoint client_endpoint = Endpoint::kMessages;
   AnswerPlan plan;
   StreamOptions options{.request_id = "req_1"};
 
@@ -64,7 +65,10 @@ struct Case {
   void read_head() {
     EXPECT_TRUE(json::valid(head)) << head;
     const Value given(head);
-    if (given["from"].as_string() == "anthropic") endpoint = Endpoint::kMessages;
+    if (given["from"].as_string() == "anthropic") {
+      endpoint = Endpoint::kMessages;
+      client_endpoint = Endpoint::kChatCompletions;
+    }
     options.input_estimate = given["input_estimate"].as_int().value_or(0);
     options.end_without_finish = given["end_without_finish"].as_bool().value_or(false);
     const Value set = given["plan"];
@@ -88,7 +92,7 @@ struct Case {
   }
 
   testing::Converted run(const std::vector<std::string>& streams, size_t piece) const {
-    StreamConverter converter(endpoint, plan, options);
+    StreamConverter converter(endpoint, client_endpoint, plan, options);
     return testing::convert_streams(converter, streams, [piece] { return piece; });
   }
 };
@@ -241,7 +245,7 @@ TEST(StreamConverter, TakesLongArguments) {
             R"("\"}"}}]},"finish_reason":"tool_calls"}]})"
             "\n\ndata: [DONE]\n\n";
   const AnswerPlan plan;
-  StreamConverter converter(Endpoint::kChatCompletions, plan, {});
+  StreamConverter converter(Endpoint::kChatCompletions, Endpoint::kMessages, plan, {});
   const auto converted = testing::convert_streams(converter, {stream}, [] { return 4096; });
   EXPECT_EQ(converted.verdicts, "c c c cf t");
   auto answer = anthropic::parse_messages_response(testing::gather_message(converted.client));
@@ -259,7 +263,7 @@ TEST(StreamConverter, KeepsNoMoreThanIsReasonable) {
     stream += arguments_chunk(R"({"index":1,"id":"b","function":{"name":"g",)", 1024 * 1024);
   }
   const AnswerPlan plan;
-  StreamConverter converter(Endpoint::kChatCompletions, plan, {});
+  StreamConverter converter(Endpoint::kChatCompletions, Endpoint::kMessages, plan, {});
   const auto converted = testing::convert_streams(converter, {stream}, [] { return 1 << 16; });
   EXPECT_TRUE(converted.verdicts.contains('e')) << converted.verdicts;
   EXPECT_EQ(converter.failure().error.code, ErrorCode::kUpstreamError);

@@ -1,15 +1,12 @@
-// Turns a streamed answer into that of the other dialect, event by event.
+// Turns a streamed answer into that of another dialect, event by event.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <variant>
 
-#include "dialect/anthropic/messages_stream_read.hpp"
-#include "dialect/anthropic/messages_stream_write.hpp"
+#include "dialect/chat/stream_reader.hpp"
+#include "dialect/chat/stream_writer.hpp"
 #include "dialect/chat/text_gate.hpp"
-#include "dialect/openai/chat_stream_read.hpp"
-#include "dialect/openai/chat_stream_write.hpp"
 #include "dialect/stream.hpp"
 
 namespace sluice::dialect::chat {
@@ -27,7 +24,7 @@ struct StreamOptions {
 /// Stands where StreamInspector does when client and upstream speak different dialects. One a
 /// stream; no allocation per event of text in steady state.
 ///
-///   StreamConverter converter(upstream, plan, options);
+///   StreamConverter converter(upstream, client, plan, options);
 ///   for (event : upstream's events) {
 ///     verdict = converter.convert(event, out);    // `out`: to be sent on now
 ///     if (verdict.error) ...                      // `out` ends with the error's frame
@@ -37,9 +34,10 @@ struct StreamOptions {
 ///   converter.finish(usage, out);                   // what ends the client's stream
 class StreamConverter {
  public:
-  /// `upstream` is kChatCompletions or kMessages; the client speaks the other's dialect. `plan`
+  /// `upstream` and `client` are of different dialects; clients do not speak Gemini's. `plan`
   /// outlives the converter.
-  StreamConverter(Endpoint upstream, const AnswerPlan& plan, const StreamOptions& options);
+  StreamConverter(Endpoint upstream, Endpoint client, const AnswerPlan& plan,
+                  const StreamOptions& options);
   StreamConverter(const StreamConverter&) = delete;
   StreamConverter& operator=(const StreamConverter&) = delete;
 
@@ -63,7 +61,11 @@ class StreamConverter {
   void resume();
 
   /// An event that shows a client that the stream lives; may be sent before any of convert()'s.
-  std::string_view keep_alive() const;
+  std::string_view keep_alive() const { return writer_->keep_alive(); }
+
+  /// The frame that ends the client's stream when the answer cannot be finished, whatever has been
+  /// converted before.
+  void fail(const Error& error, std::string& out);
 
   /// As StreamInspector's.
   const Usage& usage() const { return usage_; }
@@ -77,37 +79,24 @@ class StreamConverter {
 
  private:
   enum class State : uint8_t { kOpen, kTerminated, kFailed };
-  // What reads the upstream and what writes for the client.
-  struct FromOpenAi {
-    explicit FromOpenAi(const AnswerPlan& plan) : writer(plan) {}
-    openai::ChatStreamReader reader;
-    anthropic::MessagesStreamWriter writer;
-  };
-  struct FromAnthropic {
-    explicit FromAnthropic(const AnswerPlan& plan) : writer(plan) {}
-    anthropic::MessagesStreamReader reader;
-    openai::ChatStreamWriter writer;
-  };
 
-  using Sides = std::variant<FromOpenAi, FromAnthropic>;
-
-  static Sides sides_for(Endpoint upstream, const AnswerPlan& plan);
-  StreamWriter& writer();
-  EventSink& sink() { return gate_ ? static_cast<EventSink&>(*gate_) : writer(); }
+  EventSink& sink() { return gate_ ? static_cast<EventSink&>(*gate_) : *writer_; }
   EventVerdict terminate(EventVerdict verdict, std::string& out);
   EventVerdict failed(EventVerdict verdict, std::string& out);
   void fail_with(ErrorCode code, std::string message);
   void take_usage();
 
   StreamOptions options_;
+  Endpoint upstream_;
   State state_ = State::kOpen;
   FinishReason finish_ = FinishReason::kNone;  // as the upstream told
   StreamInspector inspector_;
   Usage usage_;
   std::unique_ptr<Usage> earlier_;  // of the streams before resume()
   std::unique_ptr<UpstreamFailure> failure_;
+  std::unique_ptr<StreamReader> reader_;
+  std::unique_ptr<StreamWriter> writer_;
   std::unique_ptr<TextGate> gate_;
-  Sides sides_;
 };
 
 }  // namespace sluice::dialect::chat

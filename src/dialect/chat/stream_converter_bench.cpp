@@ -13,12 +13,16 @@ constexpr std::string_view kChat = "openai/testdata/chat.sse";
 constexpr std::string_view kTools = "openai/testdata/tools.sse";
 constexpr std::string_view kText = "anthropic/testdata/text.sse";
 
+Endpoint client_of(Endpoint upstream) {
+  return upstream == Endpoint::kMessages ? Endpoint::kChatCompletions : Endpoint::kMessages;
+}
+
 /// The event at `index` of a recorded stream, after all those before it.
 void convert(benchmark::State& state, Endpoint upstream, std::string_view path, size_t index) {
   const std::string file = dialect::testing::recorded(path);
   AnswerPlan plan;
   plan.model = "a-model";
-  StreamConverter converter(upstream, plan, {.request_id = "req_1"});
+  StreamConverter converter(upstream, client_of(upstream), plan, {.request_id = "req_1"});
   http::SseReader reader;
   std::string out;
   std::string_view bytes = file;
@@ -65,7 +69,7 @@ void convert_stream(benchmark::State& state, Endpoint upstream, std::string_view
   std::string out;
   const uint64_t before = sluice::testing::allocations();
   for (auto _ : state) {
-    StreamConverter converter(upstream, plan, {.request_id = "req_1"});
+    StreamConverter converter(upstream, client_of(upstream), plan, {.request_id = "req_1"});
     http::SseReader reader;
     out.clear();
     reader.feed(stream);

@@ -13,7 +13,10 @@ namespace {
 
 chat_testing::Converted run(Endpoint endpoint, const AnswerPlan& plan, bool lenient,
                             std::string_view bytes, size_t piece) {
-  StreamConverter converter(endpoint, plan, {.request_id = "req_1", .end_without_finish = lenient});
+  const Endpoint client =
+      endpoint == Endpoint::kMessages ? Endpoint::kChatCompletions : Endpoint::kMessages;
+  StreamConverter converter(endpoint, client, plan,
+                            {.request_id = "req_1", .end_without_finish = lenient});
   return chat_testing::convert_streams(converter, {std::string(bytes)}, [piece] { return piece; });
 }
 

@@ -26,18 +26,18 @@ void send(EventSink& sink, Event::Kind kind, BlockKind block_kind, String text =
 
 }  // namespace
 
-void ChatStreamReader::read(const EventParts& parts, std::span<const OutputText> texts,
-                            std::string_view model, bool ends, EventSink& sink) {
+void ChatStreamReader::read(const chat::StreamPiece& event, EventSink& sink) {
+  const EventParts& parts = event.parts;
   if (!started_) {
     // Azure's first chunk is about its prompt filter, and tells neither id nor model.
-    if (parts.id.empty() && texts.empty() && parts.calls.empty() && !ends) return;
-    start(parts, model, sink);
+    if (parts.id.empty() && event.texts.empty() && parts.calls.empty() && !event.finish) return;
+    start(parts, event.model, sink);
   }
   if (parts.service_tier == "default") service_tier_ = "default";
   if (parts.service_tier == "priority") service_tier_ = "priority";
   // In the order in which a message has them, whatever that of the chunk's members.
   for (const Text kind : {Text::kReasoning, Text::kContent, Text::kRefusal}) {
-    for (const OutputText& piece : texts) {
+    for (const OutputText& piece : event.texts) {
       if (piece.kind != kind || piece.choice != 0) continue;
       refused_ |= kind == Text::kRefusal;
       read_text(kind == Text::kReasoning ? Open::kThinking : Open::kText, piece.text, sink);

@@ -9,35 +9,26 @@
 #include "dialect/chat/answer.hpp"
 #include "dialect/chat/events.hpp"
 #include "dialect/chat/json_progress.hpp"
+#include "dialect/chat/stream_reader.hpp"
 #include "dialect/event_facts.hpp"
 
 namespace sluice::dialect::openai {
 
 /// Brings what upstreams send into order: blocks that do not overlap, calls that are whole. A call
 /// streams as it comes; pieces of others that come meanwhile wait until it is whole. One a stream.
-class ChatStreamReader {
+class ChatStreamReader final : public chat::StreamReader {
  public:
-  /// What one chunk holds, as StreamInspector has found it; `model` is the upstream's.
-  void read(const EventParts& parts, std::span<const OutputText> texts, std::string_view model,
-            bool ends, chat::EventSink& sink);
+  void read(const chat::StreamPiece& event, chat::EventSink& sink) override;
+  bool close(FinishReason reason, chat::EventSink& sink) override;
 
-  /// Nothing comes any more: writes what waited, and closes what is open. False when arguments
-  /// that have been handed out already turn out to be of no use, unless `reason` is that they
-  /// were cut off.
-  bool close(FinishReason reason, chat::EventSink& sink);
-
-  /// Why the answer ended; a refusal tells it more truly than the upstream's word.
-  FinishReason finish_reason(FinishReason told) const {
+  /// A refusal tells it more truly than the upstream's word.
+  FinishReason finish_reason(FinishReason told) const override {
     return refused_ ? FinishReason::kContentFilter : told;
   }
-  /// The last call's arguments were cut off.
-  bool cut() const { return cut_; }
-  /// Blocks begun so far.
-  uint32_t blocks() const { return blocks_; }
-  /// More is waiting than is reasonable: the answer is of no use.
-  bool overflowed() const { return overflowed_; }
-  /// "default" and "priority", else empty.
-  std::string_view service_tier() const { return service_tier_; }
+  bool cut() const override { return cut_; }
+  uint32_t blocks() const override { return blocks_; }
+  bool overflowed() const override { return overflowed_; }
+  std::string_view service_tier() const override { return service_tier_; }
 
  private:
   enum class Open : uint8_t { kNone, kText, kThinking, kTool };

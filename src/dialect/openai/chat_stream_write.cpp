@@ -1,6 +1,7 @@
 #include "dialect/openai/chat_stream_write.hpp"
 
 #include "dialect/chat/finish.hpp"
+#include "dialect/errors.hpp"
 
 namespace sluice::dialect::openai {
 namespace {
@@ -68,7 +69,7 @@ void ChatStreamWriter::take(const Event& event) {
 void ChatStreamWriter::write_start(const Event& event) {
   started_ = true;
   chat::Arena arena;
-  const String id = event.id.empty() ? arena.text(fallback_id_) : event.id;
+  const String id = event.id.empty() ? arena.text(request_id()) : event.id;
   prefix_.reserve(192);
   prefix_ = "data: {\"id\":";
   chat::append_text(prefix_, chat::answer_id(id, "chatcmpl-", arena));
@@ -160,8 +161,9 @@ void ChatStreamWriter::write_thinking(BlockKind kind) {
 // One line feed: many decoders take a blank line for the end of an event without data.
 std::string_view ChatStreamWriter::keep_alive() const { return ": ping\n"; }
 
-void ChatStreamWriter::finish(const chat::Stop& stop, const Usage& usage) {
+void ChatStreamWriter::finish(const chat::StreamEnd& last, const Usage& usage) {
   if (!started_) return;
+  const chat::Stop& stop = last.stop;
   if (gathered_ && !gathered_->annotations.empty()) {
     begin();
     out() += R"({"annotations":[)";
@@ -184,6 +186,10 @@ void ChatStreamWriter::finish(const chat::Stop& stop, const Usage& usage) {
     out() += "}\n\n";
   }
   out() += "data: [DONE]\n\n";
+}
+
+void ChatStreamWriter::fail(const Error& error) {
+  out() += render_stream_error(Dialect::kOpenAi, error, request_id());
 }
 
 }  // namespace sluice::dialect::openai

@@ -14,11 +14,10 @@ class ChatStreamWriter final : public chat::StreamWriter {
   /// `plan` outlives the writer.
   explicit ChatStreamWriter(const chat::AnswerPlan& plan) : plan_(plan) {}
 
-  void prepare(std::string_view fallback_id) { fallback_id_ = fallback_id; }
-
   void take(const chat::Event& event) override;
   std::string_view keep_alive() const override;
-  void finish(const chat::Stop& stop, const Usage& usage) override;
+  void finish(const chat::StreamEnd& last, const Usage& usage) override;
+  void fail(const Error& error) override;
 
  private:
   /// What is handed out later than it comes, as in JSON.
@@ -39,7 +38,6 @@ class ChatStreamWriter final : public chat::StreamWriter {
   void end(std::string_view finish_reason = {});
 
   const chat::AnswerPlan& plan_;
-  std::string_view fallback_id_;
   bool any_arguments_ = false;  // of the open call
   uint32_t calls_ = 0;
   std::string prefix_;  // of each chunk, up to its delta

@@ -1,0 +1,102 @@
+#include "dialect/chat/conversions.hpp"
+
+#include "dialect/anthropic/messages_request.hpp"
+#include "dialect/anthropic/messages_response.hpp"
+#include "dialect/anthropic/messages_stream_read.hpp"
+#include "dialect/anthropic/messages_stream_write.hpp"
+#include "dialect/gemini/generate_request.hpp"
+#include "dialect/gemini/generate_response.hpp"
+#include "dialect/gemini/generate_stream_read.hpp"
+#include "dialect/openai/chat_request.hpp"
+#include "dialect/openai/chat_response.hpp"
+#include "dialect/openai/chat_stream_read.hpp"
+#include "dialect/openai/chat_stream_write.hpp"
+#include "dialect/responses/responses_request.hpp"
+#include "dialect/responses/responses_response.hpp"
+#include "dialect/responses/responses_stream_read.hpp"
+#include "dialect/responses/responses_stream_write.hpp"
+
+namespace sluice::dialect::chat {
+
+Result<Request> parse_request(Endpoint client, std::string_view body) {
+  switch (dialect_of(client)) {
+    case Dialect::kAnthropic:
+      return anthropic::parse_messages_request(body);
+    case Dialect::kResponses:
+      return responses::parse_responses_request(body);
+    case Dialect::kOpenAi:
+    case Dialect::kGemini:
+      break;
+  }
+  return openai::parse_chat_request(body);
+}
+
+Result<Outgoing> write_request(Endpoint upstream, Request& request, const Target& target) {
+  switch (dialect_of(upstream)) {
+    case Dialect::kAnthropic:
+      return anthropic::write_messages_request(request, target);
+    case Dialect::kResponses:
+      return responses::write_responses_request(request, target);
+    case Dialect::kGemini:
+      return gemini::write_generate_request(request, target);
+    case Dialect::kOpenAi:
+      break;
+  }
+  return openai::write_chat_request(request, target);
+}
+
+Result<Answer> parse_answer(Endpoint upstream, std::string_view body, const AnswerPlan& plan) {
+  switch (dialect_of(upstream)) {
+    case Dialect::kAnthropic:
+      return anthropic::parse_messages_response(body);
+    case Dialect::kResponses:
+      return responses::parse_responses_response(body, plan);
+    case Dialect::kGemini:
+      return gemini::parse_generate_response(body, plan);
+    case Dialect::kOpenAi:
+      break;
+  }
+  return openai::parse_chat_response(body);
+}
+
+std::string write_answer(Endpoint client, Answer& answer, const AnswerPlan& plan) {
+  switch (dialect_of(client)) {
+    case Dialect::kAnthropic:
+      return anthropic::write_messages_response(answer, plan);
+    case Dialect::kResponses:
+      return responses::write_responses_response(answer, plan);
+    case Dialect::kOpenAi:
+    case Dialect::kGemini:
+      break;
+  }
+  return openai::write_chat_response(answer, plan);
+}
+
+std::unique_ptr<StreamReader> make_stream_reader(Endpoint upstream, const AnswerPlan& plan) {
+  switch (dialect_of(upstream)) {
+    case Dialect::kAnthropic:
+      return std::make_unique<anthropic::MessagesStreamReader>();
+    case Dialect::kResponses:
+      return std::make_unique<responses::ResponsesStreamReader>(plan);
+    case Dialect::kGemini:
+      return std::make_unique<gemini::GenerateStreamReader>(plan);
+    case Dialect::kOpenAi:
+      break;
+  }
+  return std::make_unique<openai::ChatStreamReader>();
+}
+
+std::unique_ptr<StreamWriter> make_stream_writer(Endpoint client, const AnswerPlan& plan) {
+  switch (dialect_of(client)) {
+    case Dialect::kAnthropic:
+      return std::make_unique<anthropic::MessagesStreamWriter>(plan);
+    case Dialect::kResponses:
+      return std::make_unique<responses::ResponsesStreamWriter>(plan);
+    case Dialect::kOpenAi:
+    case Dialect::kGemini:
+      break;
+  }
+  return std::make_unique<openai::ChatStreamWriter>(plan);
+}
+
+}  // namespace sluice::dialect::chat

@@ -1,0 +1,13 @@
+// One event of a stream of Gemini's generateContent.
+#pragma once
+
+#include <string_view>
+
+#include "dialect/event_facts.hpp"
+
+namespace sluice::dialect::gemini {
+
+/// False when the data is not valid JSON, or no object.
+bool read_event(std::string_view data, EventFacts& facts);
+
+}  // namespace sluice::dialect::gemini

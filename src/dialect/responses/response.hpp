@@ -1,0 +1,12 @@
+// What a whole answer of OpenAI's Responses reports about itself.
+#pragma once
+
+#include "dialect/response.hpp"
+#include "json/slices.hpp"
+
+namespace sluice::dialect::responses {
+
+/// `body` is a valid JSON object.
+void read_response(json::Value body, ResponseFacts& facts);
+
+}  // namespace sluice::dialect::responses

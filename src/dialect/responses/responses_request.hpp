@@ -1,0 +1,21 @@
+// A whole request of OpenAI's Responses, to and from the neutral model.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.hpp"
+#include "dialect/chat/convert.hpp"
+#include "dialect/chat/model.hpp"
+
+namespace sluice::dialect::responses {
+
+/// Reads a client's body, one that understand() has taken. The request is a view of it.
+/// kInvalidRequest, with the field in `param`, where it cannot mean anything, or asks for what no
+/// other dialect has and cannot be left out: what is stored upstream, tools that OpenAI runs.
+Result<chat::Request> parse_responses_request(std::string_view body);
+
+/// Writes the request for the target. Completes the request's tools, names and messages in place.
+/// In strict mode the first thing lost is an error.
+Result<chat::Outgoing> write_responses_request(chat::Request& request, const chat::Target& target);
+
+}  // namespace sluice::dialect::responses

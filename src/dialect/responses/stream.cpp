@@ -1,0 +1,9 @@
+#include "dialect/responses/stream.hpp"
+
+#include "json/reader.hpp"
+
+namespace sluice::dialect::responses {
+
+bool read_event(std::string_view data, EventFacts& /*facts*/) { return json::valid(data); }
+
+}  // namespace sluice::dialect::responses
