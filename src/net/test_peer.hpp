@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -139,8 +140,9 @@ class Peer {
 /// A listening socket of which the test accepts connections one by one.
 class TestListener {
  public:
-  explicit TestListener(Loop& loop) : scope_(loop) {
-    auto fd = listen_on("127.0.0.1", 0);
+  explicit TestListener(Loop& loop, const std::string& host = "127.0.0.1", uint16_t port = 0)
+      : scope_(loop) {
+    auto fd = listen_on(host, port);
     EXPECT_TRUE(fd.has_value());
     port_ = local_port(*fd);
     descriptor_ = std::make_unique<Descriptor>(loop, *fd);
@@ -152,6 +154,11 @@ class TestListener {
     const int fd = co_await Accept(*descriptor_, scope_);
     EXPECT_GE(fd, 0);
     co_return std::make_unique<Descriptor>(scope_.loop(), fd);
+  }
+  /// Nobody has connected who is not accepted yet.
+  bool deserted() const {
+    pollfd poll_for{.fd = descriptor_->fd(), .events = POLLIN, .revents = 0};
+    return poll(&poll_for, 1, 0) == 0;
   }
   Task<void> accept(Peer& peer) { peer.stream = make_plain_stream(co_await accept_socket()); }
 
