@@ -1,4 +1,9 @@
 // Every conversion in testdata/, as its file says. SLUICE_UPDATE=1 writes the files anew.
+//
+//   "convert": "request"  `in` is a client's body of the dialect `from`, written for an upstream
+//                         of the dialect `to`
+//   "convert": "answer"   `in` is an upstream's body of the dialect `from`, written for a client
+//                         of the dialect `client`; `request` is what that client had asked
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,11 +12,9 @@
 #include <fstream>
 #include <iterator>
 
-#include "dialect/anthropic/messages_request.hpp"
-#include "dialect/anthropic/messages_response.hpp"
+#include "dialect/chat/conversion_testing.hpp"
+#include "dialect/chat/conversions.hpp"
 #include "dialect/chat/texts.hpp"
-#include "dialect/openai/chat_request.hpp"
-#include "dialect/openai/chat_response.hpp"
 
 namespace sluice::dialect::chat {
 namespace {
@@ -76,7 +79,13 @@ std::string pretty(std::string_view json) {
 config::ProviderType provider_of(std::string_view name) {
   if (name == "anthropic") return config::ProviderType::kAnthropic;
   if (name == "openai") return config::ProviderType::kOpenAi;
+  if (name == "gemini") return config::ProviderType::kGemini;
+  if (name == "zai") return config::ProviderType::kZai;
   return config::ProviderType::kOpenAiCompatible;
+}
+
+std::string provider_type_of(Dialect dialect) {
+  return dialect == Dialect::kResponses ? "openai" : std::string(to_string(dialect));
 }
 
 struct Given {
@@ -85,12 +94,12 @@ struct Given {
   std::string key;
   Capabilities capabilities;
 
-  explicit Given(Value target, bool to_anthropic) {
+  Given(Value target, Endpoint to) {
     model = target["model"].as_string().value_or("m");
     provider = target["provider"].as_string().value_or("up");
     key = target["signature_key"].as_string().value_or("");
     const std::string type =
-        target["provider_type"].as_string().value_or(to_anthropic ? "anthropic" : "openai");
+        target["provider_type"].as_string().value_or(provider_type_of(dialect_of(to)));
     capabilities = capabilities_of(provider_of(type), model);
     if (target["capabilities"].exists()) {
       const Status applied = apply_overrides(capabilities, target["capabilities"]);
@@ -113,15 +122,11 @@ struct Given {
   }
 };
 
-Result<Outgoing> convert_request(Value body, Value options, bool from_openai, const Given& given) {
-  auto request = from_openai ? openai::parse_chat_request(body.raw())
-                             : anthropic::parse_messages_request(body.raw());
+Result<Outgoing> convert_request(Value body, Value options, Endpoint from, Endpoint to,
+                                 const Given& given) {
+  auto request = parse_request(from, body.raw());
   if (!request) return std::unexpected(request.error());
-  const Target target = given.target(options);
-  const bool to_anthropic =
-      options["to"].exists() ? options["to"].as_string() == "anthropic" : from_openai;
-  return to_anthropic ? anthropic::write_messages_request(*request, target)
-                      : openai::write_chat_request(*request, target);
+  return write_request(to, *request, given.target(options));
 }
 
 void write_error(Writer& out, const Error& error) {
@@ -136,9 +141,12 @@ void write_dropped(Writer& out, const std::vector<std::string>& dropped) {
   out.end_array();
 }
 
-void run_request(Writer& out, Value test, bool from_openai) {
-  const Given given(test["target"], from_openai);
-  const auto outgoing = convert_request(test["in"], test["target"], from_openai, given);
+void run_request(Writer& out, Value test) {
+  const Endpoint from = testing::endpoint_named(test["from"]);
+  const Value named = test["to"].exists() ? test["to"] : test["target"]["to"];
+  const Endpoint to = testing::endpoint_named(named, testing::counterpart(from));
+  const Given given(test["target"], to);
+  const auto outgoing = convert_request(test["in"], test["target"], from, to, given);
   if (!outgoing) return write_error(out, outgoing.error());
   EXPECT_TRUE(json::valid(outgoing->body)) << outgoing->body;
   write_dropped(out, outgoing->dropped);
@@ -152,22 +160,20 @@ void run_request(Writer& out, Value test, bool from_openai) {
   out.raw_member("body", outgoing->body);
 }
 
-/// `from_openai`: the upstream that answers speaks OpenAI's dialect.
-void run_answer(Writer& out, Value test, bool from_openai) {
+void run_answer(Writer& out, Value test) {
+  const Endpoint upstream = testing::endpoint_named(test["from"]);
+  const Endpoint client = testing::endpoint_named(test["client"], testing::counterpart(upstream));
   AnswerPlan plan;
   if (test["request"].exists()) {
-    const Given given(test["target"], !from_openai);
-    auto outgoing = convert_request(test["request"], test["target"], !from_openai, given);
+    const Given given(test["target"], upstream);
+    auto outgoing = convert_request(test["request"], test["target"], client, upstream, given);
     if (!outgoing) return write_error(out, outgoing.error());
     plan = std::move(outgoing->plan);
   }
   plan.created = 1'700'000'000;
-  const Value in = test["in"];
-  auto answer = from_openai ? openai::parse_chat_response(in.raw())
-                            : anthropic::parse_messages_response(in.raw());
+  auto answer = parse_answer(upstream, test["in"].raw(), plan);
   if (!answer) return write_error(out, answer.error());
-  const std::string body = from_openai ? anthropic::write_messages_response(*answer, plan)
-                                       : openai::write_chat_response(*answer, plan);
+  const std::string body = write_answer(client, *answer, plan);
   EXPECT_TRUE(json::valid(body)) << body;
   write_dropped(out, answer->dropped);
   out.raw_member("body", body);
@@ -186,11 +192,10 @@ std::string run_case(Value test) {
     write_compact(out, member.value);
   }
   out.key("out").begin_object();
-  const bool from_openai = test["from"].as_string() == "openai";
   if (test["convert"].as_string() == "answer") {
-    run_answer(out, test, from_openai);
+    run_answer(out, test);
   } else {
-    run_request(out, test, from_openai);
+    run_request(out, test);
   }
   out.end_object().end_object();
   return text;

@@ -1,6 +1,9 @@
 // Every stream in stream_testdata/, as its file says. SLUICE_UPDATE=1 writes the files anew.
 //
-//   {"from":"openai","plan":{...}}   what is set, on one line
+//   {"from":"openai","client":"anthropic","plan":{...}}
+//                                    the dialects and what is set, on one line; "whole":false where
+//                                    the upstream's events gathered are not what it would answer
+//                                    unstreamed
 //   --- upstream                     the upstream's stream; again, where it has more than one
 //   --- client                       what the client gets
 //   --- verdicts                     what each event of the upstream is found to be
@@ -12,11 +15,11 @@
 #include <fstream>
 #include <iterator>
 
-#include "dialect/anthropic/messages_response.hpp"
+#include "dialect/chat/conversion_testing.hpp"
+#include "dialect/chat/conversions.hpp"
 #include "dialect/chat/names.hpp"
 #include "dialect/chat/stream_gathering.hpp"
 #include "dialect/chat/stream_testing.hpp"
-#include "dialect/openai/chat_response.hpp"
 
 namespace sluice::dialect::chat {
 namespace {
@@ -39,6 +42,7 @@ struct Case {
   std::string verdicts;
   Endpoint endpoint = Endpoint::kChatCompletions;
   Endpoint client_endpoint = Endpoint::kMessages;
+  bool whole = true;
   AnswerPlan plan;
   StreamOptions options{.request_id = "req_1"};
 
@@ -65,10 +69,9 @@ struct Case {
   void read_head() {
     EXPECT_TRUE(json::valid(head)) << head;
     const Value given(head);
-    if (given["from"].as_string() == "anthropic") {
-      endpoint = Endpoint::kMessages;
-      client_endpoint = Endpoint::kChatCompletions;
-    }
+    endpoint = testing::endpoint_named(given["from"]);
+    client_endpoint = testing::endpoint_named(given["client"], testing::counterpart(endpoint));
+    whole = given["whole"].as_bool().value_or(true);
     options.input_estimate = given["input_estimate"].as_int().value_or(0);
     options.end_without_finish = given["end_without_finish"].as_bool().value_or(false);
     const Value set = given["plan"];
@@ -162,13 +165,13 @@ TEST_P(StreamConversion, IsWellFormed) {
     last = event->data;
     EXPECT_TRUE(last == "[DONE]" || json::valid(last)) << last;
     const bool error = Value(last)["error"].exists();
-    if (case_.endpoint == Endpoint::kMessages) {
+    if (case_.client_endpoint == Endpoint::kChatCompletions) {
       EXPECT_TRUE(event->event.empty());
       if (last != "[DONE]" && !error) EXPECT_TRUE(Value(last)["choices"].exists()) << last;
     } else {
       EXPECT_EQ(event->event, Value(last)["type"].as_string());
     }
-    ended = last == "[DONE]" || error || event->event == "message_stop";
+    ended = testing::ends_stream(case_.client_endpoint, *event);
   }
   EXPECT_TRUE(ended) << client;
   EXPECT_EQ(reader.remainder(), "");
@@ -197,27 +200,20 @@ std::string summary(Result<Answer> answer) {
 TEST_P(StreamConversion, IsWhatTheWholeAnswerIs) {
   case_.options.input_estimate = 0;
   case_.plan.include_usage = true;
-  const bool from_openai = case_.endpoint == Endpoint::kChatCompletions;
   const testing::Converted streamed = case_.run(case_.upstream, SIZE_MAX);
   const std::string_view verdicts = streamed.verdicts;
-  // An error, two streams in one, a stop sequence, calls that only a converter can tell apart, and
-  // arguments that only a whole answer's reader can complete.
-  if (verdicts.contains('e') || case_.upstream.size() > 1 || verdicts.contains("ct")) return;
-  if (GetParam() == "s_o2a_same_index_two_ids" || GetParam() == "s_o2a_arguments_cut") return;
-  const std::string body = from_openai ? testing::gather_chat(case_.upstream[0])
-                                       : testing::gather_message(case_.upstream[0]);
+  // An error, two streams in one, a stop sequence.
+  const bool cut = !case_.plan.stop_scan.empty() && verdicts.contains("ct");
+  if (verdicts.contains('e') || case_.upstream.size() > 1 || cut || !case_.whole) return;
+  const std::string body = testing::gather(case_.endpoint, case_.upstream[0]);
   ASSERT_TRUE(json::valid(body)) << body;
-  auto answer =
-      from_openai ? openai::parse_chat_response(body) : anthropic::parse_messages_response(body);
+  auto answer = parse_answer(case_.endpoint, body, case_.plan);
   ASSERT_TRUE(answer.has_value()) << body;
-  const std::string whole = from_openai ? anthropic::write_messages_response(*answer, case_.plan)
-                                        : openai::write_chat_response(*answer, case_.plan);
-  const std::string gathered = from_openai ? testing::gather_message(streamed.client)
-                                           : testing::gather_chat(streamed.client);
+  const std::string whole = write_answer(case_.client_endpoint, *answer, case_.plan);
+  const std::string gathered = testing::gather(case_.client_endpoint, streamed.client);
   ASSERT_TRUE(json::valid(gathered)) << gathered;
   const auto read = [&](const std::string& client) {
-    return summary(from_openai ? anthropic::parse_messages_response(client)
-                               : openai::parse_chat_response(client));
+    return summary(parse_answer(case_.client_endpoint, client, case_.plan));
   };
   EXPECT_EQ(read(gathered), read(whole));
 }
@@ -248,7 +244,8 @@ TEST(StreamConverter, TakesLongArguments) {
   StreamConverter converter(Endpoint::kChatCompletions, Endpoint::kMessages, plan, {});
   const auto converted = testing::convert_streams(converter, {stream}, [] { return 4096; });
   EXPECT_EQ(converted.verdicts, "c c c cf t");
-  auto answer = anthropic::parse_messages_response(testing::gather_message(converted.client));
+  const std::string body = testing::gather_message(converted.client);
+  auto answer = parse_answer(Endpoint::kMessages, body, plan);
   ASSERT_TRUE(answer.has_value());
   ASSERT_EQ(answer->blocks.size(), 1u);
   EXPECT_EQ(answer->blocks[0].input.raw().size(), long_size + 8);

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "dialect/dialect.hpp"
 #include "http/sse.hpp"
 #include "json/slices.hpp"
 #include "json/writer.hpp"
@@ -161,6 +162,64 @@ inline std::string gather_message(std::string_view stream) {
   for (const auto& [name, value] : usage) out.raw_member(name, value);
   out.end_object().end_object();
   return body;
+}
+
+/// The response that the terminal event repeats whole.
+inline std::string gather_response(std::string_view stream) {
+  std::string body;
+  for_each_data(stream, [&](json::Value event) {
+    const std::string type = event["type"].as_string().value_or("");
+    if (type == "response.completed" || type == "response.incomplete") {
+      body = event["response"].raw();
+    }
+  });
+  return body;
+}
+
+/// The body of Gemini's first candidate, with the parts of all events one after the other.
+inline std::string gather_candidate(std::string_view stream) {
+  std::string parts;
+  std::string last = "{}";
+  std::string finish = "null";
+  std::string usage = "{}";
+  for_each_data(stream, [&](json::Value event) {
+    last = event.raw();
+    if (event["usageMetadata"].exists()) usage = event["usageMetadata"].raw();
+    json::Value candidate;
+    json::Elements(event["candidates"]).next(candidate);
+    if (candidate["finishReason"].exists()) finish = candidate["finishReason"].raw();
+    json::Elements elements(candidate["content"]["parts"]);
+    for (json::Value part; elements.next(part);) {
+      if (!parts.empty()) parts += ',';
+      parts += part.raw();
+    }
+  });
+  std::string body;
+  json::Writer out(body);
+  out.begin_object().key("candidates").begin_array().begin_object().key("content").begin_object();
+  out.member("role", "model").raw_member("parts", '[' + parts + ']').end_object();
+  out.raw_member("finishReason", finish).end_object().end_array();
+  out.raw_member("usageMetadata", usage);
+  for (const char* name : {"modelVersion", "responseId", "promptFeedback"}) {
+    if (json::Value(last)[name].exists()) out.raw_member(name, json::Value(last)[name].raw());
+  }
+  out.end_object();
+  return body;
+}
+
+/// The body that the stream of an endpoint's answer makes.
+inline std::string gather(Endpoint endpoint, std::string_view stream) {
+  switch (dialect_of(endpoint)) {
+    case Dialect::kAnthropic:
+      return gather_message(stream);
+    case Dialect::kResponses:
+      return gather_response(stream);
+    case Dialect::kGemini:
+      return gather_candidate(stream);
+    case Dialect::kOpenAi:
+      break;
+  }
+  return gather_chat(stream);
 }
 
 }  // namespace sluice::dialect::chat::testing

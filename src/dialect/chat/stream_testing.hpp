@@ -45,4 +45,14 @@ inline Converted convert_streams(StreamConverter& converter,
   return result;
 }
 
+/// The frame after which a client of the endpoint gets nothing more.
+inline bool ends_stream(Endpoint client, const http::SseEvent& event) {
+  if (client == Endpoint::kChatCompletions) {
+    return event.data == "[DONE]" || json::Value(event.data)["error"].exists();
+  }
+  return event.event == "message_stop" || event.event == "error" ||
+         event.event == "response.completed" || event.event == "response.incomplete" ||
+         event.event == "response.failed";
+}
+
 }  // namespace sluice::dialect::chat::testing
