@@ -5,6 +5,7 @@
 
 #include "base/clock.hpp"
 #include "json/writer.hpp"
+#include "mock/seals.hpp"
 #include "mock/words.hpp"
 
 namespace sluice::mock {
@@ -16,6 +17,11 @@ void append_number(std::string& out, Number value) {
   char digits[24];
   const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
   out.append(digits, end);
+}
+
+void append_item_id(std::string& out, uint64_t seed, uint8_t index) {
+  constexpr uint64_t kItems = 0x6974656d73;  // apart from the identifiers of calls
+  append_token(out, mix(seed ^ kItems) + (uint64_t{index} << 32), kItemIdLength);
 }
 
 }  // namespace
@@ -38,13 +44,25 @@ std::string_view fill(const Answer& answer, const Frame& frame, const Particular
         append_number(scratch, particulars.created);
         break;
       case Gap::kPromptTokens:
-        append_number(scratch, particulars.prompt_tokens);
+        append_number(scratch, particulars.prompt_tokens + gap.more);
         break;
       case Gap::kTotalTokens:
         append_number(scratch, particulars.prompt_tokens + answer.completion_tokens);
         break;
       case Gap::kToolId:
         append_token(scratch, particulars.seed + (uint64_t{gap.index} << 32), 24);
+        break;
+      case Gap::kItemId:
+        append_item_id(scratch, particulars.seed, gap.index);
+        break;
+      case Gap::kSeal: {
+        std::string id;
+        append_item_id(id, particulars.seed, gap.index);
+        append_seal(scratch, id);
+        break;
+      }
+      case Gap::kEcho:
+        scratch.append(particulars.echo);
         break;
       case Gap::kClock:
         append_number(scratch, now().time_since_epoch().count());
@@ -78,6 +96,12 @@ AnswerBuilder& AnswerBuilder::number(uint64_t value) {
 AnswerBuilder& AnswerBuilder::gap(Gap::Kind kind, uint8_t index) {
   answer_.gaps.push_back(
       {.at = static_cast<uint32_t>(answer_.bytes.size()), .kind = kind, .index = index});
+  return *this;
+}
+
+AnswerBuilder& AnswerBuilder::prompt_tokens(uint64_t more) {
+  gap(Gap::kPromptTokens);
+  answer_.gaps.back().more = static_cast<uint32_t>(more);
   return *this;
 }
 

@@ -17,7 +17,8 @@ struct Particulars {
   std::string id;       // of the answer, with the dialect's prefix
   int64_t created = 0;  // seconds since the Unix epoch
   uint64_t prompt_tokens = 0;
-  uint64_t seed = 0;  // for identifiers of tool calls
+  uint64_t seed = 0;      // for identifiers of tool calls and items
+  std::string echo = {};  // members of the request that its answer repeats: a comma ends each
 };
 
 struct Gap {
@@ -27,11 +28,15 @@ struct Gap {
     kPromptTokens,
     kTotalTokens,
     kToolId,
+    kItemId,  // of an item of the output, without its prefix
+    kSeal,    // over the item's id
+    kEcho,
     kClock,  // monotonic nanoseconds at the moment of sending
   };
   uint32_t at = 0;  // offset in Answer::bytes
   Kind kind = kId;
-  uint8_t index = 0;  // of the tool call
+  uint8_t index = 0;  // of the tool call or the item
+  uint32_t more = 0;  // added to the tokens of the prompt
 };
 
 /// One event of a stream, or the one body of an answer that is not streamed.
@@ -78,6 +83,8 @@ class AnswerBuilder {
   AnswerBuilder& quoted(std::string_view value);
   AnswerBuilder& number(uint64_t value);
   AnswerBuilder& gap(Gap::Kind kind, uint8_t index = 0);
+  /// The tokens of the prompt and `more` beside.
+  AnswerBuilder& prompt_tokens(uint64_t more = 0);
   /// So many tokens of output are in this frame, beside those told before.
   AnswerBuilder& tokens(uint64_t count);
   /// Ends the frame with its last brace, and `tail` behind it. Where the script wants this event

@@ -20,8 +20,8 @@ Answer make_token_count(const Ask& ask, const Script& script);
 /// Why the API would answer with `status`.
 Refusal refusal_of(int status, std::string_view model);
 Refusal no_credential();
-Refusal unknown_url();
-Refusal wrong_method();
+Refusal unknown_url(std::string_view method, std::string_view path);
+Refusal wrong_method(std::string_view method, std::string_view path);
 Refusal unknown_model(std::string_view model);
 Refusal context_exceeded(const Ask& ask);
 std::string error_body(const Refusal& refusal, std::string_view request_id);

@@ -58,9 +58,13 @@ Refusal no_credential() {
   return refusal(401, "authentication_error", "x-api-key header is required");
 }
 
-Refusal unknown_url() { return refusal(404, "not_found_error", "Not Found"); }
+Refusal unknown_url(std::string_view, std::string_view) {
+  return refusal(404, "not_found_error", "Not Found");
+}
 
-Refusal wrong_method() { return refusal(405, "invalid_request_error", "Method Not Allowed"); }
+Refusal wrong_method(std::string_view, std::string_view) {
+  return refusal(405, "invalid_request_error", "Method Not Allowed");
+}
 
 Refusal unknown_model(std::string_view model) {
   return refusal(404, "not_found_error", fmt::format("model: {}", model));
@@ -88,7 +92,7 @@ std::string models_body() {
   std::string_view first;
   std::string_view last;
   for (const CatalogModel& model : catalog()) {
-    if (model.family == CatalogModel::kOpenAi) continue;
+    if (!model.is_of(CatalogModel::kAnthropic)) continue;
     if (first.empty()) first = model.id;
     last = model.id;
     write_model(json, model);

@@ -30,7 +30,7 @@ Plan::Plan(const Ask& ask, const Script& script, uint32_t choice)
       words_(script.words) {
   thinking_words_ = std::min(thinking_.size(), ask.limit);
   text_words_ = std::min(text_.size(), ask.limit - thinking_words_);
-  thinking_events_ = events_of(thinking_words_, words_);
+  thinking_events_ = ask.hide_thinking ? 0 : events_of(thinking_words_, words_);
   text_events_ = events_of(text_words_, words_);
   cut_ = thinking_words_ + text_words_ < thinking_.size() + text_.size();
   tools_ = false;
@@ -99,7 +99,9 @@ uint64_t count_content(json::Value content) {
   json::Value part;
   while (parts.next(part)) {
     const auto text = part["text"].as_string();
-    tokens += text && part["type"].as_string() == "text" ? count_tokens(*text) : rough_tokens(part);
+    const std::string type = part["type"].as_string().value_or("");
+    const bool plain = type == "text" || type == "input_text" || type == "output_text";
+    tokens += text && plain ? count_tokens(*text) : rough_tokens(part);
   }
   return tokens;
 }

@@ -24,6 +24,7 @@ struct Refusal {
   std::string message = {};
   std::string param = {};
   std::string code = {};
+  int64_t retry_after = -1;  // seconds, where the body tells them; negative is none
 };
 
 template <typename T>
@@ -39,6 +40,9 @@ struct Ask {
   uint64_t limit = std::numeric_limits<uint64_t>::max();  // tokens in a choice
   uint64_t prompt_tokens = 0;
   std::array<std::string, 2> tools = {"get_weather", "get_local_time"};  // called by part "t"
+  bool hide_thinking = false;                                            // it is counted, not shown
+  bool sealed_thinking = false;  // it comes with its encrypted form
+  std::string echo;              // Particulars::echo
 
   // Embeddings.
   std::vector<uint64_t> inputs;  // a seed each

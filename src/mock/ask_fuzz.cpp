@@ -12,7 +12,7 @@ namespace {
 using namespace sluice::mock;
 
 void check(const Route& route, std::string_view body) {
-  const auto ask = route.read(body);
+  const auto ask = route.read(body, "mock-k-t");
   if (!ask) {
     const std::string error = render_error(route.dialect, ask.error(), "req_1");
     if (!sluice::json::valid(error)) std::abort();
@@ -31,8 +31,9 @@ void check(const Route& route, std::string_view body) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
-  for (const char* path : {"/chat/completions", "/completions", "/embeddings", "/messages",
-                           "/messages/count_tokens"}) {
+  for (const char* path :
+       {"/chat/completions", "/completions", "/embeddings", "/messages", "/messages/count_tokens",
+        "/responses", "/responses/input_tokens", ":generateContent", ":countTokens"}) {
     check(*find_route(path), body);
   }
   return 0;

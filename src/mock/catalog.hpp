@@ -9,11 +9,13 @@
 namespace sluice::mock {
 
 struct CatalogModel {
-  enum Family : uint8_t { kEither, kOpenAi, kAnthropic };
+  enum Family : uint8_t { kAny, kOpenAi, kAnthropic, kGemini };
   std::string_view id;
   std::string_view display_name;
   int64_t created;  // seconds since the Unix epoch
   Family family;
+
+  bool is_of(Family wanted) const { return family == kAny || family == wanted; }
 };
 
 std::span<const CatalogModel> catalog();

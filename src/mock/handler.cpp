@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
-#include "mock/anthropic.hpp"
 #include "mock/openai.hpp"
 #include "mock/words.hpp"
 
@@ -27,7 +27,7 @@ Reply error_reply(Dialect dialect, const Refusal& refusal, const Ticket& ticket)
 }
 
 std::string new_request_id(Dialect dialect) {
-  if (dialect == Dialect::kOpenAi) return "req_" + random_hex(16);
+  if (dialect != Dialect::kAnthropic) return "req_" + random_hex(16);
   std::string id = "req_01";
   append_token(id, random_u64(), 22);
   return id;
@@ -39,22 +39,27 @@ int status_of(ErrorCode code) {
   return code == ErrorCode::kRequestTimeout ? 408 : 400;
 }
 
-bool has_credential(const http::RequestHead& head) {
-  return !head.fields.get("authorization").empty() || !head.fields.get("x-api-key").empty();
+bool has_credential(const http::RequestHead& head, Dialect dialect) {
+  if (!head.fields.get("authorization").empty()) return true;
+  if (dialect != Dialect::kGemini) return !head.fields.get("x-api-key").empty();
+  if (!head.fields.get("x-goog-api-key").empty()) return true;
+  std::string_view query = head.query();
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    if (pair.starts_with("key=") && pair.size() > 4) return true;
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+  }
+  return false;
 }
 
 /// GET /models and /models/{id}.
-Reply models_reply(Dialect dialect, std::string_view id, const Ticket& ticket) {
+Reply models_reply(const Place& place, const Ticket& ticket) {
   Reply reply;
-  reply.dialect = dialect;
-  const bool anthropic = dialect == Dialect::kAnthropic;
-  if (id.empty()) {
-    reply.body = anthropic ? anthropic::models_body() : openai::models_body();
-    return reply;
-  }
-  reply.body = anthropic ? anthropic::model_body(id) : openai::model_body(id);
-  if (reply.body.empty()) return error_reply(dialect, refusal_for(dialect, 404, id), ticket);
-  return reply;
+  reply.dialect = place.dialect;
+  const Speech& speech = speech_of(place.dialect);
+  reply.body = place.model.empty() ? speech.models() : speech.model(place.model);
+  if (!reply.body.empty()) return reply;
+  return error_reply(place.dialect, refusal_for(place.dialect, 404, place.model), ticket);
 }
 
 }  // namespace
@@ -101,9 +106,8 @@ net::Task<void> Handler::control(net::HttpCall& call) {
 }
 
 net::Task<void> Handler::api(net::HttpCall& call) {
-  const Route* route = find_route(bare_path(call.head().path()));
-  Ticket ticket(stats_, call.scope(),
-                new_request_id(route != nullptr ? route->dialect : dialect_of(call.head())));
+  const Dialect dialect = place_of(call.head()).dialect;
+  Ticket ticket(stats_, call.scope(), new_request_id(dialect));
   Reply reply;
   {
     const auto body = co_await call.read_body(kMostBody);
@@ -112,7 +116,6 @@ net::Task<void> Handler::api(net::HttpCall& call) {
     } else if (body.error().code == ErrorCode::kClientGone) {
       co_return;
     } else {
-      const Dialect dialect = route != nullptr ? route->dialect : dialect_of(call.head());
       Refusal refusal = refusal_for(dialect, status_of(body.error().code), "");
       refusal.message = body.error().message;
       reply = error_reply(dialect, refusal, ticket);
@@ -123,52 +126,44 @@ net::Task<void> Handler::api(net::HttpCall& call) {
 }
 
 Reply Handler::decide(const http::RequestHead& head, std::string_view body, Ticket& ticket) {
-  const std::string_view path = bare_path(head.path());
-  const Route* route = find_route(path);
-  const Dialect dialect = route != nullptr ? route->dialect : dialect_of(head);
-  const bool anthropic = dialect == Dialect::kAnthropic;
-  const bool models = path == "/models" || path.starts_with("/models/");
+  const Place place = place_of(head);
+  const Speech& speech = speech_of(place.dialect);
+  const auto refuse = [&](const Refusal& refusal) {
+    return error_reply(place.dialect, refusal, ticket);
+  };
   Reply reply;
-  if (route == nullptr && !models) {
-    reply = error_reply(
-        dialect,
-        anthropic ? anthropic::unknown_url() : openai::unknown_url(head.method, head.path()),
-        ticket);
-  } else if (head.method != (models ? "GET" : "POST")) {
-    reply = error_reply(
-        dialect,
-        anthropic ? anthropic::wrong_method() : openai::wrong_method(head.method, head.path()),
-        ticket);
-  } else if (!has_credential(head)) {
-    reply = error_reply(dialect, anthropic ? anthropic::no_credential() : openai::no_credential(),
-                        ticket);
-  } else if (models) {
-    reply = models_reply(dialect, path.size() > 8 ? path.substr(8) : "", ticket);
+  if (place.route == nullptr && !place.models) {
+    reply = refuse(speech.unknown_url(head.method, head.path()));
+  } else if (head.method != (place.models ? "GET" : "POST")) {
+    reply = refuse(speech.wrong_method(head.method, head.path()));
+  } else if (!has_credential(head, place.dialect)) {
+    reply = refuse(speech.no_credential());
+  } else if (place.models) {
+    reply = models_reply(place, ticket);
   } else {
-    reply = script_reply(*route, head, body, ticket);
+    reply = script_reply(place, head, body, ticket);
   }
   record(head, body, ticket);
   return reply;
 }
 
-Reply Handler::script_reply(const Route& route, const http::RequestHead& head,
+Reply Handler::script_reply(const Place& place, const http::RequestHead& head,
                             std::string_view body, Ticket& ticket) {
+  const Route& route = *place.route;
   ticket.name_caller(head.fields.get("x-request-id"));
-  auto ask = route.read(body);
+  auto ask = route.read(body, place.model);
   if (!ask) return error_reply(route.dialect, ask.error(), ticket);
   ask->stamps = head.fields.get("x-mock-stamp") == "1";
   const Script script = ask->script.for_attempt(ticket.name(ask->model));
   if (script.error_status > 0) {
-    Reply reply = error_reply(route.dialect,
-                              refusal_for(route.dialect, script.error_status, ask->model), ticket);
+    Refusal refusal = refusal_for(route.dialect, script.error_status, ask->model);
+    if (script.retry_after) refusal.retry_after = *script.retry_after;
+    Reply reply = error_reply(route.dialect, refusal, ticket);
     reply.script = script;
     return reply;
   }
   if (script.context > 0 && ask->prompt_tokens > script.context) {
-    return error_reply(route.dialect,
-                       route.dialect == Dialect::kAnthropic ? anthropic::context_exceeded(*ask)
-                                                            : openai::context_exceeded(*ask),
-                       ticket);
+    return error_reply(route.dialect, route.too_long(*ask), ticket);
   }
   Reply reply;
   reply.dialect = route.dialect;
@@ -178,7 +173,8 @@ Reply Handler::script_reply(const Route& route, const http::RequestHead& head,
   ticket.begins(ask->prompt_tokens);
   reply.particulars.seed = random_u64();
   reply.particulars.created = wall_nanos() / 1'000'000'000;
-  if (!route.id_prefix.empty()) {
+  reply.particulars.echo = std::move(ask->echo);
+  if (route.id_length > 0) {
     reply.particulars.id = route.id_prefix;
     append_token(reply.particulars.id, reply.particulars.seed, route.id_length);
   }
@@ -194,11 +190,11 @@ std::shared_ptr<const Answer> Handler::answer_for(const Route& route, const Ask&
   const bool tools = script.tools;
   const uint64_t words =
       tools ? ask.limit : uint64_t{script.events + kThinkingEvents} * script.words;
-  std::string key = fmt::format("{} {:d}{:d}{:d}{:d} {} {} {} {} {} {} {} {}", route.path,
-                                ask.stream, ask.stamps, ask.include_usage, script.terminal,
-                                script.malformed_event, ask.choices, std::min(ask.limit, words),
-                                ask.model.size(), ask.model, tools ? ask.tools[0].size() : 0,
-                                tools ? ask.tools[0] : "", tools ? ask.tools[1] : "");
+  std::string key = fmt::format(
+      "{} {:d}{:d}{:d}{:d}{:d}{:d} {} {} {} {} {} {} {} {}", route.path, ask.stream, ask.stamps,
+      ask.include_usage, ask.hide_thinking, ask.sealed_thinking, script.terminal,
+      script.malformed_event, ask.choices, std::min(ask.limit, words), ask.model.size(), ask.model,
+      tools ? ask.tools[0].size() : 0, tools ? ask.tools[0] : "", tools ? ask.tools[1] : "");
   if (const auto found = answers_.find(key); found != answers_.end()) return found->second;
   auto answer = make();
   const size_t memory = answer->memory() + key.size() + 200;

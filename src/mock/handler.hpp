@@ -31,7 +31,7 @@ class Handler final : public net::HttpHandler {
 
   /// Decides the reply to a request; `body` is all of its body.
   Reply decide(const http::RequestHead& head, std::string_view body, Ticket& ticket);
-  Reply script_reply(const Route& route, const http::RequestHead& head, std::string_view body,
+  Reply script_reply(const Place& place, const http::RequestHead& head, std::string_view body,
                      Ticket& ticket);
   std::shared_ptr<const Answer> answer_for(const Route& route, const Ask& ask,
                                            const Script& script);

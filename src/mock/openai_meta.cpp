@@ -127,7 +127,7 @@ std::string models_body() {
   json::Writer json(body);
   json.begin_object().member("object", "list").key("data").begin_array();
   for (const CatalogModel& model : catalog()) {
-    if (model.family != CatalogModel::kAnthropic) write_model(json, model);
+    if (model.is_of(CatalogModel::kOpenAi)) write_model(json, model);
   }
   json.end_array().end_object();
   return body;

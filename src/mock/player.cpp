@@ -17,9 +17,6 @@ constexpr auto kUnread = std::chrono::minutes(5);
 /// Events without a pause after which the loop turns to others.
 constexpr uint32_t kBurst = 64;
 
-constexpr std::string_view kJson = "application/json";
-constexpr std::string_view kEvents = "text/event-stream; charset=utf-8";
-
 class Player {
  public:
   Player(net::HttpCall& call, const Reply& reply, Ticket& ticket)
@@ -41,10 +38,10 @@ class Player {
     const auto events = milliseconds(uint64_t{script_.interval_ms} * (step - 1));
     return start_ + milliseconds(script_.first_ms) + events;
   }
-  net::HeaderList headers(std::string_view content_type) const {
+  net::HeaderList headers(bool events) const {
     const int64_t retry_after =
         reply_.status >= 400 && script_.retry_after ? int64_t{*script_.retry_after} : -1;
-    return answer_headers(reply_.dialect, reply_.status, content_type, ticket_.id(), retry_after);
+    return answer_headers(reply_.dialect, reply_.status, events, ticket_.id(), retry_after);
   }
 
   /// False: the client is gone.
@@ -124,7 +121,7 @@ Task<void> Player::reset_before_headers() {
 
 Task<void> Player::respond() {
   if (!co_await wait_until(due(1))) co_return;
-  const net::HeaderList fields = headers(kJson);
+  const net::HeaderList fields = headers(false);
   const Status sent = co_await call_.respond(reply_.status, fields, reply_.body);
   if (sent) ticket_.ended(Stats::Ending::kFinished);
 }
@@ -134,7 +131,7 @@ Task<void> Player::play_body() {
   if (!co_await wait_until(due(frame.step))) co_return;
   std::string scratch;
   std::string_view body = fill(*reply_.answer, frame, reply_.particulars, scratch);
-  const net::HeaderList fields = headers(kJson);
+  const net::HeaderList fields = headers(false);
   if (!script_.reset_after && !script_.silent_after && script_.split == 0) {
     const Status sent = co_await call_.respond(reply_.status, fields, body);
     if (sent) finish(frame);
@@ -163,7 +160,7 @@ Task<void> Player::play_body() {
 
 Task<void> Player::play_stream() {
   const Answer& answer = *reply_.answer;
-  call_.begin_stream(reply_.status, headers(kEvents));
+  call_.begin_stream(reply_.status, headers(true));
   if (script_.silent_after == 0) {
     call_.push({});
     co_return co_await stay_silent();
