@@ -14,11 +14,13 @@ CREATE TABLE wallets (
   created_at INTEGER NOT NULL
 ) STRICT;
 
--- Append-only. reference is the usage id of a charge, else the idempotency key.
+-- Append-only. reference is the usage id of a charge, else the idempotency key. The kinds are not
+-- an IN list, since SQLite would make a table of it for every row that is written.
 CREATE TABLE wallet_transactions (
   id INTEGER PRIMARY KEY,
   wallet_id INTEGER NOT NULL REFERENCES wallets (id),
-  kind TEXT NOT NULL CHECK (kind IN ('top_up', 'charge', 'refund', 'adjust', 'grant')),
+  kind TEXT NOT NULL CHECK (kind = 'charge' OR kind = 'top_up' OR kind = 'refund'
+                            OR kind = 'adjust' OR kind = 'grant'),
   amount INTEGER NOT NULL,
   balance_after INTEGER NOT NULL,
   reference TEXT NOT NULL CHECK (reference <> ''),

@@ -67,6 +67,7 @@ class Settler {
     kBegin,
     kCommit,
     kInsertUsage,
+    kSelectWallet,
     kUpdateWallet,
     kInsertTransaction,
     kUpdateKey,
