@@ -79,8 +79,8 @@ int main(int argc, char** argv) {
   given.add_to(*serve_command);
   CLI::App* check_command = cli.add_subcommand("check", "Validates a configuration");
   given.add_to(*check_command);
-  CLI::App* mock_command =
-      cli.add_subcommand("mock", "Runs a scripted upstream that speaks OpenAI, Anthropic and Gemini");
+  CLI::App* mock_command = cli.add_subcommand(
+      "mock", "Runs a scripted upstream that speaks OpenAI, Anthropic and Gemini");
   mock_command->add_option("--host", mock_options.host, "Address to listen on")
       ->capture_default_str();
   mock_command->add_option("--port", mock_options.port, "Port to listen on")->capture_default_str();
