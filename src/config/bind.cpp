@@ -25,7 +25,7 @@ constexpr auto kTypes = std::to_array<TypeInfo>({
     {"openai", ProviderType::kOpenAi, "https://api.openai.com/v1", "openai"},
     {"anthropic", ProviderType::kAnthropic, "https://api.anthropic.com", "anthropic"},
     {"gemini", ProviderType::kGemini, "https://generativelanguage.googleapis.com", "gemini"},
-    {"zai", ProviderType::kZai, "https://api.z.ai/api/paas/v4", "openai"},
+    {"zai", ProviderType::kZai, "", "openai"},
     {"openai_compatible", ProviderType::kOpenAiCompatible, "", "openai"},
 });
 
@@ -59,6 +59,7 @@ class Binder {
     config.data_dir = text(root_, "data_dir");
     config.providers = bind_providers(at(root_, "providers"));
     config.routing = bind_routing(root_, config.providers, problems_);
+    config.fetch = bind_fetch(at(root_, "fetch"));
     config.keys = bind_keys(at(root_, "keys"));
     bind_accounting(root_, config, problems_);
     config.metrics = bind_metrics(at(root_, "metrics"), config.server);
@@ -158,6 +159,7 @@ class Binder {
       }
       providers.push_back(std::move(provider));
     }
+    bind_zai(list, surroundings_, providers, problems_);
     return providers;
   }
 
@@ -177,7 +179,8 @@ class Binder {
         info != kTypes.end()) {
       provider.type = info->type;
       if (url.is_null() && !url.bad) provider.base_url = info->base_url;
-      if (provider.base_url.empty() && !url.bad) {
+      const bool has_platforms = provider.type == ProviderType::kZai;  // each with its own address
+      if (provider.base_url.empty() && !url.bad && !has_platforms) {
         problems_.error(node.place, fmt::format("{}: a provider of type {} needs a base_url", path,
                                                 info->name));
       }
@@ -191,6 +194,9 @@ class Binder {
     if (const bool* responses = std::get_if<bool>(&at(node, "responses").value)) {
       provider.responses = *responses;
     }
+    const std::string reasoning = text(node, "reasoning");
+    if (reasoning == "strip") provider.reasoning = ReasoningDisplay::kStripped;
+    if (reasoning == "think") provider.reasoning = ReasoningDisplay::kInlined;
     provider.models = texts(node, "models");
     bind_headers(at(node, "headers"), path, provider);
     provider.ca_file = text(node, "ca_file");
@@ -249,10 +255,19 @@ class Binder {
       if (const auto* time = std::get_if<int64_t>(&at(node, "expires_at").value)) {
         key.expires_at = *time;
       }
+      if (const std::string mode = text(node, "mode"); !mode.empty()) key.strict = mode == "strict";
       bind_allowance(node, path, key, problems_);
       keys.push_back(std::move(key));
     }
     return keys;
+  }
+
+  static Fetch bind_fetch(const Node& node) {
+    return {.enabled = flag(node, "enabled"),
+            .allow = texts(node, "allow"),
+            .max_size = static_cast<uint64_t>(get<int64_t>(node, "max_size")),
+            .timeout = duration(node, "timeout"),
+            .max_per_request = integer(node, "max_per_request")};
   }
 
   Metrics bind_metrics(const Node& node, const Server& server) {
@@ -293,7 +308,7 @@ class Binder {
     if (std::ranges::none_of(config.providers, &Provider::enabled)) {
       problems_.warn(
           "no provider is enabled: there is nowhere to send requests; add one below providers:, "
-          "or set OPENAI_API_KEY or ANTHROPIC_API_KEY");
+          "or set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY");
     }
     for (const Provider& provider : config.providers) {
       if (provider.enabled && provider.api_keys.empty() &&

@@ -14,6 +14,14 @@ Config bind(const Node& root, const Surroundings& surroundings, Problems& proble
 /// The part below `routing`. `providers` are those of the same document.
 Routing bind_routing(const Node& root, const std::vector<Provider>& providers, Problems& problems);
 
+/// Z.ai's token from the environment.
+inline constexpr std::string_view kUpstreamToken = "UPSTREAM_TOKEN";
+
+/// What only providers of type zai have: the platform that each belongs to, its address, and whose
+/// token UPSTREAM_TOKEN replaces. `list` is that of `providers`.
+void bind_zai(const Node& list, const Surroundings& surroundings, std::vector<Provider>& providers,
+              Problems& problems);
+
 /// The database, the ledger, billing, the limiter, and the models with their prices. `config` has
 /// its data_dir already.
 void bind_accounting(const Node& root, Config& config, Problems& problems);

@@ -84,6 +84,16 @@ struct Limiter {
   int64_t burst = 10;
 };
 
+/// Where a provider of type zai lies.
+enum class Platform : uint8_t { kZai, kZread };
+
+/// How clients see what a model thinks before it answers.
+enum class ReasoningDisplay : uint8_t {
+  kShown,     // as their dialect shows it
+  kStripped,  // not at all
+  kInlined,   // in the text, between <think> and </think>
+};
+
 struct Provider {
   std::string name;
   ProviderType type = ProviderType::kOpenAi;
@@ -92,6 +102,8 @@ struct Provider {
   bool is_default = false;
   bool enabled = true;
   std::optional<bool> responses;    // has OpenAI's Responses; absent: as its type tells
+  Platform platform = Platform::kZai;
+  ReasoningDisplay reasoning = ReasoningDisplay::kShown;
   std::vector<std::string> models;  // empty: any
   std::vector<std::pair<std::string, std::string>> headers;  // added to every request
   std::string ca_file;
@@ -124,6 +136,9 @@ struct Retry {
   Duration max_wait = std::chrono::seconds(3);
 };
 
+/// When a breakpoint for Anthropic's prompt cache is set for a client that sets none.
+enum class AutoCache : uint8_t { kOff, kToolsOrMultiturn, kAlways };
+
 struct Routing {
   std::vector<Rule> rules;  // in the order in which they are tried
   std::vector<Fallback> fallbacks;
@@ -131,6 +146,22 @@ struct Routing {
   bool drain_on_disconnect = false;  // let the upstream finish when the client has gone
   bool strict = false;               // refuse what conversion would lose
   bool show_upstream_model = false;  // in converted answers; else the name that was asked for
+  bool spread_keys = false;          // over all requests; else one conversation keeps its key
+  Duration keep_alive = std::chrono::seconds(15);  // 0: silent streams stay silent
+  // Of converted requests.
+  AutoCache auto_cache = AutoCache::kToolsOrMultiturn;
+  bool repair_tools = false;
+  bool prefer_forced_tool = false;
+  bool expose_reasoning = true;
+};
+
+/// Of images and documents at URLs that a client sends, for upstreams that do not fetch.
+struct Fetch {
+  bool enabled = true;
+  std::vector<std::string> allow;  // addresses or CIDRs, although they are not public
+  uint64_t max_size = 10 << 20;    // bytes of one
+  Duration timeout = std::chrono::seconds(10);
+  int max_per_request = 20;
 };
 
 struct Key {
@@ -143,7 +174,8 @@ struct Key {
   int64_t rpm = 0;                      // 0: no limit, as for the next two
   int64_t tpm = 0;
   int64_t max_parallel = 0;
-  std::string user;  // whose wallet pays; empty: nobody's
+  std::optional<bool> strict;  // as Routing::strict; absent: that holds
+  std::string user;            // whose wallet pays; empty: nobody's
 };
 
 /// Prices are per 1M tokens.
@@ -188,6 +220,7 @@ struct Config {
   Limiter limiter;
   std::vector<Provider> providers;
   Routing routing;
+  Fetch fetch;
   std::vector<Key> keys;
   std::vector<Model> models;
   Metrics metrics;

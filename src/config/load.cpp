@@ -23,15 +23,19 @@ std::string built_in(const LoadOptions& options) {
     if (setting.starts_with("providers")) return {};
   }
   std::string yaml;
-  const auto add = [&](std::string_view variable, std::string_view provider) {
+  const auto add = [&](std::string_view variable, std::string_view provider,
+                       std::string_view is_default = "true") {
     if (environment(variable).value_or("").empty()) return;
     if (yaml.empty()) yaml = "providers:\n";
-    yaml += fmt::format(
-        "  - {{ name: {0}-main, type: {0}, default: true, api_keys: [\"${{{1}}}\"] }}\n", provider,
-        variable);
+    yaml +=
+        fmt::format("  - {{ name: {0}-main, type: {0}, default: {2}, api_keys: [\"${{{1}}}\"] }}\n",
+                    provider, variable, is_default);
   };
   add("OPENAI_API_KEY", "openai");
   add("ANTHROPIC_API_KEY", "anthropic");
+  add("GEMINI_API_KEY", "gemini");
+  // Of OpenAI's dialect, which has one default.
+  add(kUpstreamToken, "zai", environment("OPENAI_API_KEY").value_or("").empty() ? "true" : "false");
   return yaml;
 }
 

@@ -81,6 +81,8 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "providers[].default", .type = kBool, .standard = "false", .help = "Takes what no rule and no model name decides; one provider per dialect."},
     {.name = "providers[].enabled", .type = kBool, .standard = "true", .help = "false: known by name, and never used."},
     {.name = "providers[].responses", .type = kBool, .help = "Whether it has OpenAI's Responses (`/responses`) beside chat completions; absent: only type `openai` has."},
+    {.name = "providers[].platform", .type = kChoice, .standard = kNone, .help = "Of type `zai`: whose platform it is; absent: as its base_url tells, else `z.ai`. `zread.ai` needs a base_url.", .choices = "z.ai|zread.ai"},
+    {.name = "providers[].reasoning", .type = kChoice, .standard = "reasoning_content", .help = "What clients see of the model's thinking: as their dialect shows it (OpenAI's: `reasoning_content`), nothing, or `<think>` in the text.", .choices = "reasoning_content|strip|think"},
     {.name = "providers[].models[]", .type = kText, .help = "Models that it serves; empty: any."},
     {.name = "providers[].headers.*", .type = kText, .standard = kNone, .help = "Headers added to every request to it."},
     {.name = "providers[].ca_file", .type = kText, .standard = "", .help = "PEM file with the certificates to trust; empty: the system's."},
@@ -120,6 +122,12 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "routing.resume", .type = kChoice, .standard = "none", .help = "What becomes of a stream that dies after its first byte.", .effective = false, .choices = "none|restart|continue"},
     {.name = "routing.mode", .type = kChoice, .standard = "lenient", .help = "What conversion does with fields that the other dialect lacks: drops and names them, or refuses the request.", .choices = "lenient|strict"},
     {.name = "routing.response_model", .type = kChoice, .standard = "requested", .help = "Model name in converted answers.", .choices = "requested|upstream"},
+    {.name = "routing.affinity", .type = kChoice, .standard = "session", .help = "Which of a provider's keys a request uses: one conversation always the same, since caches and thinking belong to an account, or each in turn.", .choices = "session|spread"},
+    {.name = "routing.keep_alive", .type = kDuration, .standard = "15s", .help = "Silence after which a streaming client gets a ping or a comment, which its library skips; 0: never.", .max = 3600},
+    {.name = "routing.auto_cache", .type = kChoice, .standard = "tools_or_multiturn", .help = "When a converted request to Anthropic asks for prompt caching though the client sets no breakpoint.", .choices = "off|tools_or_multiturn|always"},
+    {.name = "routing.repair_tools", .type = kBool, .standard = "false", .help = "Mend a converted history in which a tool call lacks its result, or a result its call; else it is refused."},
+    {.name = "routing.prefer_forced_tool", .type = kBool, .standard = "false", .help = "Where a model cannot both think and be forced to call a tool, give up thinking; else the call is not forced."},
+    {.name = "routing.expose_reasoning", .type = kBool, .standard = "true", .help = "Show OpenAI clients what converted models think, as `reasoning_content` and `thinking_blocks`."},
     {.name = "routing.on_disconnect", .type = kChoice, .standard = "cancel", .help = "What becomes of the upstream request when the client has gone.", .choices = "cancel|drain"},
     {.name = "routing.weights.vram", .type = kNumber, .standard = "0.4", .help = "Weight of free memory in a worker's score.", .effective = false, .max = 1},
     {.name = "routing.weights.concurrency", .type = kNumber, .standard = "0.3", .help = "Weight of free slots in a worker's score.", .effective = false, .max = 1},
@@ -133,6 +141,13 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "routing.queue.class_header", .type = kText, .standard = "x-sluice-class", .help = "Request header that names the class.", .effective = false},
     {.name = "routing.scale_webhook", .type = kText, .standard = "", .help = "URL that is told when more or fewer workers are wanted; empty: none.", .effective = false},
 
+    {.name = "fetch", .type = kSection, .help = "Images and documents at URLs, fetched by the gateway for upstreams that do not fetch them."},
+    {.name = "fetch.enabled", .type = kBool, .standard = "true", .help = "Fetch them; false refuses such requests."},
+    {.name = "fetch.allow[]", .type = kNetwork, .help = "Networks that may be fetched from although they are not public, and at any port. All others: ports 80 and 443 of public addresses."},
+    {.name = "fetch.max_size", .type = kSize, .standard = "10MiB", .help = "Largest image or document; all of a request together may have `server.max_body`.", .min = 1, .max = kGiB},
+    {.name = "fetch.timeout", .type = kDuration, .standard = "10s", .help = "How long fetching one may take, redirects included.", .min = kMs, .max = 3600},
+    {.name = "fetch.max_per_request", .type = kInteger, .standard = "20", .help = "URLs that are fetched for one request.", .max = 1000},
+
     {.name = "keys[]", .type = kSection, .help = "Keys of clients. Keys made through the API are not listed here."},
     {.name = "keys[].key", .type = kSecret, .standard = kNone, .help = "What the client sends.", .required = true},
     {.name = "keys[].name", .type = kText, .standard = kNone, .help = "How logs and usage call it.", .required = true},
@@ -143,7 +158,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "keys[].rpm", .type = kInteger, .standard = "0", .help = "Requests per minute; 0: no limit.", .max = kMany},
     {.name = "keys[].tpm", .type = kInteger, .standard = "0", .help = "Tokens per minute; 0: no limit.", .max = kMany},
     {.name = "keys[].max_parallel", .type = kInteger, .standard = "0", .help = "Requests at the same time; 0: no limit.", .max = kMany},
-    {.name = "keys[].mode", .type = kChoice, .standard = kNone, .help = "`routing.mode` of this key.", .effective = false, .choices = "lenient|strict"},
+    {.name = "keys[].mode", .type = kChoice, .standard = kNone, .help = "`routing.mode` of this key; absent: that holds.", .choices = "lenient|strict"},
     {.name = "keys[].user", .type = kText, .standard = "", .help = "Name of the user whose wallet pays too; empty: only the quota counts."},
 
     {.name = "billing", .type = kSection, .help = "What usage costs."},
@@ -204,6 +219,13 @@ constexpr auto kOtherEnvironment = std::to_array<EnvironmentName>({
     {"ANTHROPIC_API_KEY",
      "Key of api.anthropic.com, used by the shipped files; without any "
      "configuration file it makes the provider `anthropic-main`."},
+    {"GEMINI_API_KEY",
+     "Key of generativelanguage.googleapis.com; without any configuration file it makes the "
+     "provider `gemini-main`."},
+    {"UPSTREAM_TOKEN",
+     "Key of Z.ai: taken in place of `api_keys` by every provider of type `zai` on platform z.ai, "
+     "or where there is none, on zread.ai; never by both. Without any configuration file it makes "
+     "the provider `zai-main`."},
     {"DB_HOST", "Host of a MySQL server; has no effect in this version."},
     {"DB_PORT", "Port of that server; 3306 when not set."},
     {"DB_USER", "User on that server; `root` when not set."},

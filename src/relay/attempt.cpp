@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "base/text.hpp"
 #include "dialect/response.hpp"
@@ -19,11 +18,6 @@ namespace {
 using net::BodyPiece;
 
 constexpr size_t kMaxErrorBody = 256 * 1024;
-constexpr size_t kMaxWholeBody = 64 * 1024 * 1024;
-// A whole answer up to here is counted even though its upstream reports its usage.
-constexpr size_t kMaxCounted = 256 * 1024;
-// At least so long may a client take to read a whole answer.
-constexpr auto kSendTime = std::chrono::seconds(120);
 
 /// Retry-After in seconds; the date form is not used by any provider and is ignored.
 std::optional<Duration> parse_retry_after(const http::Fields& fields) {
@@ -35,12 +29,8 @@ std::optional<Duration> parse_retry_after(const http::Fields& fields) {
   return std::chrono::seconds(*value);
 }
 
-bool is_event_stream(const http::Fields& fields) {
-  return istarts_with(fields.get("content-type"), "text/event-stream");
-}
+}  // namespace
 
-/// What an upstream's own error means for the retry table. An error without a status of its own
-/// (an event in a stream) gets the one it would have come with.
 void note_failure(Attempted& done) {
   const dialect::UpstreamFailure& failure = *done.upstream;
   done.error = failure.error;
@@ -80,13 +70,11 @@ void note_failure(Attempted& done) {
   if (done.status == 0 || account) done.status = usual;
 }
 
-}  // namespace
-
 net::Task<Attempted> Attempt::run() {
   in_.live.state(observe::LiveState::kConnecting);
-  if (const Status prepared = prepare(); !prepared) {
+  if (const Status prepared = co_await prepare(); !prepared) {
     Attempted done;
-    done.kind = Attempted::kRefused;
+    done.kind = in_.call.scope().cancelled() ? Attempted::kCancelled : Attempted::kRefused;
     done.error = prepared.error();
     co_return done;
   }
@@ -100,20 +88,25 @@ net::Task<Attempted> Attempt::run() {
   co_return co_await whole();
 }
 
-Status Attempt::prepare() {
-  if (upstream_endpoint(in_.request.endpoint, in_.upstream) == in_.request.endpoint) return {};
-  auto translated = translate(in_.request, {.upstream = in_.upstream,
-                                            .model = in_.upstream_model,
-                                            .output_limit = in_.charge.output_limit(),
-                                            .config = in_.config,
-                                            .fields = in_.call.head().fields});
-  if (!translated) return std::unexpected(std::move(translated.error()));
+net::Task<Status> Attempt::prepare() {
+  const TranslationTerms terms{.upstream = in_.upstream,
+                               .model = in_.upstream_model,
+                               .output_limit = in_.charge.output_limit(),
+                               .config = in_.config,
+                               .fields = in_.call.head().fields,
+                               .remote = in_.remote};
+  if (upstream_endpoint(in_.request.endpoint, in_.upstream) == in_.request.endpoint) {
+    translation_ = translate_answer(in_.request, terms);
+    co_return Status{};
+  }
+  auto translated = co_await translate(in_.request, terms, in_.call.scope());
+  if (!translated) co_return std::unexpected(std::move(translated.error()));
   translation_ = std::move(*translated);
   if (translation_->empty_answer && in_.request.stream) {
-    return fail(ErrorCode::kInvalidRequest, "An answer of no tokens cannot be streamed.",
-                "max_tokens");
+    co_return fail(ErrorCode::kInvalidRequest, "An answer of no tokens cannot be streamed.",
+                   "max_tokens");
   }
-  return {};
+  co_return Status{};
 }
 
 net::Task<Status> Attempt::send_request() {
@@ -122,15 +115,16 @@ net::Task<Status> Attempt::send_request() {
   const dialect::UpstreamTerms terms{.model = in_.upstream_model,
                                      .output_limit = in_.charge.output_limit(),
                                      .provider = in_.upstream.provider->type};
-  const std::string_view body = translation_ ? std::string_view(translation_->body)
-                                             : dialect::upstream_body(in_.request, terms, storage);
+  const bool translated = translation_ && !translation_->answer_only;
+  const std::string_view body = translated ? std::string_view(translation_->body)
+                                           : dialect::upstream_body(in_.request, terms, storage);
   const std::string traceparent = in_.trace.header();
   const UpstreamRequest request{
       .client = in_.call.head(),
       .upstream = in_.upstream,
       .endpoint = translation_ ? translation_->upstream : in_.request.endpoint,
       .model = in_.upstream_model,
-      .translated = translation_.has_value(),
+      .translated = translated,
       .stream = in_.request.stream,
       .body_size = body.size(),
       .credential = in_.credential,
@@ -179,13 +173,12 @@ net::Task<Attempted> Attempt::stream() {
     add_dropped(headers);
     headers.emplace_back("content-type", "text/event-stream; charset=utf-8");
   }
-  headers.emplace_back("cache-control", "no-cache");
-  // Asks proxies such as nginx in front of the gateway to pass events on at once.
-  headers.emplace_back("x-accel-buffering", "no");
+  add_stream_headers(headers);
   const observe::GaugeHold active(in_.context.metrics.active_streams);
   Pump pump({.call = in_.call,
              .upstream = *connection_,
              .request = in_.request,
+             .remote = in_.remote,
              .timeouts = in_.upstream.provider->timeouts,
              .sent_at = sent_at_,
              .total_until = total_until_,
@@ -193,6 +186,7 @@ net::Task<Attempted> Attempt::stream() {
              .translation = translation_ ? &*translation_ : nullptr,
              .request_id = in_.request_id,
              .charge = in_.charge,
+             .keep_alive = in_.keep_alive,
              .settler = in_.settler,
              .live = in_.live,
              .metrics = in_.context.metrics,
@@ -230,140 +224,6 @@ net::Task<Attempted> Attempt::stream() {
       break;
   }
   co_return done;
-}
-
-net::Task<Attempted> Attempt::whole() {
-  const http::ResponseHead& head = connection_->head();
-  net::HeaderList headers = std::move(in_.own_headers);
-  pass_headers(headers);
-  const std::string_view encoding = head.fields.get("content-encoding");
-  const http::Coding coding = http::parse_coding(encoding);
-  const bool passes =
-      !translation_ && (coding == http::Coding::kUnknown ||
-                        http::accepts(in_.call.head().fields.get("accept-encoding"), coding));
-  if (coding != http::Coding::kIdentity && passes) {
-    headers.emplace_back("content-encoding", std::string(encoding));
-  }
-  const int status = head.status;
-  const bool is_events = is_event_stream(head.fields);
-  const bool ends_with_connection = head.framing == http::Framing::kUntilClose;
-  // Some send their head at once, and the body when all of it is generated.
-  const Duration patience = in_.upstream.provider->timeouts.first_answer(in_.request.stream);
-  auto body = co_await read_body(kMaxWholeBody, sent_at_ + patience);
-  if (!body) co_return failed(body.error());
-  const bool coded = coding == http::Coding::kGzip || coding == http::Coding::kDeflate;
-  std::string plain;
-  if (coded) {
-    http::Inflater inflater(coding, kMaxWholeBody);
-    if (!inflater.feed(*body, plain) || !inflater.finished()) {
-      co_return failed(route::Failure::kCut, ErrorCode::kUpstreamError,
-                       "the upstream's answer could not be decompressed");
-    }
-  }
-  const std::string_view text = coded ? plain : *body;
-  const dialect::Endpoint endpoint = translation_ ? translation_->upstream : in_.request.endpoint;
-  auto facts = dialect::inspect_response(endpoint, text);
-  Attempted done;
-  done.upstream_wait = in_.call.loop().now() - sent_at_;
-  give_back_connection();
-  if (ends_with_connection && text.starts_with('{') && !facts.valid) {
-    // Such a body may be cut anywhere, and only its text tells.
-    co_return failed(route::Failure::kCut, ErrorCode::kUpstreamError,
-                     "the upstream's answer broke off");
-  }
-  if (facts.is_error) {
-    done.kind = Attempted::kFailed;
-    done.upstream = std::move(facts.failure);
-    done.body = text;
-    note_failure(done);
-    co_return done;
-  }
-  std::optional<dialect::chat::Answer> answer;
-  if (translation_) {
-    auto read = facts.valid ? read_answer(*translation_, text)
-                            : fail(ErrorCode::kUpstreamError, "the upstream's answer is no JSON");
-    if (!read) {
-      co_return failed(route::Failure::kCut, ErrorCode::kUpstreamError,
-                       std::move(read.error().message));
-    }
-    answer = std::move(*read);
-  }
-  done.finish = facts.finish_reason;
-  in_.charge.keep_prompt(in_.request);
-  if (is_events) {
-    facts.usage = count_events(text);
-  } else if (in_.request.stream) {
-    // Whole although a stream was asked for, whose lease covers only its beginning.
-    if (!in_.charge.count(dialect::output_texts(endpoint, text))) {
-      in_.context.metrics.budget_cutoffs.add();
-      done.kind = Attempted::kRefused;
-      done.error = {.code = ErrorCode::kInsufficientQuota, .message = {}, .param = {}};
-      co_return done;
-    }
-  } else if (!facts.usage.reported || text.size() <= kMaxCounted) {
-    in_.charge.count_whole(dialect::output_texts(endpoint, text));
-  }
-  in_.charge.report(facts.usage);
-  in_.charge.note_delivered();
-  in_.charge.show(in_.live);
-  std::string written;
-  if (answer) {
-    if (!answer->usage.reported) answer->usage = in_.charge.told_usage();
-    written = write_answer(*translation_, *answer);
-    std::ranges::move(answer->dropped, std::back_inserter(translation_->dropped));
-    add_dropped(headers);
-    headers.emplace_back("content-type", "application/json");
-  }
-  co_return co_await deliver(std::move(done), status, headers,
-                             answer   ? written
-                             : passes ? std::string_view(*body)
-                                      : text);
-}
-
-net::Task<Attempted> Attempt::empty_answer() {
-  dialect::chat::Answer answer;
-  answer.id = answer.arena.text(in_.request_id);
-  answer.model = answer.arena.text(in_.upstream_model);
-  answer.stop.reason = dialect::FinishReason::kLength;
-  answer.usage.input_known = answer.usage.reported = true;
-  net::HeaderList headers = std::move(in_.own_headers);
-  add_dropped(headers);
-  headers.emplace_back("content-type", "application/json");
-  const std::string body = write_answer(*translation_, answer);
-  co_return co_await deliver({}, 200, headers, body);
-}
-
-net::Task<Attempted> Attempt::deliver(Attempted done, int status, const net::HeaderList& headers,
-                                      std::string_view body) {
-  const bool left = in_.call.client_left();
-  const Status settled =
-      co_await in_.settler.settle(left ? Outcome::kClientGone : Outcome::kFinished);
-  if (!settled) {
-    done.kind = Attempted::kRefused;
-    done.error = settled.error();
-    co_return done;
-  }
-  if (left) {
-    done.kind = Attempted::kCancelled;
-    co_return done;
-  }
-  in_.call.scope().set_deadline(std::max(total_until_, in_.call.loop().now() + kSendTime));
-  const auto sent = co_await in_.call.respond(status, headers, body);
-  done.first_content = sluice::now();
-  if (!sent) done.kind = Attempted::kCancelled;
-  co_return done;
-}
-
-dialect::Usage Attempt::count_events(std::string_view text) {
-  dialect::StreamInspector inspector(in_.request);
-  std::string padded;
-  padded.reserve(text.size() + http::SseReader::kSlack);
-  padded.append(text);
-  http::SseReader reader(kMaxWholeBody);
-  reader.feed(padded);
-  while (const auto event = reader.next()) in_.charge.count_whole(inspector.inspect(*event).texts);
-  if (const auto event = reader.finish()) in_.charge.count_whole(inspector.inspect(*event).texts);
-  return inspector.usage();
 }
 
 net::Task<Attempted> Attempt::refused() {
@@ -434,7 +294,14 @@ net::Task<Result<std::string>> Attempt::read_body(size_t limit, TimePoint first_
 
 void Attempt::pass_headers(net::HeaderList& headers) const {
   const http::Fields& fields = connection_->head().fields;
-  if (!translation_) return pass_response_headers(fields, headers);
+  if (!translation_ || translation_->answer_only) {
+    pass_response_headers(fields, headers);
+    // What is written anew says itself what it is.
+    if (translation_) {
+      std::erase_if(headers, [](const auto& each) { return each.first == "content-type"; });
+    }
+    return;
+  }
   // What else it says is for clients of its own dialect.
   if (fields.has("retry-after")) headers.emplace_back("retry-after", fields.get("retry-after"));
 }

@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "dialect/chat/conversions.hpp"
+#include "dialect/chat/reading.hpp"
 #include "json/writer.hpp"
 
 namespace sluice::relay {
@@ -103,8 +104,11 @@ Endpoint upstream_endpoint(Endpoint client, const Upstream& upstream) {
   return Endpoint::kChatCompletions;
 }
 
-Result<Translation> translate(const dialect::InferenceRequest& request,
-                              const TranslationTerms& terms) {
+namespace {
+
+/// With what has been fetched so far; `terms.remote` then tells what else is wanted.
+Result<Translation> translate_now(const dialect::InferenceRequest& request,
+                                  const TranslationTerms& terms) {
   const config::Provider& provider = *terms.upstream.provider;
   const auto mode = mode_of(terms);
   if (!mode) return std::unexpected(mode.error());
@@ -120,13 +124,18 @@ Result<Translation> translate(const dialect::InferenceRequest& request,
                             .output_limit = terms.output_limit,
                             .signature_key = terms.upstream.signature_key};
   Endpoint asked = upstream_endpoint(request.endpoint, terms.upstream);
-  auto parsed = chat::parse_request(request.endpoint, request.body);
+  const auto read = [&] {
+    auto read_request = chat::parse_request(request.endpoint, request.body);
+    if (read_request) terms.remote.fill(*read_request, capabilities);
+    return read_request;
+  };
+  auto parsed = read();
   if (!parsed) return std::unexpected(std::move(parsed.error()));
   auto outgoing = chat::write_request(asked, *parsed, target);
   if (outgoing && outgoing->needs_responses && terms.upstream.responses) {
     // A request is written once.
     asked = Endpoint::kResponses;
-    parsed = chat::parse_request(request.endpoint, request.body);
+    parsed = read();
     if (parsed) outgoing = chat::write_request(asked, *parsed, target);
   }
   if (!outgoing) return std::unexpected(std::move(outgoing.error()));
@@ -138,8 +147,47 @@ Result<Translation> translate(const dialect::InferenceRequest& request,
                   .end_without_finish = capabilities.eof_without_finish_ok,
                   .empty_answer = outgoing->empty_answer};
   out.plan.echo = std::move(parsed->echo);
+  out.plan.reasoning = provider.reasoning;
   out.plan.created = wall_nanos() / 1'000'000'000;
   if (terms.config.routing.show_upstream_model) out.plan.model.clear();
+  return out;
+}
+
+}  // namespace
+
+net::Task<Result<Translation>> translate(const dialect::InferenceRequest& request,
+                                         const TranslationTerms& terms, net::Scope& scope) {
+  auto translated = translate_now(request, terms);
+  if (!terms.remote.wants_any()) co_return translated;
+  if (const Status fetched = co_await terms.remote.fetch(scope); !fetched) {
+    co_return std::unexpected(fetched.error());
+  }
+  co_return translate_now(request, terms);
+}
+
+std::optional<Translation> translate_answer(const dialect::InferenceRequest& request,
+                                            const TranslationTerms& terms) {
+  const config::Provider& provider = *terms.upstream.provider;
+  const bool shown = provider.reasoning == config::ReasoningDisplay::kShown;
+  if (shown || request.endpoint != Endpoint::kChatCompletions || request.choices() != 1) {
+    return std::nullopt;
+  }
+  Translation out;
+  out.client = out.upstream = request.endpoint;
+  out.answer_only = true;
+  out.end_without_finish = chat::capabilities_of(provider.type, terms.model).eof_without_finish_ok;
+  out.plan.include_usage = request.include_usage;
+  out.plan.reasoning = provider.reasoning;
+  out.plan.created = wall_nanos() / 1'000'000'000;
+  // Like the bytes that pass otherwise, it names the upstream's model.
+  if (const auto parsed = chat::parse_request(request.endpoint, request.body)) {
+    out.plan.legacy_functions = parsed->legacy_functions;
+    for (const chat::Extra& extra : parsed->extras) {
+      if (extra.name == "logprobs" && !chat::asks_nothing(extra.value)) {
+        out.dropped.emplace_back("logprobs");
+      }
+    }
+  }
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include "dialect/chat/capabilities.hpp"
 #include "dialect/request.hpp"
 #include "http/head.hpp"
+#include "relay/remote_content.hpp"
 #include "relay/snapshot.hpp"
 
 namespace sluice::relay {
@@ -26,6 +27,8 @@ struct Translation {
   std::vector<std::string> dropped;  // of the client's fields
   /// The upstream may end a stream without saying why.
   bool end_without_finish = false;
+  /// The upstream is asked with the client's own bytes, and only its answer is changed.
+  bool answer_only = false;
   /// Nothing has to be asked: there is no answer to it but an empty one.
   bool empty_answer = false;
 };
@@ -43,12 +46,20 @@ struct TranslationTerms {
   std::optional<int64_t> output_limit;
   const config::Config& config;
   const http::Fields& fields;  // the client's
+  RemoteContent& remote;       // outlives the writing; wants what it lacks
 };
 
-/// kInvalidRequest, with the field in `param`, for what cannot be told in the other dialect, and in
-/// strict mode for all that would be lost.
-Result<Translation> translate(const dialect::InferenceRequest& request,
-                              const TranslationTerms& terms);
+/// kInvalidRequest, with the field in `param`, for what cannot be told in the other dialect or
+/// cannot be fetched for it, and in strict mode for all that would be lost. kClientGone once the
+/// scope is cancelled.
+net::Task<Result<Translation>> translate(const dialect::InferenceRequest& request,
+                                         const TranslationTerms& terms, net::Scope& scope);
+
+/// Where client and upstream speak one dialect, but the answer is not to be shown as it is: the
+/// thinking in an OpenAI stream. nullopt where the bytes may pass, and where there are several
+/// choices, which no conversion carries.
+std::optional<Translation> translate_answer(const dialect::InferenceRequest& request,
+                                            const TranslationTerms& terms);
 
 /// Reads a whole answer of the upstream; a view of the body. kUpstreamError when it is none.
 Result<dialect::chat::Answer> read_answer(const Translation& translation, std::string_view body);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/secret.hpp"
+#include "config/config.hpp"
 #include "dialect/chat/model.hpp"
 #include "dialect/chat/names.hpp"
 #include "dialect/usage.hpp"
@@ -35,6 +36,10 @@ struct AnswerPlan {
   bool include_usage = false;
   /// OpenAI clients: thinking is shown as reasoning_content and thinking_blocks.
   bool expose_reasoning = true;
+  /// The client has asked for thinking, and plays back what it gets of it.
+  bool shows_thinking = false;
+  /// What any client sees of it.
+  config::ReasoningDisplay reasoning = config::ReasoningDisplay::kShown;
   /// Stop sequences that the upstream does not take, decoded. Output ends before the first.
   std::vector<std::string> stop_scan;
   /// Who mints the tokens in signatures of thinking (signature.hpp); empty: none are made.
@@ -58,6 +63,7 @@ struct Stop {
 struct Annotation {
   json::String url;
   json::String title;
+  json::String of = {};  // the text that it belongs to, as its block holds it; empty: not told
 };
 
 struct Answer {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dialect/chat/reading.hpp"
+#include "dialect/chat/reasoning_gate.hpp"
 
 namespace sluice::dialect::chat {
 namespace {
@@ -93,6 +94,7 @@ void finish_answer(Answer& answer, const AnswerPlan& plan) {
   if (!plan.stop_scan.empty()) cut_at_stop(answer, plan);
   if (plan.json == JsonOutput::kForcedTool) unwrap_tool(answer);
   if (plan.json == JsonOutput::kInstruction) unwrap_fence(answer);
+  show_reasoning(answer, plan);
 }
 
 }  // namespace sluice::dialect::chat

@@ -6,8 +6,8 @@
 namespace sluice::dialect::chat {
 
 /// Makes the answer what the request's conversion has promised: takes off a fence around JSON that
-/// was asked for in words, makes text of the call that stood for it, and ends the output before a
-/// stop sequence that the upstream was not given.
+/// was asked for in words, makes text of the call that stood for it, ends the output before a stop
+/// sequence that the upstream was not given, and shows the thinking as it is to be shown.
 void finish_answer(Answer& answer, const AnswerPlan& plan);
 
 /// The calls of the answer that the client has to make.

@@ -98,6 +98,7 @@ constexpr auto kSettings = std::to_array<Setting>({
     {"tools_with_reasoning", &Self::tools_with_reasoning},
     {"reasoning_field", &Self::reasoning_field},
     {"reasoning_replay", &Self::reasoning_replay},
+    {"thinking_switch", &Self::thinking_switch},
     {"eof_without_finish_ok", &Self::eof_without_finish_ok},
 });
 

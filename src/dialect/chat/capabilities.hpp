@@ -66,6 +66,9 @@ struct Capabilities {
   ToolsWithReasoning tools_with_reasoning = ToolsWithReasoning::kAny;
   ReasoningField reasoning_field = ReasoningField::kNone;
   bool reasoning_replay = false;
+  /// Thinking is asked for, or forbidden, by thinking.type "enabled" and "disabled" (Z.ai's GLM)
+  /// and not by an effort.
+  bool thinking_switch = false;
   bool eof_without_finish_ok = false;
 
   bool takes(Effort effort) const { return efforts.test(static_cast<size_t>(effort)); }

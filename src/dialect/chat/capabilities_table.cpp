@@ -289,8 +289,14 @@ Capabilities of_provider(config::ProviderType provider) {
       model.max_tokens_field = Capabilities::MaxTokensField::kMaxCompletionTokens;
       model.user_field = Capabilities::UserField::kSafetyIdentifier;
       break;
-    case config::ProviderType::kGemini:
     case config::ProviderType::kZai:
+      model.system_mid_ok = false;
+      model.reasoning_field = Capabilities::ReasoningField::kReasoningContent;
+      model.thinking_switch = true;
+      model.stop_max = 1;
+      model.parallel_tool_calls_param = false;
+      break;
+    case config::ProviderType::kGemini:
     case config::ProviderType::kOpenAiCompatible:
       model.structured_outputs = true;
       model.system_mid_ok = false;  // many chat templates know only one, at the start

@@ -26,7 +26,8 @@ StreamConverter::StreamConverter(Endpoint upstream, Endpoint client, const Answe
       writer_(make_stream_writer(client, plan)) {
   usage_.counts.input = options.input_estimate;
   writer_->prepare(usage_, options.request_id);
-  if (TextGate::needed(plan)) gate_ = std::make_unique<TextGate>(plan, *writer_);
+  if (ReasoningGate::needed(plan)) reasoning_ = std::make_unique<ReasoningGate>(plan, *writer_);
+  if (TextGate::needed(plan)) gate_ = std::make_unique<TextGate>(plan, sink());
 }
 
 EventVerdict StreamConverter::convert(const http::SseEvent& event, std::string& out) {
@@ -46,7 +47,7 @@ EventVerdict StreamConverter::convert(const http::SseEvent& event, std::string& 
                    .finish = verdict.finish},
                   sink());
   }
-  if (reader_->overflowed()) {
+  if (reader_->overflowed() || writer_->overflowed()) {
     fail_with(ErrorCode::kUpstreamError, {});
     return failed(verdict, out);
   }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "dialect/chat/reasoning_gate.hpp"
 #include "dialect/chat/stream_reader.hpp"
 #include "dialect/chat/stream_writer.hpp"
 #include "dialect/chat/text_gate.hpp"
@@ -34,8 +35,7 @@ struct StreamOptions {
 ///   converter.finish(usage, out);                   // what ends the client's stream
 class StreamConverter {
  public:
-  /// `upstream` and `client` are of different dialects; clients do not speak Gemini's. `plan`
-  /// outlives the converter.
+  /// Clients do not speak Gemini's dialect. `plan` outlives the converter.
   StreamConverter(Endpoint upstream, Endpoint client, const AnswerPlan& plan,
                   const StreamOptions& options);
   StreamConverter(const StreamConverter&) = delete;
@@ -80,7 +80,11 @@ class StreamConverter {
  private:
   enum class State : uint8_t { kOpen, kTerminated, kFailed };
 
-  EventSink& sink() { return gate_ ? static_cast<EventSink&>(*gate_) : *writer_; }
+  EventSink& sink() {
+    if (gate_) return *gate_;
+    if (reasoning_) return *reasoning_;
+    return *writer_;
+  }
   EventVerdict terminate(EventVerdict verdict, std::string& out);
   EventVerdict failed(EventVerdict verdict, std::string& out);
   void fail_with(ErrorCode code, std::string message);
@@ -96,6 +100,8 @@ class StreamConverter {
   std::unique_ptr<UpstreamFailure> failure_;
   std::unique_ptr<StreamReader> reader_;
   std::unique_ptr<StreamWriter> writer_;
+  // From the reader to the writer, where they are needed.
+  std::unique_ptr<ReasoningGate> reasoning_;  // the last
   std::unique_ptr<TextGate> gate_;
 };
 

@@ -250,6 +250,12 @@ class ChatWriter {
     Effort effort = asked();
     const std::string_view name =
         request_.reasoning.thinking == Thinking::kUnset ? "output_config.effort" : "thinking";
+    if (model_.thinking_switch) {
+      if (effort == Effort::kUnset) return;
+      out_.key("thinking").begin_object();
+      out_.member("type", effort == Effort::kNone ? "disabled" : "enabled").end_object();
+      return;
+    }
     if (model_.efforts.none()) {
       if (effort != Effort::kUnset && effort != Effort::kNone) lose(name);
       return;
