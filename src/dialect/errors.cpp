@@ -151,10 +151,18 @@ ErrorAnswer render_error(Dialect dialect, const Error& error, std::string_view r
   return answer(row, status_of(dialect, error.code), envelope(dialect, row, error, request_id));
 }
 
-std::string render_stream_error(Dialect dialect, const Error& error, std::string_view request_id) {
-  const bool named = dialect == Dialect::kAnthropic || dialect == Dialect::kResponses;
-  std::string frame = named ? "event: error\ndata: " : "data: ";
-  frame += envelope(dialect, row_of(error.code), error, request_id);
+std::string render_stream_error(Dialect dialect, const Error& error, std::string_view request_id,
+                                int64_t sequence) {
+  const Row& row = row_of(error.code);
+  std::string frame = dialect == Dialect::kAnthropic || dialect == Dialect::kResponses
+                          ? "event: error\ndata: "
+                          : "data: ";
+  if (dialect == Dialect::kResponses) {
+    frame += openai::error_event(row.openai_type, row.openai_code, message_of(row, error),
+                                 error.param, sequence);
+  } else {
+    frame += envelope(dialect, row, error, request_id);
+  }
   frame += "\n\n";
   return frame;
 }

@@ -2,6 +2,7 @@
 // `type` and `code` (the public contract, section 4).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,8 +32,10 @@ int status_of(Dialect dialect, ErrorCode code);
 ErrorAnswer render_error(Dialect dialect, const Error& error, std::string_view request_id);
 
 /// The in-band frame for a stream that has begun, blank line included. After it the stream is
-/// closed without [DONE] or message_stop.
-std::string render_stream_error(Dialect dialect, const Error& error, std::string_view request_id);
+/// closed without [DONE], message_stop or response.completed. Events of Responses are numbered:
+/// `sequence` is this one's.
+std::string render_stream_error(Dialect dialect, const Error& error, std::string_view request_id,
+                                int64_t sequence = 0);
 
 /// For routes that belong to no dialect: {"error":{"code","message","field"?,"request_id"}}.
 ErrorAnswer render_neutral_error(const Error& error, std::string_view request_id);

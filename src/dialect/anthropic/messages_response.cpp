@@ -28,8 +28,9 @@ void read_citations(Answer& answer) {
     Value citation;
     while (citations.next(citation)) {
       if (as_text(citation["type"]) == "web_search_result_location") {
-        answer.annotations.push_back(
-            {.url = as_text(citation["url"]), .title = as_text(citation["title"])});
+        answer.annotations.push_back({.url = as_text(citation["url"]),
+                                      .title = as_text(citation["title"]),
+                                      .of = block.text});
       } else {
         chat::note(answer.dropped, "citations");
       }

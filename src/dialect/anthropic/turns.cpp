@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dialect/chat/reading.hpp"
+#include "dialect/chat/sealed_thinking.hpp"
 #include "dialect/chat/signature.hpp"
 
 namespace sluice::dialect::anthropic {
@@ -69,6 +70,10 @@ class TurnBuilder {
     if (Status paired = pair(); !paired) return std::unexpected(paired.error());
     finish();
     return std::move(result_);
+    for (Block& block : message.blocks) {
+      if (block.kind != BlockKind::kThinking) continue;
+      chat::unseal_thinking(block, target_.provider, target_.signature_key, request_.arena);
+    }
   }
 
  private:

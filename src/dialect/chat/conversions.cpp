@@ -4,6 +4,7 @@
 #include "dialect/anthropic/messages_response.hpp"
 #include "dialect/anthropic/messages_stream_read.hpp"
 #include "dialect/anthropic/messages_stream_write.hpp"
+#include "dialect/chat/reading.hpp"
 #include "dialect/gemini/generate_request.hpp"
 #include "dialect/gemini/generate_response.hpp"
 #include "dialect/gemini/generate_stream_read.hpp"
@@ -31,7 +32,9 @@ Result<Request> parse_request(Endpoint client, std::string_view body) {
   return openai::parse_chat_request(body);
 }
 
-Result<Outgoing> write_request(Endpoint upstream, Request& request, const Target& target) {
+namespace {
+
+Result<Outgoing> write(Endpoint upstream, Request& request, const Target& target) {
   switch (dialect_of(upstream)) {
     case Dialect::kAnthropic:
       return anthropic::write_messages_request(request, target);
@@ -43,6 +46,32 @@ Result<Outgoing> write_request(Endpoint upstream, Request& request, const Target
       break;
   }
   return openai::write_chat_request(request, target);
+}
+
+/// An error that names the client's field, also in its words.
+Error renamed(Error error, std::string (*client_field)(std::string_view)) {
+  const std::string name = client_field(error.param);
+  if (name == error.param) return error;
+  const std::string quoted = "'" + error.param + "'";
+  if (const size_t at = error.message.find(quoted); at != std::string::npos) {
+    error.message.replace(at + 1, error.param.size(), name);
+  }
+  error.param = name;
+  return error;
+}
+
+}  // namespace
+
+Result<Outgoing> write_request(Endpoint upstream, Request& request, const Target& target) {
+  auto outgoing = write(upstream, request, target);
+  if (request.client_field == nullptr) return outgoing;
+  if (!outgoing) {
+    return std::unexpected(renamed(std::move(outgoing.error()), request.client_field));
+  }
+  std::vector<std::string> dropped;
+  for (const std::string& name : outgoing->dropped) note(dropped, request.client_field(name));
+  outgoing->dropped = std::move(dropped);
+  return outgoing;
 }
 
 Result<Answer> parse_answer(Endpoint upstream, std::string_view body, const AnswerPlan& plan) {

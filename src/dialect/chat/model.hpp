@@ -154,6 +154,9 @@ struct Request {
   std::string echo;
   /// What was lost in reading, by the names of the client's fields.
   std::vector<std::string> dropped;
+  /// What the client calls a field that the writers know by another name: in what they drop and
+  /// refuse. Null where they know it by the client's.
+  std::string (*client_field)(std::string_view name) = nullptr;
 };
 
 }  // namespace sluice::dialect::chat

@@ -35,6 +35,9 @@ class StreamWriter : public EventSink {
   /// The frame that ends a stream which cannot be finished.
   virtual void fail(const Error& error) = 0;
 
+  /// It keeps more than is reasonable of what it has written: the answer is of no use.
+  virtual bool overflowed() const { return false; }
+
   bool started() const { return started_; }
 
  protected:

@@ -1,12 +1,10 @@
 #include "dialect/openai/messages_read.hpp"
 
-#include <algorithm>
 #include <array>
-#include <span>
 #include <utility>
 
-#include "base/text.hpp"
 #include "dialect/anthropic/blocks.hpp"
+#include "dialect/openai/media_read.hpp"
 
 namespace sluice::dialect::openai {
 
@@ -16,19 +14,12 @@ using chat::BlockKind;
 using chat::Message;
 using chat::refuse;
 using chat::Role;
-using chat::Source;
 using json::Kind;
 using json::Value;
 
 namespace {
 
 constexpr std::string_view kEphemeral = R"({"type":"ephemeral"})";
-constexpr auto kImageTypes =
-    std::to_array<std::string_view>({"image/jpeg", "image/png", "image/gif", "image/webp"});
-
-bool is_one_of(std::string_view type, std::span<const std::string_view> types) {
-  return std::ranges::find(types, type) != types.end();
-}
 
 /// Where a client says that the prompt up to here is worth keeping, in either dialect's words.
 Value breakpoint_of(Value cache_control, Value breakpoint) {
@@ -169,16 +160,7 @@ Status MessageReader::read_image(Value image, const std::string& where, Block& b
   const std::string at = chat::member(where, "image_url");
   const Value url = image.kind() == Kind::kString ? image : image["url"];
   if (url.kind() != Kind::kString) return refuse(at, "image_url needs a url.");
-  block.kind = BlockKind::kImage;
-  const json::String text = as_text(url);
-  if (istarts_with(text.bytes, "data:")) {
-    return read_data(chat::parse_data_url(text.str()), at, block);
-  }
-  if (!istarts_with(text.bytes, "http:") && !istarts_with(text.bytes, "https:")) {
-    return refuse(at, "An image must be at an http, https or data URL.");
-  }
-  block.source = {.kind = Source::Kind::kUrl, .media_type = {}, .data = text};
-  return {};
+  return read_image_url(as_text(url), at, request_.arena, block);
 }
 
 Status MessageReader::read_file(Value file, const std::string& where, Block& block) {
@@ -189,43 +171,8 @@ Status MessageReader::read_file(Value file, const std::string& where, Block& blo
                   "A file's id is known only to the provider that it was uploaded to.");
   }
   if (contents.kind() != Kind::kString) return refuse(at, "A file needs file_data.");
-  const json::String data = as_text(contents);
-  block.kind = BlockKind::kDocument;
   block.name = as_text(name);
-  chat::DataUrl parsed;
-  if (istarts_with(data.bytes, "data:")) {
-    parsed = chat::parse_data_url(data.str());
-  } else {
-    parsed = {.media_type = "application/pdf", .data = data.str()};
-  }
-  return read_data(parsed, chat::member(at, "file_data"), block);
-}
-
-Status MessageReader::read_data(const chat::DataUrl& data, const std::string& where, Block& block) {
-  constexpr std::string_view kPdf = "application/pdf";
-  if (data.data.empty()) return refuse(where, "A data URL must hold base64.");
-  const std::string_view told = chat::sniff_media_type(data.data);
-  const std::string_view type = told.empty() ? std::string_view(data.media_type) : told;
-  chat::Arena& arena = request_.arena;
-  if (type.starts_with("text/") && block.kind == BlockKind::kDocument) {
-    const std::string text = chat::decode_base64(data.data);
-    if (text.empty()) return refuse(where, "A data URL must hold base64.");
-    block.source = {.kind = Source::Kind::kText,
-                    .media_type = chat::literal("text/plain"),
-                    .data = arena.text(text)};
-    return {};
-  }
-  if (type == kPdf) {
-    block.kind = BlockKind::kDocument;
-  } else if (is_one_of(type, kImageTypes)) {
-    block.kind = BlockKind::kImage;
-  } else {
-    return refuse(where, "Content of type '" + std::string(type) +
-                             "' is not taken, only JPEG, PNG, GIF, WebP, PDF and text files.");
-  }
-  block.source = {
-      .kind = Source::Kind::kBase64, .media_type = arena.text(type), .data = arena.text(data.data)};
-  return {};
+  return read_file_data(as_text(contents), chat::member(at, "file_data"), request_.arena, block);
 }
 
 Status MessageReader::read_assistant(const Fields& fields, const std::string& where,

@@ -31,7 +31,6 @@ class MessageReader {
 
   Status read_image(json::Value image, const std::string& where, chat::Block& block);
   Status read_file(json::Value file, const std::string& where, chat::Block& block);
-  Status read_data(const chat::DataUrl& data, const std::string& where, chat::Block& block);
 
   chat::Request& request_;
   chat::Reading reading_;
