@@ -57,6 +57,7 @@ struct EventFacts {
   bool error = false;
   bool has_choices = false;   // OpenAI: at least one
   bool usage_of_end = false;  // Anthropic: `usage` is not that of the start
+  bool repeats = false;       // Responses: of the texts only those not told before are new
   FinishReason finish_reason = FinishReason::kNone;
   std::bitset<kMaxChoices> seen;
   std::bitset<kMaxChoices> finished;

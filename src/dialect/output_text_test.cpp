@@ -213,6 +213,23 @@ TEST(StreamTexts, GiveBackWhatAHugeEventNeeded) {
   EXPECT_EQ(sluice::testing::allocations(), before);
 }
 
+TEST(StreamTexts, OfResponsesAreRememberedWithoutAllocation) {
+  const std::string piece =
+      "event: response.output_text.delta\n"
+      "data: {\"type\":\"response.output_text.delta\",\"item_id\":\"msg_1\",\"output_index\":1,"
+      "\"content_index\":0,\"delta\":\"some words\",\"logprobs\":[],\"sequence_number\":4}\n\n";
+  StreamInspector inspector(Endpoint::kResponses, false);
+  http::SseReader reader;
+  const auto inspect = [&] {
+    reader.feed(piece);
+    return inspector.inspect(*reader.next()).texts.size();
+  };
+  EXPECT_EQ(inspect(), 1u);
+  const uint64_t before = sluice::testing::allocations();
+  for (int i = 0; i < 100; ++i) inspect();
+  EXPECT_EQ(sluice::testing::allocations(), before);
+}
+
 TEST(WholeTexts, AreThoseOfEveryChoice) {
   EXPECT_EQ(
       whole(

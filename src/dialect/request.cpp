@@ -19,6 +19,8 @@ namespace {
 constexpr int64_t kMaxResults = 1 << 20;
 // Anthropic's smallest thinking budget.
 constexpr int64_t kLeastThinking = 1024;
+// max_output_tokens of Responses takes no less.
+constexpr int64_t kLeastResponse = 16;
 // max_tokens of OpenAI's completions where it is not given.
 constexpr int64_t kCompletionsDefault = 16;
 
@@ -82,11 +84,13 @@ void lower_output(const InferenceRequest& request, const UpstreamTerms& terms, E
     const bool newer = openai && request.endpoint == Endpoint::kChatCompletions;
     const InferenceRequest::Span null =
         newer ? request.max_completion_tokens_limit.at : request.max_tokens_limit.at;
+    const std::string_view name = request.endpoint == Endpoint::kResponses ? "max_output_tokens"
+                                  : newer                                  ? "max_completion_tokens"
+                                                                           : "max_tokens";
     if (null.length != 0) {
       edits.replace(null, fmt::to_string(limit));
     } else {
-      after_model +=
-          fmt::format(R"(,"{}":{})", newer ? "max_completion_tokens" : "max_tokens", limit);
+      after_model += fmt::format(R"(,"{}":{})", name, limit);
     }
     return;
   }
@@ -125,6 +129,7 @@ int64_t InferenceRequest::results() const {
 }
 
 int64_t InferenceRequest::least_output_limit() const {
+  if (endpoint == Endpoint::kResponses) return kLeastResponse;
   return thinking_budget.given.value_or(0) >= kLeastThinking ? kLeastThinking + 1 : 1;
 }
 

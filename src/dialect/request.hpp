@@ -46,7 +46,7 @@ struct InferenceRequest {
     Span at;
     std::optional<int64_t> given;
   };
-  Limit max_tokens_limit;
+  Limit max_tokens_limit;             // Responses: max_output_tokens
   Limit max_completion_tokens_limit;  // chat
   Limit thinking_budget;              // Anthropic: thinking.budget_tokens, below max_tokens
 
@@ -59,7 +59,7 @@ struct InferenceRequest {
   /// choices(). Bounded so that it can be multiplied.
   int64_t results() const;
   /// The smallest limit that upstream_body() can lower the output to: Anthropic refuses a thinking
-  /// budget below 1024 tokens, or one that is not below the limit.
+  /// budget below 1024 tokens, or one that is not below the limit, and Responses a limit below 16.
   int64_t least_output_limit() const;
 };
 
@@ -83,8 +83,9 @@ Result<InferenceRequest> understand(Endpoint endpoint, std::string body);
 ///   - `stream_options.include_usage`, where adds_usage();
 ///   - the members that limit the output, where they allow more than `output_limit`, and the
 ///     thinking budget, which must stay below them. None is raised. Where none is given one is
-///     added: `max_completion_tokens` to OpenAI's own chat endpoint, `max_tokens` elsewhere. A
-///     client that gave one of the two knows which of them its model takes.
+///     added: `max_completion_tokens` to OpenAI's own chat endpoint, `max_output_tokens` to
+///     Responses, `max_tokens` elsewhere. A client that gave one of them knows which its model
+///     takes.
 /// Embeddings have no output. Returns a view of request.body when nothing changes, else of
 /// `storage`, which then holds the new text.
 std::string_view upstream_body(const InferenceRequest& request, const UpstreamTerms& terms,

@@ -5,9 +5,19 @@
 namespace sluice::dialect {
 namespace {
 
-constexpr std::array<std::string_view, kFieldCount> kNames = {
-    "model",  "stream",   "stream_options", "max_tokens", "max_completion_tokens", "n", "best_of",
-    "prompt", "thinking", "messages",       "input"};
+constexpr std::array<std::string_view, kFieldCount> kNames = {"model",
+                                                              "stream",
+                                                              "stream_options",
+                                                              "max_tokens",
+                                                              "max_completion_tokens",
+                                                              "n",
+                                                              "best_of",
+                                                              "prompt",
+                                                              "thinking",
+                                                              "messages",
+                                                              "input",
+                                                              "max_output_tokens",
+                                                              "background"};
 
 }  // namespace
 

@@ -24,8 +24,10 @@ enum class Field : uint8_t {
   kThinking,
   kMessages,
   kInput,
+  kMaxOutputTokens,
+  kBackground,
 };
-inline constexpr size_t kFieldCount = 11;
+inline constexpr size_t kFieldCount = 13;
 
 std::string_view to_string(Field field);
 

@@ -18,6 +18,8 @@ namespace {
 
 // An event with more pieces than this is rare, and what it needed is given back.
 constexpr size_t kKeptTexts = 1024;
+// More texts than this in one answer are told by pieces alone.
+constexpr size_t kMaxLanes = 256;
 
 /// One for all streams of a thread, since a verdict is used up before the next event is read.
 OutputTexts& scratch() {
@@ -89,6 +91,7 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event, EventParts* p
     return verdict;
   }
 
+  if (dialect == Dialect::kResponses) keep_new(facts);
   verdict.finish = facts.finish_reason != FinishReason::kNone;
   verdict.has_content = facts.has_content || verdict.finish;
   verdict.terminal = facts.terminal;
@@ -102,6 +105,22 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event, EventParts* p
   take_usage(facts);
   verdict.added_usage = adds_usage_ && facts.usage.exists() && !facts.has_choices;
   return verdict;
+}
+
+// Responses tells every text several times: in pieces, then the whole of it with the end of the
+// part, of the item, and of the answer. Some upstreams leave out the pieces.
+void StreamInspector::keep_new(EventFacts& facts) {
+  const auto known = [this](const OutputText& text) {
+    return lanes_.size() == kMaxLanes ||
+           std::ranges::find(lanes_.rbegin(), lanes_.rend(), text.lane()) != lanes_.rend();
+  };
+  if (facts.repeats) {
+    std::erase_if(facts.texts, known);
+    facts.has_content |= !facts.texts.empty();
+  }
+  for (const OutputText& text : facts.texts) {
+    if (!known(text)) lanes_.push_back(text.lane());
+  }
 }
 
 void StreamInspector::take_usage(const EventFacts& facts) {
@@ -131,6 +150,12 @@ std::string_view StreamInspector::synthesize_terminal() const {
       break;
   }
   return {};
+}
+
+std::string_view keep_alive(Dialect client) {
+  if (client == Dialect::kAnthropic) return "event: ping\ndata: {\"type\":\"ping\"}\n\n";
+  // One line feed: many decoders take a blank line for the end of an event without data.
+  return ": ping\n";
 }
 
 }  // namespace sluice::dialect

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dialect/dialect.hpp"
 #include "dialect/output_text.hpp"
@@ -66,6 +67,7 @@ class StreamInspector {
 
  private:
   void take_usage(const EventFacts& facts);
+  void keep_new(EventFacts& facts);
 
   Endpoint endpoint_;
   bool adds_usage_;
@@ -75,9 +77,14 @@ class StreamInspector {
   uint32_t choices_;
   std::bitset<128> seen_;      // choices by index
   std::bitset<128> finished_;  // of these, those with a finish reason
+  std::vector<uint64_t> lanes_;  // Responses: those that pieces have been told of
   Usage usage_;
   std::string model_;
   UpstreamFailure failure_;
 };
+
+/// What may stand between two events, or before the first, to show a client of that dialect that the
+/// stream lives: its libraries skip it.
+std::string_view keep_alive(Dialect client);
 
 }  // namespace sluice::dialect

@@ -26,6 +26,9 @@ constexpr Recording kRecordings[] = {
     {"anthropic/testdata/text.sse", Endpoint::kMessages},
     {"anthropic/testdata/thinking_tools.sse", Endpoint::kMessages},
     {"anthropic/testdata/overloaded.sse", Endpoint::kMessages},
+    {"responses/testdata/tools.sse", Endpoint::kResponses},
+    {"responses/testdata/no_pieces.sse", Endpoint::kResponses},
+    {"responses/testdata/failed.sse", Endpoint::kResponses},
 };
 
 std::string summary(const StreamInspector& inspector) {

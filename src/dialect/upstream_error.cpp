@@ -37,7 +37,7 @@ constexpr std::array<std::string_view, 15> kContextPhrases = {
     "input length and `max_tokens`",
 };
 
-constexpr std::array<std::string_view, 9> kPolicyPhrases = {
+constexpr std::array<std::string_view, 11> kPolicyPhrases = {
     "content_filter",
     "content_policy",
     "content management policy",
@@ -47,6 +47,8 @@ constexpr std::array<std::string_view, 9> kPolicyPhrases = {
     "datainspectionfailed",
     "inappropriate content",
     "safety system",
+    "bio_policy",
+    "policy_violation",
 };
 
 constexpr std::array<std::string_view, 8> kQuotaPhrases = {
@@ -131,14 +133,18 @@ Report read_report(std::string_view body) {
     whole = first;
   }
   if (whole.kind() != json::Kind::kObject) return report;
+  // Of Responses: the response that failed, in the event that tells it or alone.
+  const json::Value response = whole["response"];
+  if (response["error"].exists()) whole = response;
+  const bool failed = whole["object"].as_string() == "response";
   const json::Value error = whole["error"];
   const bool typed = whole["type"].as_string() == "error";
   if (error.kind() == json::Kind::kObject) {
     read_error_object(error, report);
     const bool has_message = error["message"].kind() == json::Kind::kString;
-    report.openai_shape = has_message && !typed;
+    report.openai_shape = has_message && !typed && !failed;
     report.anthropic_shape = has_message && typed && error["type"].kind() == json::Kind::kString;
-  } else {
+  } else if (!failed) {
     read_error_object(whole, report);
     if (error.kind() == json::Kind::kString) report.message = text_of(error);
   }
@@ -273,9 +279,11 @@ int status_told(const Report& report) {
       Row{"rate_limit", 429},       Row{"insufficient_quota", 429},
       Row{"tokens", 429},           Row{"overloaded", 503},
       Row{"billing_error", 402},    Row{"authentication_error", 401},
-      Row{"permission_error", 403}, Row{"not_found", 404},
-      Row{"invalid_request", 400},  Row{"content_filter", 400},
+      Row{"permission_error", 403}, Row{"image", 400},
+      Row{"not_found", 404},        Row{"invalid_request", 400},
+      Row{"invalid_prompt", 400},   Row{"content_filter", 400},
       Row{"context_length", 400},   Row{"request_too_large", 413},
+      Row{"policy", 400},
   };
   for (const std::string_view said :
        {std::string_view(report.type), std::string_view(report.code)}) {

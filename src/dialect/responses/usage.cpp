@@ -1,7 +1,36 @@
 #include "dialect/responses/usage.hpp"
 
+#include <algorithm>
+
 namespace sluice::dialect::responses {
 
-bool read_usage(json::Value /*object*/, Usage& /*usage*/) { return false; }
+bool read_usage(json::Value object, Usage& usage) {
+  int64_t input = -1;
+  int64_t output = -1;
+  TokenCounts read;
+  json::Members members(object);
+  json::Member member;
+  while (members.next(member)) {
+    if (member.key == "input_tokens") {
+      input = count_of(member.value).value_or(-1);
+    } else if (member.key == "output_tokens") {
+      output = count_of(member.value).value_or(-1);
+    } else if (member.key == "input_tokens_details") {
+      read.cache_read = count_of(member.value["cached_tokens"]).value_or(0);
+      read.cache_write = count_of(member.value["cache_write_tokens"]).value_or(0);
+    } else if (member.key == "output_tokens_details") {
+      read.reasoning = count_of(member.value["reasoning_tokens"]).value_or(0);
+    }
+  }
+  if (input <= 0 && output <= 0) return false;
+  usage.input_known = input > 0;
+  input = std::max<int64_t>(input, 0);
+  read.cache_read = std::min(read.cache_read, input);
+  read.cache_write = std::min(read.cache_write, input - read.cache_read);
+  read.input = input - read.cache_read - read.cache_write;
+  read.output = std::max<int64_t>(output, 0);
+  usage.counts = read;
+  return output >= 0;
+}
 
 }  // namespace sluice::dialect::responses
