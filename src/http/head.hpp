@@ -22,7 +22,10 @@ struct Field {
 class Fields {
  public:
   void clear() { fields_.clear(); }
-  void add(std::string_view name, std::string_view value) { fields_.push_back({name, value}); }
+  void add(std::string_view name, std::string_view value) {
+    if (fields_.empty()) fields_.reserve(kUsual);
+    fields_.push_back({name, value});
+  }
 
   /// Value of the first field of that name, case-insensitive; empty when absent.
   std::string_view get(std::string_view name) const;
@@ -36,6 +39,7 @@ class Fields {
   size_t size() const { return fields_.size(); }
 
  private:
+  static constexpr size_t kUsual = 16;
   std::vector<Field> fields_;
 };
 

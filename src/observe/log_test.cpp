@@ -104,6 +104,15 @@ TEST(LogLine, LongValuesAreCut) {
   EXPECT_THAT(line, EndsWith("aaa...\n"));
 }
 
+TEST(LogLine, NumbersHaveThreeDecimalsAtMost) {
+  EXPECT_THAT(text("event", {{"a", 0.0004}, {"b", 12.3456}, {"c", 100000.0}, {"d", -1.5}}),
+              EndsWith(" a=0 b=12.346 c=100000 d=-1.5\n"));
+  EXPECT_THAT(text("event", {{"a", 0.07}, {"b", -0.25}, {"c", 999.9996}, {"d", 2e15}}),
+              EndsWith(" a=0.07 b=-0.25 c=1000 d=2000000000000000\n"));
+  EXPECT_THAT(text("event", {{"least", INT64_MIN}, {"most", UINT64_MAX}}),
+              EndsWith(" least=-9223372036854775808 most=18446744073709551615\n"));
+}
+
 TEST(LogLine, NumbersThatJsonCannotHoldBecomeNull) {
   EXPECT_THAT(json("event", {{"x", std::numeric_limits<double>::infinity()}}),
               HasSubstr("\"x\":null"));

@@ -1,8 +1,7 @@
 #include "quota/headers.hpp"
 
-#include <fmt/format.h>
-
 #include <chrono>
+#include <string_view>
 
 namespace sluice::quota {
 
@@ -10,11 +9,18 @@ namespace {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-void add(Headers& headers, std::string_view what, const LimitState::One& one) {
-  headers.emplace_back(fmt::format("x-ratelimit-limit-{}", what), fmt::format("{}", one.limit));
-  headers.emplace_back(fmt::format("x-ratelimit-remaining-{}", what),
-                       fmt::format("{}", one.remaining));
-  headers.emplace_back(fmt::format("x-ratelimit-reset-{}", what), duration_text(one.reset));
+struct Names {
+  std::string_view limit, remaining, reset;
+};
+constexpr Names kRequests{"x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
+                          "x-ratelimit-reset-requests"};
+constexpr Names kTokens{"x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens",
+                        "x-ratelimit-reset-tokens"};
+
+void add(Headers& headers, const Names& names, const LimitState::One& one) {
+  headers.emplace_back(names.limit, std::to_string(one.limit));
+  headers.emplace_back(names.remaining, std::to_string(one.remaining));
+  headers.emplace_back(names.reset, duration_text(one.reset));
 }
 
 }  // namespace
@@ -22,25 +28,27 @@ void add(Headers& headers, std::string_view what, const LimitState::One& one) {
 std::string duration_text(Duration duration) {
   int64_t left = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
   if (left <= 0) return "0s";
-  if (left < 1000) return fmt::format("{}ms", left);
+  if (left < 1000) return std::to_string(left) + "ms";
   std::string text;
   const int64_t hours = left / 3'600'000;
   const int64_t minutes = left / 60'000 % 60;
-  if (hours > 0) text += fmt::format("{}h", hours);
-  if (hours > 0 || minutes > 0) text += fmt::format("{}m", minutes);
+  if (hours > 0) text.append(std::to_string(hours)).append("h");
+  if (hours > 0 || minutes > 0) text.append(std::to_string(minutes)).append("m");
   left %= 60'000;
-  text += fmt::format("{}", left / 1000);
-  if (left % 1000 != 0) {
-    text += fmt::format(".{:03}", left % 1000);
+  text.append(std::to_string(left / 1000));
+  if (const int64_t millis = left % 1000; millis != 0) {
+    // Three digits, of which those at the end may be zeros.
+    text.append(".").append(std::to_string(1000 + millis), 1);
     while (text.ends_with('0')) text.pop_back();
   }
-  return text + "s";
+  return text.append("s");
 }
 
 std::vector<std::pair<std::string, std::string>> limit_headers(const LimitState& state) {
   Headers headers;
-  if (state.requests) add(headers, "requests", *state.requests);
-  if (state.tokens) add(headers, "tokens", *state.tokens);
+  headers.reserve(6);
+  if (state.requests) add(headers, kRequests, *state.requests);
+  if (state.tokens) add(headers, kTokens, *state.tokens);
   return headers;
 }
 
