@@ -9,6 +9,7 @@
 #include "dialect/anthropic/turns.hpp"
 #include "dialect/chat/digest.hpp"
 #include "dialect/chat/finish.hpp"
+#include "dialect/chat/json_instruction.hpp"
 #include "dialect/chat/reading.hpp"
 #include "dialect/chat/schema.hpp"
 
@@ -32,12 +33,6 @@ constexpr size_t kMaxStrictUnions = 16;
 constexpr size_t kMaxUserId = 256;
 constexpr size_t kMaxImageBytes = size_t{10} << 20;  // in base64
 constexpr size_t kMaxImages = 600;
-
-constexpr std::string_view kObjectOnly =
-    "Answer with exactly one JSON object, without prose and without code fences.";
-constexpr std::string_view kSchemaOnly =
-    "Answer with exactly one JSON value that conforms to this JSON schema, without prose and "
-    "without code fences:\n";
 
 class MessagesWriter {
  public:
@@ -182,12 +177,7 @@ class MessagesWriter {
         return;
       }
     }
-    std::string text(kObjectOnly);
-    if (output.kind == chat::OutputFormat::Kind::kJsonSchema) {
-      text = kSchemaOnly;
-      chat::append_compact(text, output.schema.raw());
-    }
-    turns_.system.emplace_back().text = request_.arena.text(text);
+    turns_.system.emplace_back().text = request_.arena.text(chat::json_instruction(output));
     json_ = JsonOutput::kInstruction;
   }
 

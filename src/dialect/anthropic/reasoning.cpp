@@ -1,8 +1,8 @@
 #include "dialect/anthropic/reasoning.hpp"
 
 #include <algorithm>
-#include <array>
 
+#include "dialect/chat/efforts.hpp"
 #include "dialect/chat/reading.hpp"
 
 namespace sluice::dialect::anthropic {
@@ -18,10 +18,6 @@ constexpr int64_t kUnknownMaxTokens = 8'192;
 /// Room that thinking leaves for the answer, and the least that thinking may have.
 constexpr int64_t kAnswerRoom = 1'024;
 constexpr int64_t kLeastBudget = 1'024;
-
-/// Thinking tokens for an effort, where a model is given a budget; in the order of Effort.
-constexpr std::array<int64_t, chat::kEfforts> kBudgets = {0,     0,      1'024,  2'048,
-                                                          8'192, 16'384, 24'576, 32'000};
 
 class Planner {
  public:
@@ -101,7 +97,7 @@ class Planner {
       plan_.effort = level(effort);
     } else if (model_.enabled) {
       plan_.thinking = Thinking::kEnabled;
-      plan_.budget = kBudgets[static_cast<size_t>(effort)];
+      plan_.budget = chat::budget_of(effort);
     } else {
       lose();
     }
@@ -139,10 +135,7 @@ class Planner {
     }
     Effort effort = asked.effort;
     if (effort == Effort::kUnset && asked.thinking == Thinking::kEnabled) {
-      effort = Effort::kMax;
-      for (size_t i = chat::kEfforts - 1; i >= static_cast<size_t>(Effort::kLow); --i) {
-        if (asked.budget <= kBudgets[i]) effort = static_cast<Effort>(i);
-      }
+      effort = std::max(chat::effort_of_budget(asked.budget), Effort::kLow);
     }
     by_effort(effort == Effort::kUnset ? Effort::kHigh : effort);
   }

@@ -19,10 +19,6 @@ using chat::Request;
 using chat::Role;
 using chat::Target;
 
-bool is_instruction(const Message& message) {
-  return message.role == Role::kSystem || message.role == Role::kDeveloper;
-}
-
 /// Claude refuses thinking that it has not signed, and text without content.
 bool is_dropped(const Block& block) {
   switch (block.kind) {
@@ -52,32 +48,32 @@ class TurnBuilder {
     std::vector<Message> messages = std::move(request_.messages);
     for (Message& message : messages) prepare(message);
     size_t at = 0;
-    for (; at < messages.size() && is_instruction(messages[at]); ++at) {
-      append(result_.system, messages[at].blocks);
+    for (; at < messages.size() && chat::is_instruction(messages[at]); ++at) {
+      chat::append_blocks(result_.system, messages[at].blocks);
     }
     for (; at < messages.size(); ++at) {
       Message& message = messages[at];
       if (message.blocks.empty()) continue;
-      if (!is_instruction(message)) {
-        turn_of(message.role, message.position, message.blocks);
+      if (!chat::is_instruction(message)) {
+        chat::append_turn(result_.turns, message.role, message.position, message.blocks);
       } else if (may_stand(messages, at)) {
-        turn_of(Role::kSystem, message.position, message.blocks);
+        chat::append_turn(result_.turns, Role::kSystem, message.position, message.blocks);
       } else {
-        append(result_.system, message.blocks);
+        chat::append_blocks(result_.system, message.blocks);
       }
     }
-    for (Turn& turn : result_.turns) order_results(turn);
-    if (Status paired = pair(); !paired) return std::unexpected(paired.error());
+    Status paired = chat::pair_calls(result_.turns, target_, request_.arena, outgoing_.dropped);
+    if (!paired) return std::unexpected(std::move(paired.error()));
     finish();
     return std::move(result_);
-    for (Block& block : message.blocks) {
-      if (block.kind != BlockKind::kThinking) continue;
-      chat::unseal_thinking(block, target_.provider, target_.signature_key, request_.arena);
-    }
   }
 
  private:
   void prepare(Message& message) {
+    for (Block& block : message.blocks) {
+      if (block.kind != BlockKind::kThinking) continue;
+      chat::unseal_thinking(block, target_.provider, target_.signature_key, request_.arena);
+    }
     drop_empty(message.blocks);
     if (message.cache_control.exists() && !message.blocks.empty() &&
         !message.blocks.back().cache_control.exists()) {
@@ -94,140 +90,20 @@ class TurnBuilder {
     }
   }
 
-  static void append(std::vector<Block>& to, std::vector<Block>& from) {
-    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-  }
-
-  void turn_of(Role role, size_t position, std::vector<Block>& blocks) {
-    if (result_.turns.empty() || result_.turns.back().role != role) {
-      result_.turns.push_back({.role = role, .blocks = {}, .position = position});
-    }
-    append(result_.turns.back().blocks, blocks);
-  }
-
   /// Instructions between messages: after a user's turn, before the assistant's or at the end.
   bool may_stand(const std::vector<Message>& messages, size_t at) const {
     if (!target_.capabilities.mid_system || result_.turns.empty()) return false;
     if (result_.turns.back().role == Role::kAssistant) return false;
-    const auto next = std::find_if(
-        messages.begin() + static_cast<std::ptrdiff_t>(at), messages.end(),
-        [](const Message& message) { return !is_instruction(message) && !message.blocks.empty(); });
+    const auto next =
+        std::find_if(messages.begin() + static_cast<std::ptrdiff_t>(at), messages.end(),
+                     [](const Message& message) {
+                       return !chat::is_instruction(message) && !message.blocks.empty();
+                     });
     return next == messages.end() || next->role == Role::kAssistant;
   }
 
-  /// Results lead a user's turn, one for each call: the last that was given.
-  static void order_results(Turn& turn) {
-    const auto is_result = [](const Block& block) { return block.kind == BlockKind::kToolResult; };
-    if (std::ranges::none_of(turn.blocks, is_result)) return;
-    std::vector<Block> others;
-    std::vector<Block> results;
-    for (Block& block : turn.blocks)
-      (is_result(block) ? results : others).push_back(std::move(block));
-    append(results, others);
-    turn.blocks = std::move(results);
-    std::set<std::string_view> seen;
-    for (Block& block : std::views::reverse(turn.blocks)) {
-      if (is_result(block) && !seen.insert(block.id.bytes).second) block.id = {};
-    }
-    std::erase_if(turn.blocks,
-                  [&](const Block& block) { return is_result(block) && block.id.empty(); });
-  }
-
-  /// Every call has its result in the next turn, every result its call in the turn before.
-  Status pair() {
-    for (size_t i = 0; i < result_.turns.size(); ++i) {
-      if (result_.turns[i].role == Role::kAssistant) {
-        if (Status answered = answer_calls(i); !answered) return answered;
-      } else if (Status called = check_results(i); !called) {
-        return called;
-      }
-    }
-    return {};
-  }
-
-  Status answer_calls(size_t index) {
-    std::vector<json::String> missing;
-    std::set<std::string_view> answered;
-    const bool followed =
-        index + 1 < result_.turns.size() && result_.turns[index + 1].role == Role::kUser;
-    if (followed) {
-      for (const Block& block : result_.turns[index + 1].blocks) {
-        if (block.kind == BlockKind::kToolResult) answered.insert(block.id.bytes);
-      }
-    }
-    for (const Block& block : result_.turns[index].blocks) {
-      if (block.kind == BlockKind::kToolUse && !answered.contains(block.id.bytes)) {
-        missing.push_back(block.id);
-      }
-    }
-    if (missing.empty()) return {};
-    if (!target_.repair_tools) {
-      std::string message =
-          "An assistant message with 'tool_calls' must be followed by tool messages responding to "
-          "each 'tool_call_id'. The following tool_call_ids did not have response messages: ";
-      for (size_t i = 0; i < missing.size(); ++i) {
-        if (i != 0) message += ", ";
-        message += missing[i].str();
-      }
-      return chat::refuse(chat::element("messages", result_.turns[index].position), message);
-    }
-    if (!followed) {
-      result_.turns.insert(result_.turns.begin() + static_cast<std::ptrdiff_t>(index) + 1,
-                           Turn{.role = Role::kUser, .blocks = {}, .position = 0});
-    }
-    std::vector<Block> made;
-    for (const json::String id : missing) {
-      Block& block = made.emplace_back();
-      block.kind = BlockKind::kToolResult;
-      block.id = id;
-      block.is_error = true;
-      block.content.emplace_back().text = chat::literal("(no result provided)");
-    }
-    std::vector<Block>& blocks = result_.turns[index + 1].blocks;
-    append(made, blocks);
-    blocks = std::move(made);
-    chat::note(outgoing_.dropped, "messages.tool_calls");
-    return {};
-  }
-
-  Status check_results(size_t index) {
-    Turn& turn = result_.turns[index];
-    std::set<std::string_view> calls;
-    if (index > 0 && result_.turns[index - 1].role == Role::kAssistant) {
-      for (const Block& block : result_.turns[index - 1].blocks) {
-        if (block.kind == BlockKind::kToolUse) calls.insert(block.id.bytes);
-      }
-    }
-    bool mended = false;
-    for (Block& block : turn.blocks) {
-      if (block.kind != BlockKind::kToolResult || calls.contains(block.id.bytes)) continue;
-      if (!target_.repair_tools) {
-        return chat::refuse(chat::element("messages", turn.position),
-                            "Messages with role 'tool' must be a response to a preceding message "
-                            "with 'tool_calls'; there is no call '" +
-                                block.id.str() + "'.");
-      }
-      mended = true;
-      chat::Joined text("\\n");
-      for (const Block& part : block.content) {
-        if (part.kind == BlockKind::kText) text.add(part.text);
-      }
-      Block mend;
-      mend.text = text.any() ? text.keep(request_.arena) : chat::literal("(a result without text)");
-      block = std::move(mend);
-    }
-    if (mended) {
-      chat::note(outgoing_.dropped, "messages.tool_call_id");
-      order_results(turn);
-    }
-    return {};
-  }
-
   void add_user(std::string_view text, bool at_end) {
-    Turn turn{.role = Role::kUser, .blocks = {}, .position = 0};
-    turn.blocks.emplace_back().text = request_.arena.text(text);
-    result_.turns.insert(at_end ? result_.turns.end() : result_.turns.begin(), std::move(turn));
-    chat::note(outgoing_.dropped, "messages");
+    chat::add_user_turn(result_.turns, text, at_end, request_.arena, outgoing_.dropped);
   }
 
   /// A user begins, and the assistant has the last word only where it can go on.

@@ -7,15 +7,11 @@
 #include "base/error.hpp"
 #include "dialect/chat/convert.hpp"
 #include "dialect/chat/model.hpp"
+#include "dialect/chat/turns.hpp"
 
 namespace sluice::dialect::anthropic {
 
-/// One message of Anthropic's: roles alternate but for system.
-struct Turn {
-  chat::Role role = chat::Role::kUser;
-  std::vector<chat::Block> blocks;
-  size_t position = 0;  // in the client's `messages`, of its first part
-};
+using chat::Turn;  // roles alternate but for system
 
 struct Turns {
   std::vector<chat::Block> system;

@@ -100,6 +100,13 @@ constexpr auto kSettings = std::to_array<Setting>({
     {"reasoning_replay", &Self::reasoning_replay},
     {"thinking_switch", &Self::thinking_switch},
     {"eof_without_finish_ok", &Self::eof_without_finish_ok},
+    {"budget_min", &Self::budget_min},
+    {"budget_max", &Self::budget_max},
+    {"call_signatures", &Self::call_signatures},
+    {"result_media", &Self::result_media},
+    {"json_with_tools", &Self::json_with_tools},
+    {"penalties", &Self::penalties},
+    {"google_urls", &Self::google_urls},
 });
 
 template <typename T>

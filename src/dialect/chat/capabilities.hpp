@@ -71,6 +71,16 @@ struct Capabilities {
   bool thinking_switch = false;
   bool eof_without_finish_ok = false;
 
+  // Gemini's dialect.
+  int64_t budget_min = 0;  // fewest tokens to think with, where thinking is not off
+  int64_t budget_max = 0;  // most; 0: thinking is told by one of `efforts`
+  bool call_signatures =
+      false;                  // calls are played back with what they were signed with, or refused
+  bool result_media = false;  // results of calls may hold images and documents
+  bool json_with_tools = false;  // functions do not keep it from holding to a schema
+  bool penalties = true;         // frequency_penalty and presence_penalty
+  bool google_urls = false;      // takes files of Google's own API, and YouTube's videos, by URL
+
   bool takes(Effort effort) const { return efforts.test(static_cast<size_t>(effort)); }
   bool manual_thinking_only() const { return enabled && !adaptive; }
 };

@@ -197,9 +197,63 @@ void replays_reasoning(Capabilities& model) {
   model.reasoning_replay = true;
 }
 
-void gemini(Capabilities& model) {
-  set_efforts(model, {kNone, kLow, kMedium, kHigh});
+// Gemini. What says `efforts` holds for its OpenAI endpoint too.
+
+/// 2.0 and older, which do not think.
+void gemini_2_0(Capabilities& model) {
+  model.max_output = 8'192;
+  model.context_window = 1'048'576;
   model.pdf_in = true;
+}
+
+/// 2.5 Flash.
+void gemini_2_5(Capabilities& model) {
+  gemini_2_0(model);
+  model.max_output = 65'536;
+  model.penalties = false;
+  model.disabled = true;
+  model.budget_min = 1;
+  model.budget_max = 24'576;
+  model.thinking_default = ThinkingDefault::kOn;
+  set_efforts(model, {kNone, kLow, kMedium, kHigh});
+}
+
+void gemini_2_5_lite(Capabilities& model) {
+  gemini_2_5(model);
+  model.budget_min = 512;
+  model.thinking_default = ThinkingDefault::kOff;
+}
+
+void gemini_2_5_pro(Capabilities& model) {
+  gemini_2_5(model);
+  model.disabled = false;
+  model.budget_min = 128;
+  model.budget_max = 32'768;
+  model.thinking_default = ThinkingDefault::kAlways;
+  set_efforts(model, {kLow, kMedium, kHigh});
+}
+
+/// 3.1 Pro, and what is newer than this table.
+void gemini_3(Capabilities& model) {
+  gemini_2_0(model);
+  model.max_output = 65'536;
+  model.penalties = false;
+  model.call_signatures = true;
+  model.result_media = true;
+  model.json_with_tools = true;
+  model.thinking_default = ThinkingDefault::kAlways;
+  model.effort_default = kHigh;
+  set_efforts(model, {kLow, kMedium, kHigh});
+}
+
+void gemini_3_pro(Capabilities& model) {
+  gemini_3(model);
+  set_efforts(model, {kLow, kHigh});
+}
+
+void gemini_3_flash(Capabilities& model) {
+  gemini_3(model);
+  set_efforts(model, {kMinimal, kLow, kMedium, kHigh});
 }
 
 struct Row {
@@ -255,7 +309,17 @@ constexpr auto kRows = std::to_array<Row>({
     {"minimax", replays_reasoning},
     {"kimi", shows_reasoning},
     {"kimi-k2-thinking", replays_reasoning},
-    {"gemini", gemini},
+    {"gemini", gemini_3},
+    {"gemini-1", gemini_2_0},
+    {"gemini-2", gemini_2_0},
+    {"gemini-2-5", gemini_2_5},
+    {"gemini-2-5-flash-lite", gemini_2_5_lite},
+    {"gemini-2-5-pro", gemini_2_5_pro},
+    {"gemini-3-pro", gemini_3_pro},
+    {"gemini-3-flash", gemini_3_flash},
+    {"gemini-3-1-flash", gemini_3_flash},
+    {"gemini-3-5-flash", gemini_3_flash},
+    {"gemini-flash", gemini_3_flash},
 });
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -297,6 +361,14 @@ Capabilities of_provider(config::ProviderType provider) {
       model.parallel_tool_calls_param = false;
       break;
     case config::ProviderType::kGemini:
+      model.structured_outputs = true;
+      model.top_k = true;
+      model.pdf_in = true;
+      model.image_url_fetch = false;
+      model.google_urls = true;
+      model.tool_name_max = 128;
+      model.stop_max = 5;
+      break;
     case config::ProviderType::kOpenAiCompatible:
       model.structured_outputs = true;
       model.system_mid_ok = false;  // many chat templates know only one, at the start

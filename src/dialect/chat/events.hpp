@@ -14,7 +14,7 @@ namespace sluice::dialect::chat {
 struct Event {
   enum class Kind : uint8_t {
     kStart,       // id, name: the model's, both the upstream's
-    kBlockStart,  // of block_kind; of a call id and name
+    kBlockStart,  // of block_kind; of a call id, name and, as text, Gemini's signature if any
     kDelta,       // text: a piece of the open block, of a call its arguments
     kSignature,   // text: of the open kThinking; the data of kRedactedThinking
     kAnnotation,  // id: the URL, name: the title

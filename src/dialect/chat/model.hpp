@@ -51,7 +51,7 @@ struct Block {
   json::String text;
   json::String id;
   json::String name;
-  json::String signature;
+  json::String signature;  // of a call Gemini's own, if any
   json::Value input;  // an object
   Source source;
   std::vector<Block> content;

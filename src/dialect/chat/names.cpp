@@ -11,36 +11,58 @@ namespace {
 constexpr std::string_view kHashMark = "_";
 constexpr size_t kHashDigits = 8;
 
-bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-';
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool is_plain(char c, const NameRule& rule) {
+  return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || rule.also.contains(c);
 }
+
+bool may_begin(char c, const NameRule& rule) {
+  return !rule.letter_first || is_letter(c) || c == '_';
+}
+
+NameRule up_to(size_t longest) { return {.longest = longest, .also = {}}; }
 
 }  // namespace
 
-bool is_plain_name(std::string_view name, size_t longest) {
-  return !name.empty() && name.size() <= longest && std::ranges::all_of(name, is_plain);
+bool is_plain_name(std::string_view name, const NameRule& rule) {
+  return !name.empty() && name.size() <= rule.longest && may_begin(name.front(), rule) &&
+         std::ranges::all_of(name, [&](char c) { return is_plain(c, rule); });
 }
 
-std::string clean_name(std::string_view name, size_t longest) {
-  if (is_plain_name(name, longest)) return std::string(name);
-  std::string clean(name.substr(0, longest - kHashDigits - kHashMark.size()));
+bool is_plain_name(std::string_view name, size_t longest) {
+  return is_plain_name(name, up_to(longest));
+}
+
+std::string clean_name(std::string_view name, const NameRule& rule) {
+  if (is_plain_name(name, rule)) return std::string(name);
+  std::string clean;
+  if (!name.empty() && !may_begin(name.front(), rule)) clean += '_';
+  clean += name.substr(0, rule.longest - kHashDigits - kHashMark.size() - clean.size());
   for (char& c : clean) {
-    if (!is_plain(c)) c = '_';
+    if (!is_plain(c, rule)) c = '_';
   }
   clean += kHashMark;
   clean += short_hash(name);
   return clean;
 }
 
-json::String NameMap::clean(json::String name, size_t longest, Arena& arena) {
-  if (!name.escaped && is_plain_name(name.bytes, longest)) return name;
+std::string clean_name(std::string_view name, size_t longest) {
+  return clean_name(name, up_to(longest));
+}
+
+json::String NameMap::clean(json::String name, const NameRule& rule, Arena& arena) {
+  if (!name.escaped && is_plain_name(name.bytes, rule)) return name;
   const std::string decoded = name.str();
-  std::string cleaned = clean_name(decoded, longest);
+  std::string cleaned = clean_name(decoded, rule);
   if (cleaned == decoded) return arena.text(cleaned);
   const json::String result = arena.text(cleaned);
   originals_.try_emplace(std::move(cleaned), name.bytes);
   return result;
+}
+
+json::String NameMap::clean(json::String name, size_t longest, Arena& arena) {
+  return clean(name, up_to(longest), arena);
 }
 
 json::String NameMap::restore(json::String name) const {

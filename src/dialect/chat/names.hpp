@@ -16,17 +16,27 @@ namespace sluice::dialect::chat {
 /// What all upstreams take: [A-Za-z0-9_-], 64 at most.
 inline constexpr size_t kMaxToolName = 64;
 
+/// What names an upstream takes.
+struct NameRule {
+  size_t longest = kMaxToolName;
+  std::string_view also;      // besides [A-Za-z0-9_-]
+  bool letter_first = false;  // or '_'
+};
+
 bool is_plain_name(std::string_view name, size_t longest);
+bool is_plain_name(std::string_view name, const NameRule& rule);
 
 /// `name` itself when it is plain, else its first characters, those not allowed as '_', then '_'
 /// and 8 digits of its SHA-256. At most `longest` (16 or more) characters.
 std::string clean_name(std::string_view name, size_t longest);
+std::string clean_name(std::string_view name, const NameRule& rule);
 
 /// Which name the client knows a tool by that goes upstream under another.
 class NameMap {
  public:
   /// The name to send; remembers the way back.
   json::String clean(json::String name, size_t longest, Arena& arena);
+  json::String clean(json::String name, const NameRule& rule, Arena& arena);
 
   /// The client's name for what the upstream says. The result is a view of the map or of `name`.
   json::String restore(json::String name) const;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "dialect/chat/digest.hpp"
+#include "dialect/chat/efforts.hpp"
+#include "dialect/chat/json_instruction.hpp"
 #include "dialect/chat/reading.hpp"
 #include "dialect/chat/schema.hpp"
 #include "dialect/openai/chat_request.hpp"
@@ -22,23 +24,6 @@ using Mode = chat::ToolChoice::Mode;
 using Thinking = chat::Reasoning::Thinking;
 
 constexpr size_t kMaxUser = 64;
-
-constexpr std::string_view kSchemaOnly =
-    "Answer with exactly one JSON value that conforms to this JSON schema, without prose and "
-    "without code fences:\n";
-
-/// The effort that thinking with such a budget amounts to.
-Effort effort_of_budget(int64_t budget) {
-  using Row = std::pair<int64_t, Effort>;
-  static constexpr std::array kRows = {
-      Row{1'024, Effort::kMinimal}, Row{2'048, Effort::kLow},    Row{8'192, Effort::kMedium},
-      Row{16'384, Effort::kHigh},   Row{24'576, Effort::kXhigh},
-  };
-  for (const auto& [most, effort] : kRows) {
-    if (budget <= most) return effort;
-  }
-  return Effort::kMax;
-}
 
 class ChatWriter {
  public:
@@ -182,15 +167,14 @@ class ChatWriter {
   void choose_output() {
     if (request_.output.kind != chat::OutputFormat::Kind::kJsonSchema) return;
     if (model_.structured_outputs) return;
-    std::string text(kSchemaOnly);
-    chat::append_compact(text, request_.output.schema.raw());
     std::vector<chat::Message>& messages = request_.messages;
     if (messages.empty() || messages.front().role != chat::Role::kSystem) {
       messages.insert(
           messages.begin(),
           chat::Message{.role = chat::Role::kSystem, .blocks = {}, .cache_control = {}});
     }
-    messages.front().blocks.emplace_back().text = request_.arena.text(text);
+    messages.front().blocks.emplace_back().text =
+        request_.arena.text(chat::json_instruction(request_.output));
     outgoing_.plan.json = chat::JsonOutput::kInstruction;
   }
 
@@ -216,38 +200,9 @@ class ChatWriter {
     out_.member("strict", chat::is_openai_strict(output.schema)).end_object().end_object();
   }
 
-  /// What the client asks for, in OpenAI's words.
-  Effort asked() const {
-    const chat::Reasoning& reasoning = request_.reasoning;
-    switch (reasoning.thinking) {
-      case Thinking::kUnset:
-        return reasoning.effort;
-      case Thinking::kDisabled:
-      case Thinking::kBetweenTools:
-        return Effort::kNone;
-      case Thinking::kEnabled:
-        return effort_of_budget(reasoning.budget);
-      case Thinking::kAdaptive:
-        return reasoning.effort == Effort::kUnset ? Effort::kHigh : reasoning.effort;
-    }
-    return Effort::kUnset;
-  }
-
-  /// The nearest level that the model has, rather less than more, but not none for some.
-  Effort level(Effort effort) const {
-    const auto least = static_cast<size_t>(std::min(effort, Effort::kMinimal));
-    for (auto i = static_cast<size_t>(effort); i >= least; --i) {
-      if (model_.efforts.test(i)) return static_cast<Effort>(i);
-    }
-    for (auto i = static_cast<size_t>(effort); i < chat::kEfforts; ++i) {
-      if (model_.efforts.test(i)) return static_cast<Effort>(i);
-    }
-    return Effort::kUnset;
-  }
-
   void write_effort() {
     using Tools = Capabilities::ToolsWithReasoning;
-    Effort effort = asked();
+    Effort effort = chat::asked_effort(request_.reasoning);
     const std::string_view name =
         request_.reasoning.thinking == Thinking::kUnset ? "output_config.effort" : "thinking";
     if (model_.thinking_switch) {
@@ -260,7 +215,7 @@ class ChatWriter {
       if (effort != Effort::kUnset && effort != Effort::kNone) lose(name);
       return;
     }
-    if (effort != Effort::kUnset) effort = level(effort);
+    if (effort != Effort::kUnset) effort = chat::nearest_effort(effort, model_.efforts);
     if (!request_.tools.empty() && model_.tools_with_reasoning != Tools::kAny) {
       if (effort != Effort::kUnset && effort != Effort::kNone) {
         outgoing_.needs_responses = model_.tools_with_reasoning == Tools::kUseResponses;

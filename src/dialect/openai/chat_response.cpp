@@ -186,6 +186,13 @@ void write_message(Writer& out, Answer& answer, const chat::AnswerPlan& plan) {
       chat::write_text(out, call->id);
       out.member("type", "function").key("function");
       write_function(*call);
+      if (!call->signature.empty()) {
+        // Where Gemini's own OpenAI endpoint puts it, and clients play it back from.
+        out.key("extra_content").begin_object().key("google").begin_object();
+        out.key("thought_signature");
+        chat::write_text(out, call->signature);
+        out.end_object().end_object();
+      }
       out.end_object();
     }
     out.end_array();

@@ -119,7 +119,13 @@ void ChatStreamWriter::begin_call(const Event& event) {
   chat::append_text(out(), event.id);
   out() += R"(,"type":"function","function":{"name":)";
   chat::append_text(out(), name);
-  out() += R"(,"arguments":""}}]})";
+  out() += R"(,"arguments":""})";
+  if (!event.text.empty()) {
+    out() += R"(,"extra_content":{"google":{"thought_signature":)";
+    chat::append_text(out(), event.text);
+    out() += "}}";
+  }
+  out() += "}]}";
   end();
 }
 

@@ -225,8 +225,8 @@ Status MessageReader::read_tool_calls(Value calls, const std::string& where, Mes
   while (elements.next(call)) {
     const std::string at = chat::element(where, index++);
     if (Status counted = reading_.count(at); !counted) return counted;
-    const auto [id, function, cache_control] =
-        chat::members_of(call, {"id", "function", "cache_control"});
+    const auto [id, function, cache_control, extra] =
+        chat::members_of(call, {"id", "function", "cache_control", "extra_content"});
     if (function.kind() != Kind::kObject) {
       return refuse(at, "Only calls of functions are taken.");
     }
@@ -243,6 +243,7 @@ Status MessageReader::read_tool_calls(Value calls, const std::string& where, Mes
             ? arguments
             : chat::arguments_of(as_text(arguments), true, request_.arena, request_.dropped);
     block.cache_control = breakpoint_of(cache_control, {});
+    block.signature = as_text(extra["google"]["thought_signature"]);
   }
   return {};
 }

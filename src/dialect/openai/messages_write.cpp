@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "dialect/chat/block_text.hpp"
 #include "dialect/chat/reading.hpp"
 #include "dialect/chat/signature.hpp"
+#include "dialect/chat/turns.hpp"
 
 namespace sluice::dialect::openai {
 
@@ -17,18 +19,6 @@ using chat::Source;
 
 namespace {
 
-/// A block by which Claude Code tells Anthropic who pays. It differs from request to request, and
-/// elsewhere only keeps the prompt out of caches.
-constexpr std::string_view kBillingBlock = "x-anthropic-billing-header:";
-
-bool is_instruction(const Message& message) {
-  return message.role == Role::kSystem || message.role == Role::kDeveloper;
-}
-
-bool is_media(const Block& block) {
-  return block.kind == BlockKind::kImage || block.kind == BlockKind::kDocument;
-}
-
 bool is_text(const Block* block) { return block->kind == BlockKind::kText; }
 
 }  // namespace
@@ -39,7 +29,7 @@ Status MessagesWriter::write() {
   bool first = true;
   for (size_t at = 0; at < messages.size(); ++at) {
     const Message& message = messages[at];
-    if (is_instruction(message)) {
+    if (chat::is_instruction(message)) {
       write_instructions(message, first);
       continue;
     }
@@ -64,7 +54,7 @@ void MessagesWriter::write_instructions(const Message& message, bool first) {
   std::vector<const Block*> parts;
   bool marked = false;
   for (const Block& block : message.blocks) {
-    if (block.text.empty() || block.text.bytes.starts_with(kBillingBlock)) continue;
+    if (block.text.empty() || chat::is_billing(block)) continue;
     parts.push_back(&block);
     marked = marked || breakpoint(block);
   }
@@ -81,10 +71,7 @@ void MessagesWriter::write_instructions(const Message& message, bool first) {
     Joined text("\\n\\n");
     for (const Block* part : parts) text.add(part->text);
     json::String whole = text.keep(request_.arena);
-    if (wrapped) {
-      whole = request_.arena.escaped("<system-reminder>\\n" + std::string(whole.bytes) +
-                                     "\\n</system-reminder>");
-    }
+    if (wrapped) whole = chat::as_reminder(whole, request_.arena);
     chat::write_text(out_, whole);
   }
   out_.end_object();
@@ -118,10 +105,11 @@ Status MessagesWriter::write_assistant(const Message& message) {
         chat::note(outgoing_.dropped, "messages.content");
         [[fallthrough]];
       default:
-        if (is_media(block)) {
+        if (chat::is_media(block)) {
           return chat::refuse(where, "This model's messages may hold text and calls only.");
         }
-        if (const json::String part = text_of(block); !part.empty()) text.add(part);
+        if (const json::String part = chat::text_of(block, request_.arena); !part.empty())
+          text.add(part);
     }
   }
   if (!text.any() && !calls) return {};
@@ -174,7 +162,7 @@ Status MessagesWriter::write_users(size_t begin, size_t end) {
     std::vector<const Block*> parts;
     for (const Block& block : message.blocks) {
       if (block.kind == BlockKind::kToolResult) continue;
-      if (Status flat = flatten_block(block, where, parts); !flat) return flat;
+      if (Status flat = flattener_.add(block, where, parts); !flat) return flat;
     }
     // What the results showed goes before what the user says.
     if (!parts.empty() || at + 1 == end) {
@@ -250,7 +238,7 @@ Status MessagesWriter::write_result(const Block& result, const std::string& wher
 /// OpenAI's tools answer in text; what is none is shown to the model in a user's message.
 Status MessagesWriter::result_text(const Blocks& content, const std::string& where, Joined& text) {
   std::vector<const Block*> parts;
-  if (Status flat = flatten(content, where, parts); !flat) return flat;
+  if (Status flat = flattener_.add_all(content, where, parts); !flat) return flat;
   for (const Block* part : parts) {
     if (is_text(part)) {
       text.add(part->text);
@@ -262,118 +250,6 @@ Status MessagesWriter::result_text(const Blocks& content, const std::string& whe
                                     " attached below]"));
   }
   return {};
-}
-
-Status MessagesWriter::flatten(const Blocks& blocks, const std::string& where,
-                               std::vector<const Block*>& parts) {
-  for (const Block& block : blocks) {
-    if (block.kind == BlockKind::kOther || block.kind == BlockKind::kServerTool) {
-      std::string json;
-      chat::append_compact(json, block.raw.raw());
-      parts.push_back(text_part(request_.arena.text(json)));
-    } else if (Status flat = flatten_block(block, where, parts); !flat) {
-      return flat;
-    }
-  }
-  return {};
-}
-
-Status MessagesWriter::flatten_block(const Block& block, const std::string& where,
-                                     std::vector<const Block*>& parts) {
-  if (block.kind == BlockKind::kText) {
-    if (!block.text.empty()) parts.push_back(&block);
-    return {};
-  }
-  if (!is_media(block)) {
-    if (block.kind == BlockKind::kOther || block.kind == BlockKind::kServerTool) {
-      chat::note(outgoing_.dropped, "messages.content");
-    }
-    if (const json::String text = text_of(block); !text.empty()) parts.push_back(text_part(text));
-    return {};
-  }
-  if (block.source.kind == Source::Kind::kText) {
-    parts.push_back(text_part(with_title(block.name, block.source.data)));
-    return {};
-  }
-  if (block.source.kind == Source::Kind::kBlocks) {
-    if (!block.name.empty()) parts.push_back(text_part(block.name));
-    return flatten(block.content, where, parts);
-  }
-  if (Status fine = check_media(block, where); !fine) return fine;
-  parts.push_back(&block);
-  return {};
-}
-
-Status MessagesWriter::check_media(const Block& block, const std::string& where) const {
-  if (block.source.kind == Source::Kind::kFileId || block.source.kind == Source::Kind::kNone) {
-    return chat::refuse(where,
-                        "A file's id is known only to the provider that it was uploaded to.");
-  }
-  if (chat::needs_fetch(block, model_)) return chat::refuse(where, "The URL could not be fetched.");
-  if (block.kind == BlockKind::kImage && !model_.image_in) {
-    return chat::refuse(where, "This model takes no images.");
-  }
-  if (block.kind == BlockKind::kDocument && !model_.pdf_in) {
-    return chat::refuse(where, "This model takes no documents.");
-  }
-  return {};
-}
-
-const Block* MessagesWriter::text_part(json::String text) {
-  Block& block = made_.emplace_back();
-  block.text = text;
-  return &block;
-}
-
-json::String MessagesWriter::with_title(json::String title, json::String text) {
-  if (title.empty()) return text;
-  Joined joined("\\n");
-  joined.add(title);
-  joined.add(text);
-  return joined.keep(request_.arena);
-}
-
-/// What a block that is no text says in words; empty when it cannot be said.
-json::String MessagesWriter::text_of(const Block& block) {
-  switch (block.kind) {
-    case BlockKind::kText:
-    case BlockKind::kCompaction:
-      return block.text;
-    case BlockKind::kToolReference:
-      return request_.arena.escaped("[loaded tool: " + std::string(block.name.bytes) + "]");
-    case BlockKind::kSearchResult: {
-      Joined text("\\n");
-      text.add(block.name);
-      text.add(block.text);
-      for (const Block& part : block.content) {
-        if (part.kind == BlockKind::kText) text.add(part.text);
-      }
-      return text.keep(request_.arena);
-    }
-    case BlockKind::kServerTool: {
-      // The call in short; for its result, what was found.
-      std::string summary = "[" + block.raw["type"].as_string().value_or("tool");
-      if (!block.name.empty()) summary += " " + block.name.str();
-      if (const auto query = block.raw["input"]["query"].as_string()) {
-        summary += " \"" + *query + "\"";
-      }
-      json::Elements results(block.raw["content"]);
-      json::Value result;
-      while (results.next(result)) {
-        if (const auto title = result["title"].as_string()) summary += "\n" + *title;
-        if (const auto url = result["url"].as_string()) summary += " - " + *url;
-      }
-      return request_.arena.text(summary + "]");
-    }
-    case BlockKind::kOther: {
-      if (!(chat::as_text(block.raw["type"]) == "browser_state")) return {};
-      std::string json;
-      chat::append_compact(json, block.raw.raw());
-      return request_.arena.text(json);
-    }
-    default:
-      return {};
-  }
 }
 
 }  // namespace sluice::dialect::openai

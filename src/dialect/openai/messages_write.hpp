@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "dialect/chat/convert.hpp"
+#include "dialect/chat/flatten.hpp"
 #include "dialect/chat/model.hpp"
 #include "json/writer.hpp"
 
@@ -19,7 +20,8 @@ class MessagesWriter {
         target_(target),
         model_(target.capabilities),
         outgoing_(outgoing),
-        out_(out) {}
+        out_(out),
+        flattener_(request.arena, target.capabilities, outgoing.dropped) {}
 
   /// Adds the list of messages as the writer's next value. kInvalidRequest for content that the
   /// model does not take.
@@ -38,15 +40,6 @@ class MessagesWriter {
   void write_parts(const std::vector<const chat::Block*>& parts);
   void write_part(const chat::Block& block);
 
-  /// Makes parts that OpenAI has of the blocks: text, images, files.
-  Status flatten(const Blocks& blocks, const std::string& where,
-                 std::vector<const chat::Block*>& parts);
-  Status flatten_block(const chat::Block& block, const std::string& where,
-                       std::vector<const chat::Block*>& parts);
-  Status check_media(const chat::Block& block, const std::string& where) const;
-  const chat::Block* text_part(json::String text);
-  json::String text_of(const chat::Block& block);
-  json::String with_title(json::String title, json::String text);
   json::String replayed_reasoning(const chat::Message& message);
   bool breakpoint(const chat::Block& block) const {
     return model_.cache_breakpoints && block.cache_control.exists();
@@ -57,7 +50,7 @@ class MessagesWriter {
   const chat::Capabilities& model_;
   chat::Outgoing& outgoing_;
   json::Writer& out_;
-  std::deque<chat::Block> made_;             // parts that no block of the request is
+  chat::Flattener flattener_;
   std::vector<const chat::Block*> hoisted_;  // media of results, for the user's message after them
 };
 
