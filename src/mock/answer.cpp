@@ -46,6 +46,16 @@ std::string_view fill(const Answer& answer, const Frame& frame, const Particular
       case Gap::kPromptTokens:
         append_number(scratch, particulars.prompt_tokens + gap.more);
         break;
+      case Gap::kCachedTokens:
+        append_number(scratch, particulars.cached_tokens);
+        break;
+      case Gap::kWrittenTokens:
+        append_number(scratch, particulars.written_tokens);
+        break;
+      case Gap::kFreshTokens:
+        append_number(scratch, particulars.prompt_tokens - particulars.cached_tokens -
+                                   particulars.written_tokens);
+        break;
       case Gap::kTotalTokens:
         append_number(scratch, particulars.prompt_tokens + answer.completion_tokens);
         break;
@@ -71,6 +81,21 @@ std::string_view fill(const Answer& answer, const Frame& frame, const Particular
   }
   scratch.append(bytes, at, frame.end - at);
   return scratch;
+}
+
+void break_with_error(Answer& answer, uint32_t content_events, std::string_view error) {
+  size_t kept = 0;
+  for (uint32_t seen = 0; seen < content_events; ++kept) {
+    if (kept == answer.frames.size()) return;
+    if (answer.frames[kept].content) ++seen;
+  }
+  answer.frames.resize(kept);
+  Frame frame;
+  frame.begin = static_cast<uint32_t>(answer.bytes.size());
+  answer.bytes.append(error);
+  frame.end = static_cast<uint32_t>(answer.bytes.size());
+  frame.step = kept == 0 ? 1 : answer.frames.back().step;
+  answer.frames.push_back(frame);
 }
 
 void AnswerBuilder::begin(uint32_t step, bool content) {
@@ -107,6 +132,7 @@ AnswerBuilder& AnswerBuilder::prompt_tokens(uint64_t more) {
 
 AnswerBuilder& AnswerBuilder::tokens(uint64_t count) {
   answer_.frames.back().tokens += static_cast<uint32_t>(count);
+  told_tokens_ += count;
   return *this;
 }
 

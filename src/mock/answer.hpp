@@ -17,8 +17,10 @@ struct Particulars {
   std::string id;       // of the answer, with the dialect's prefix
   int64_t created = 0;  // seconds since the Unix epoch
   uint64_t prompt_tokens = 0;
-  uint64_t seed = 0;      // for identifiers of tool calls and items
-  std::string echo = {};  // members of the request that its answer repeats: a comma ends each
+  uint64_t cached_tokens = 0;   // of the prompt
+  uint64_t written_tokens = 0;  // of the prompt: what is in the cache from now on
+  uint64_t seed = 0;            // for identifiers of tool calls and items
+  std::string echo = {};        // members of the request that its answer repeats: a comma ends each
 };
 
 struct Gap {
@@ -26,6 +28,9 @@ struct Gap {
     kId,
     kCreated,
     kPromptTokens,
+    kCachedTokens,
+    kWrittenTokens,
+    kFreshTokens,  // of the prompt, neither of both
     kTotalTokens,
     kToolId,
     kItemId,  // of an item of the output, without its prefix
@@ -68,6 +73,10 @@ struct Answer {
 std::string_view fill(const Answer& answer, const Frame& frame, const Particulars& particulars,
                       std::string& scratch);
 
+/// Ends a stream with `error`, a whole event, right behind that many content events; a stream that
+/// has fewer stays as it is. Behind none of them: the error is all there is.
+void break_with_error(Answer& answer, uint32_t content_events, std::string_view error);
+
 /// Builds an answer frame by frame: begin(), append to out() and leave gaps, end().
 class AnswerBuilder {
  public:
@@ -93,10 +102,13 @@ class AnswerBuilder {
   void end();
 
   Answer take(uint64_t completion_tokens);
+  /// Those told so far.
+  uint64_t told_tokens() const { return told_tokens_; }
 
  private:
   Answer answer_;
   uint32_t content_frames_ = 0;
+  uint64_t told_tokens_ = 0;
 };
 
 }  // namespace sluice::mock

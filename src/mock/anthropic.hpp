@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "json/slices.hpp"
 #include "mock/answer.hpp"
 #include "mock/ask.hpp"
 
@@ -13,6 +14,11 @@ namespace sluice::mock::anthropic {
 /// Reads and validates a request body. Counting tokens needs no max_tokens and does not stream.
 Answered<Ask> read_message(std::string_view body);
 Answered<Ask> read_token_count(std::string_view body);
+
+/// Refuses what the API refuses of turns that are over: part "v".
+Answered<void> check_history(json::Value messages);
+/// How often the last turn has paused already: part "p". Refuses what is not that turn.
+Answered<void> read_pauses(json::Value messages, Ask& ask);
 
 Answer make_message(const Ask& ask, const Script& script);
 Answer make_token_count(const Ask& ask, const Script& script);

@@ -46,7 +46,7 @@ Answered<void> read_conversation(Value messages, Ask& ask) {
     ask.prompt_tokens += kMessageFrame + count_content(content);
   }
   ask.prompt_tokens += kAnswerFrame;
-  return {};
+  return ask.script.strict_history ? check_history(messages) : Answered<void>{};
 }
 
 Answered<void> read_limit(Value limit, Ask& ask) {
@@ -100,6 +100,11 @@ Answered<Ask> read_message(std::string_view text) {
     const auto given = stream.as_bool();
     if (!given) return refuse("stream: Input should be a valid boolean");
     ask->stream = *given;
+  }
+  if (ask->script.pauses > 0) {
+    if (auto read = read_pauses(body["messages"], *ask); !read) {
+      return std::unexpected(read.error());
+    }
   }
   return ask;
 }

@@ -16,15 +16,17 @@ uint32_t events_of(uint64_t words, uint32_t words_each) {
 uint64_t text_seed(const Ask& ask, uint32_t part) { return mix(seed_of(ask.model) ^ mix(part)); }
 
 Text text_of(const Ask& ask, const Script& script, uint32_t choice) {
-  if (!script.scripted) return Text::greeting();
   const bool none = script.tools && !script.events_given;
+  if (script.fenced_json && !none) return Text::fenced_json();
+  if (!script.scripted) return Text::greeting();
   return {text_seed(ask, choice * 2), none ? 0 : uint64_t{script.events} * script.words};
 }
 
 }  // namespace
 
 Plan::Plan(const Ask& ask, const Script& script, uint32_t choice)
-    : thinking_(text_seed(ask, choice * 2 + 1),
+    : ask_(ask),
+      thinking_(text_seed(ask, choice * 2 + 1),
                 script.thinking ? uint64_t{kThinkingEvents} * script.words : 0),
       text_(text_of(ask, script, choice)),
       words_(script.words) {
@@ -33,19 +35,28 @@ Plan::Plan(const Ask& ask, const Script& script, uint32_t choice)
   thinking_events_ = ask.hide_thinking ? 0 : events_of(thinking_words_, words_);
   text_events_ = events_of(text_words_, words_);
   cut_ = thinking_words_ + text_words_ < thinking_.size() + text_.size();
-  tools_ = false;
-  if (!script.tools || cut_) return;
-  uint64_t calls = 0;
-  for (uint32_t call = 0; call < kToolArguments.size(); ++call) {
-    calls += count_tokens(ask.tools[call]);
-    for (size_t piece = 0; piece < kToolArguments[call].size(); ++piece) {
-      calls += argument_tokens(call, piece);
-    }
-  }
-  // Half a call is of no use to anybody: where the limit leaves no room for both, there are none.
-  tools_ = calls <= ask.limit - thinking_words_ - text_words_;
-  cut_ = !tools_;
-  if (tools_) tool_tokens_ = calls;
+  if (!script.tools || script.refuses || script.filtered || cut_) return;
+  if (script.oddity == kNoArguments) pieces_ = 0;
+  const uint32_t calls = script.oddity == kNoIndex ? 1 : kMostCalls;
+  uint64_t tokens = 0;
+  for (uint32_t call = 0; call < calls; ++call) tokens += call_tokens(call);
+  // Half a call is of no use to anybody: where the limit leaves no room for all, there are none.
+  cut_ = tokens > ask.limit - thinking_words_ - text_words_;
+  if (cut_) return;
+  calls_ = calls;
+  tool_tokens_ = tokens;
+}
+
+uint64_t Plan::call_tokens(uint32_t call) const {
+  uint64_t tokens = count_tokens(ask_.tools[call]);
+  for (uint32_t piece = 0; piece < pieces_; ++piece) tokens += argument_tokens(call, piece);
+  return tokens;
+}
+
+std::string Plan::all_arguments(uint32_t call) const {
+  std::string arguments;
+  for (uint32_t piece = 0; piece < pieces_; ++piece) arguments += kToolArguments[call][piece];
+  return arguments;
 }
 
 std::string Plan::thinking_event(uint32_t index) const {

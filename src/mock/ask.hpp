@@ -42,6 +42,7 @@ struct Ask {
   std::array<std::string, 2> tools = {"get_weather", "get_local_time"};  // called by part "t"
   bool hide_thinking = false;                                            // it is counted, not shown
   bool sealed_thinking = false;  // it comes with its encrypted form
+  uint32_t pauses_seen = 0;      // how often the conversation has paused in this turn
   std::string echo;              // Particulars::echo
 
   // Embeddings.
@@ -59,18 +60,24 @@ inline constexpr std::array<std::array<std::string_view, 4>, 2> kToolArguments =
     {R"({"ci)", R"(ty":"Par)", R"(is","unit)", R"(":"celsius"})"},
     {R"({"ci)", R"(ty":"Tok)", R"(yo","unit)", R"(":"celsius"})"},
 }};
-inline constexpr uint32_t kToolEvents = 8;
+inline constexpr uint32_t kMostCalls = kToolArguments.size();
+/// Pieces of one call's arguments.
+inline constexpr uint32_t kPieces = kToolArguments[0].size();
 
-/// One choice of an answer, event by event: thinking, then text, then tool calls.
+/// One choice of an answer, event by event: thinking, then text, then tool calls. The ask must
+/// outlive it.
 class Plan {
  public:
   Plan(const Ask& ask, const Script& script, uint32_t choice);
 
   uint32_t thinking_events() const { return thinking_events_; }
   uint32_t text_events() const { return text_events_; }
-  uint32_t tool_events() const { return tools_ ? kToolEvents : 0; }
+  uint32_t tool_events() const { return calls_ * pieces_; }
+  uint32_t calls() const { return calls_; }
+  /// Pieces in which a call's arguments come.
+  uint32_t pieces() const { return pieces_; }
   uint32_t events() const { return thinking_events_ + text_events_ + tool_events(); }
-  bool tools() const { return tools_; }
+  bool tools() const { return calls_ > 0; }
   /// The limit ended it.
   bool cut() const { return cut_; }
   /// Of o200k_base, each text counted by itself: thinking, text, and the name and the arguments
@@ -85,12 +92,16 @@ class Plan {
   uint64_t text_tokens(uint32_t index) const { return part(text_words_, index); }
   std::string all_thinking() const;
   std::string all_text() const;
+  /// Of a call's name and arguments together.
+  uint64_t call_tokens(uint32_t call) const;
+  std::string all_arguments(uint32_t call) const;
 
  private:
   uint64_t part(uint64_t words, uint32_t index) const {
     return std::min<uint64_t>(words_, words - uint64_t{index} * words_);
   }
 
+  const Ask& ask_;
   Text thinking_;
   Text text_;
   uint32_t words_;
@@ -99,7 +110,8 @@ class Plan {
   uint64_t tool_tokens_ = 0;
   uint32_t thinking_events_ = 0;
   uint32_t text_events_ = 0;
-  bool tools_;
+  uint32_t calls_ = 0;
+  uint32_t pieces_ = kPieces;
   bool cut_;
 };
 

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "mock/gemini.hpp"
@@ -6,8 +8,6 @@
 namespace sluice::mock::gemini {
 
 namespace {
-
-constexpr uint32_t kCalls = kToolArguments.size();
 
 /// Writes one answer: a chunk for each event, or everything in one.
 class Content {
@@ -19,9 +19,11 @@ class Content {
 
   Answer stream();
   Answer whole();
+  /// The prompt is refused: there is no candidate.
+  Answer blocked();
 
  private:
-  uint32_t calls() const { return plan_.tools() ? kCalls : 0; }
+  uint32_t calls() const { return plan_.calls(); }
 
   /// Everything before and behind the parts of a chunk. The last chunk has the finish reason.
   void open(uint32_t step, bool content) {
@@ -29,6 +31,7 @@ class Content {
     builder_.text(ask_.stream ? "data: " : "").text(R"({"candidates": [{"content": {)");
   }
   void close(bool last);
+  void close_chunk();
   void append_usage();
 
   void thought(std::string_view text) {
@@ -61,6 +64,9 @@ class Content {
 void Content::append_usage() {
   builder_.text(R"(,"usageMetadata": {"promptTokenCount": )").prompt_tokens();
   // A number that is 0 is left out.
+  if (script_.cached) {
+    builder_.text(R"(,"cachedContentTokenCount": )").gap(Gap::kCachedTokens);
+  }
   if (candidates_ > 0) builder_.text(R"(,"candidatesTokenCount": )").number(candidates_);
   builder_.text(R"(,"totalTokenCount": )").prompt_tokens(candidates_ + thoughts_);
   builder_.text(R"(,"promptTokensDetails": [{"modality": "TEXT","tokenCount": )").prompt_tokens();
@@ -71,10 +77,15 @@ void Content::append_usage() {
 
 void Content::close(bool last) {
   builder_.text(R"("role": "model"})");
-  if (last) {
-    builder_.text(R"(,"finishReason": )").quoted(plan_.cut() ? "MAX_TOKENS" : "STOP");
+  if (last && script_.finish) {
+    const std::string_view stopped = script_.filtered ? "SAFETY" : "STOP";
+    builder_.text(R"(,"finishReason": )").quoted(plan_.cut() ? "MAX_TOKENS" : stopped);
   }
   builder_.text(R"(,"index": 0}])");
+  close_chunk();
+}
+
+void Content::close_chunk() {
   if (script_.usage) append_usage();
   builder_.text(R"(,"modelVersion": )").quoted(ask_.model);
   builder_.text(R"(,"responseId": ")").gap(Gap::kId).text("\"");
@@ -83,7 +94,11 @@ void Content::close(bool last) {
 
 void Content::call(uint32_t call) {
   builder_.text(R"({"functionCall": {"name": )").quoted(ask_.tools[call]).text(R"(,"args": )");
-  for (const std::string_view piece : kToolArguments[call]) builder_.text(piece);
+  const std::string arguments = plan_.all_arguments(call);
+  builder_.text(arguments.empty() ? "{}" : arguments);
+  if (script_.strict_history) {
+    builder_.text(R"(,"id": ")").gap(Gap::kToolId, static_cast<uint8_t>(call)).text("\"");
+  }
   builder_.text("}");
   if (call == 0) {
     builder_.text(",");
@@ -117,10 +132,7 @@ Answer Content::stream() {
     open(++step, true);
     builder_.text(R"("parts": [)");
     call(i);
-    uint64_t tokens = count_tokens(ask_.tools[i]);
-    for (size_t piece = 0; piece < kToolArguments[i].size(); ++piece) {
-      tokens += argument_tokens(i, piece);
-    }
+    const uint64_t tokens = plan_.call_tokens(i);
     builder_.text("],").tokens(tokens + (step == 1 ? hidden : 0));
     candidates_ += tokens;
     close(i + 1 == calls());
@@ -169,11 +181,26 @@ Answer Content::whole() {
   return builder_.take(plan_.tokens());
 }
 
+Answer Content::blocked() {
+  builder_.begin(1);
+  builder_.text(ask_.stream ? "data: " : "").text(R"({"promptFeedback": {"blockReason": )");
+  builder_.text(R"("PROHIBITED_CONTENT"})");
+  close_chunk();
+  return builder_.take(0);
+}
+
 }  // namespace
 
 Answer make_content(const Ask& ask, const Script& script) {
   Content content(ask, script);
-  return ask.stream ? content.stream() : content.whole();
+  if (script.refuses) return content.blocked();
+  if (!ask.stream) return content.whole();
+  Answer answer = content.stream();
+  if (script.error_after) {
+    break_with_error(answer, *script.error_after,
+                     fmt::format("data: {}\r\n\r\n", error_body(refusal_of(503, ask.model))));
+  }
+  return answer;
 }
 
 Answer make_token_count(const Ask&, const Script& script) {

@@ -73,7 +73,9 @@ Answered<Ask> read_model(std::string_view text, std::string_view model) {
 }
 
 /// Of these models, calls that are played back need their signature.
-bool signs_calls(const Ask& ask) { return ask.model.starts_with("gemini-3"); }
+bool signs_calls(const Ask& ask) {
+  return ask.script.strict_history || ask.model.starts_with("gemini-3");
+}
 
 Answered<void> check_enum(Value value, std::span<const std::string_view> known,
                           const std::string& place, std::string_view type) {

@@ -15,6 +15,8 @@ namespace sluice::mock {
 namespace {
 
 constexpr uint64_t kMostBody = 64 << 20;
+/// A text that no script gives is not longer.
+constexpr uint64_t kFixedWords = 64;
 /// All shared answers of a loop together; beyond it they are made anew.
 constexpr size_t kMostMemory = 32 << 20;
 
@@ -170,6 +172,14 @@ Reply Handler::script_reply(const Place& place, const http::RequestHead& head,
   reply.script = script;
   reply.answer = answer_for(route, *ask, script);
   reply.particulars.prompt_tokens = ask->prompt_tokens;
+  if (script.cached) {
+    // The end of a prompt is never in a cache.
+    constexpr uint64_t kFresh = 3;
+    const uint64_t old = std::min<uint64_t>(*script.cached, ask->prompt_tokens);
+    const uint64_t rest = ask->prompt_tokens - old;
+    reply.particulars.cached_tokens = old;
+    reply.particulars.written_tokens = rest - std::min(rest, kFresh);
+  }
   ticket.begins(ask->prompt_tokens);
   reply.particulars.seed = random_u64();
   reply.particulars.created = wall_nanos() / 1'000'000'000;
@@ -189,12 +199,14 @@ std::shared_ptr<const Answer> Handler::answer_for(const Route& route, const Ask&
   // A limit beyond the whole text is none; calls have to fit, too.
   const bool tools = script.tools;
   const uint64_t words =
-      tools ? ask.limit : uint64_t{script.events + kThinkingEvents} * script.words;
+      tools ? ask.limit : uint64_t{script.events + kThinkingEvents} * script.words + kFixedWords;
   std::string key = fmt::format(
-      "{} {:d}{:d}{:d}{:d}{:d}{:d} {} {} {} {} {} {} {} {}", route.path, ask.stream, ask.stamps,
-      ask.include_usage, ask.hide_thinking, ask.sealed_thinking, script.terminal,
-      script.malformed_event, ask.choices, std::min(ask.limit, words), ask.model.size(), ask.model,
-      tools ? ask.tools[0].size() : 0, tools ? ask.tools[0] : "", tools ? ask.tools[1] : "");
+      "{} {:d}{:d}{:d}{:d}{:d}{:d}{:d} {} {} {} {} {} {} {}", route.path, ask.stream, ask.stamps,
+      ask.include_usage, ask.hide_thinking, ask.sealed_thinking, script.terminal, script.finish,
+      script.malformed_event, script.error_after.value_or(0), ask.pauses_seen, ask.choices,
+      std::min(ask.limit, words), ask.model.size(), ask.model);
+  if (script.error_after) key += " q";
+  if (tools) key += fmt::format(" {} {} {}", ask.tools[0].size(), ask.tools[0], ask.tools[1]);
   if (const auto found = answers_.find(key); found != answers_.end()) return found->second;
   auto answer = make();
   const size_t memory = answer->memory() + key.size() + 200;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "json/slices.hpp"
 #include "mock/answer.hpp"
 #include "mock/ask.hpp"
 
@@ -14,6 +15,9 @@ namespace sluice::mock::openai {
 Answered<Ask> read_chat(std::string_view body);
 Answered<Ask> read_completion(std::string_view body);
 Answered<Ask> read_embedding(std::string_view body);
+
+/// Refuses what the API refuses of messages that are over: part "v".
+Answered<void> check_history(json::Value messages);
 
 Answer make_chat(const Ask& ask, const Script& script);
 Answer make_completion(const Ask& ask, const Script& script);

@@ -64,7 +64,7 @@ Answered<void> read_streaming(Value body, Ask& ask) {
 }
 
 Answered<void> check_size(const Ask& ask) {
-  if (uint64_t{ask.choices} * (ask.script.events + kThinkingEvents + kToolEvents) *
+  if (uint64_t{ask.choices} * (ask.script.events + kThinkingEvents + kMostCalls * kPieces) *
           ask.script.words >
       kMostEvents) {
     return refuse(fmt::format("the script's words times the choices exceed {}", kMostEvents), "n");
@@ -110,7 +110,7 @@ Answered<void> read_messages(Value messages, Ask& ask) {
     }
   }
   ask.prompt_tokens += kAnswerFrame;
-  return {};
+  return ask.script.strict_history ? check_history(messages) : Answered<void>{};
 }
 
 /// A prompt or an input: a string, a list of tokens, or a list of either. Calls `each` with

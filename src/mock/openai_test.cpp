@@ -212,7 +212,7 @@ TEST(OpenAiRequest, NamesTheFieldAtFault) {
   EXPECT_EQ(param(R"({"model":"mock","messages":[{"role":"bot","content":""}]})"),
             "messages[0].role");
   EXPECT_EQ(param(R"({"model":7,"messages":[{"role":"user","content":"x"}]})"), "model");
-  EXPECT_EQ(param(R"({"model":"mock-q1","messages":[{"role":"user","content":"x"}]})"), "model");
+  EXPECT_EQ(param(R"({"model":"mock-Q1","messages":[{"role":"user","content":"x"}]})"), "model");
   const std::string good = R"({"model":"mock","messages":[{"role":"user","content":"x"}])";
   EXPECT_EQ(param(good + "}"), "none");
   EXPECT_EQ(param(good + R"(,"stream":"yes"})"), "stream");

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "mock/responses.hpp"
@@ -5,8 +7,6 @@
 namespace sluice::mock::responses {
 
 namespace {
-
-constexpr size_t kCalls = kToolArguments.size();
 
 /// Writes one response: its events, or its object alone.
 class Response {
@@ -20,12 +20,15 @@ class Response {
 
   Answer stream();
   Answer whole();
+  /// Ends what stream() returned as the script says.
+  void fail(Answer& answer) const;
 
  private:
   // Of the response and its items: what is known when the event is sent.
   enum Stage : uint8_t { kBegun, kEnded };
 
-  std::string_view end_status() const { return plan_.cut() ? "incomplete" : "completed"; }
+  bool incomplete() const { return plan_.cut() || script_.filtered; }
+  std::string_view end_status() const { return incomplete() ? "incomplete" : "completed"; }
   std::string_view status(Stage stage) const {
     return stage == kBegun ? "in_progress" : end_status();
   }
@@ -72,7 +75,13 @@ class Response {
   }
   void reasoning();
   void message();
-  void call(uint32_t call);
+  void begin_call(uint32_t call);
+  void call_piece(uint32_t call, uint32_t piece);
+  void end_call(uint32_t call);
+  void calls();
+  std::string arguments_of(uint32_t call) const {
+    return plan_.pieces() > 0 ? plan_.all_arguments(call) : "{}";
+  }
 
   const Ask& ask_;
   const Script& script_;
@@ -86,7 +95,8 @@ class Response {
 
 void Response::append_usage() {
   builder_.text(R"({"input_tokens":)").prompt_tokens();
-  builder_.text(R"(,"input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0})");
+  builder_.text(R"(,"input_tokens_details":{"cached_tokens":)").gap(Gap::kCachedTokens);
+  builder_.text(R"(,"cache_write_tokens":)").gap(Gap::kWrittenTokens).text("}");
   builder_.text(R"(,"output_tokens":)").number(plan_.tokens());
   builder_.text(R"(,"output_tokens_details":{"reasoning_tokens":)");
   builder_.number(plan_.thinking_words()).text(R"(},"total_tokens":)");
@@ -113,7 +123,9 @@ void Response::append_reasoning(Stage stage) {
 }
 
 void Response::append_part(Stage stage) {
-  builder_.text(R"({"type":"output_text","annotations":[],"logprobs":[],"text":)");
+  builder_.text(script_.refuses
+                    ? R"({"type":"refusal","refusal":)"
+                    : R"({"type":"output_text","annotations":[],"logprobs":[],"text":)");
   builder_.quoted(stage == kBegun ? "" : plan_.all_text()).text("}");
 }
 
@@ -128,9 +140,7 @@ void Response::append_message(Stage stage) {
 void Response::append_call(Stage stage, uint32_t call) {
   append_id("fc_", call_index(call));
   builder_.text(R"(,"type":"function_call","status":)").quoted(status(stage));
-  std::string arguments;
-  for (const std::string_view piece : kToolArguments[call]) arguments.append(piece);
-  builder_.text(R"(,"arguments":)").quoted(stage == kBegun ? "" : arguments);
+  builder_.text(R"(,"arguments":)").quoted(stage == kBegun ? "" : arguments_of(call));
   builder_.text(R"(,"call_id":"call_)").gap(Gap::kToolId, static_cast<uint8_t>(call));
   builder_.text(R"(","name":)").quoted(ask_.tools[call]).text("}");
 }
@@ -139,11 +149,15 @@ void Response::append_response(Stage stage) {
   builder_.text(R"("id":")").gap(Gap::kId).text(R"(","object":"response","created_at":)");
   builder_.gap(Gap::kCreated).text(R"(,"status":)").quoted(status(stage));
   builder_.text(",").gap(Gap::kEcho).text(R"("completed_at":)");
-  const bool completed = stage == kEnded && !plan_.cut();
+  const bool completed = stage == kEnded && !incomplete();
   completed ? builder_.gap(Gap::kCreated) : builder_.text("null");
   builder_.text(R"(,"error":null,"incomplete_details":)");
-  const bool incomplete = stage == kEnded && plan_.cut();
-  builder_.text(incomplete ? R"({"reason":"max_output_tokens"})" : "null");
+  if (stage == kEnded && incomplete()) {
+    builder_.text(R"({"reason":)").quoted(plan_.cut() ? "max_output_tokens" : "content_filter");
+    builder_.text("}");
+  } else {
+    builder_.text("null");
+  }
   builder_.text(R"(,"model":)").quoted(ask_.model).text(R"(,"output":[)");
   if (stage == kEnded) {
     std::string_view comma;
@@ -156,7 +170,7 @@ void Response::append_response(Stage stage) {
       append_message(kEnded);
       comma = ",";
     }
-    for (uint32_t call = 0; plan_.tools() && call < kCalls; ++call) {
+    for (uint32_t call = 0; call < plan_.calls(); ++call) {
       builder_.text(comma);
       append_call(kEnded, call);
       comma = ",";
@@ -208,14 +222,19 @@ void Response::message() {
   builder_.text(R"(,"content_index":0,"part":)");
   append_part(kBegun);
   end();
+  // A refusal has no log probabilities.
+  const std::string_view kind = script_.refuses ? "response.refusal" : "response.output_text";
+  const std::string_view place =
+      script_.refuses ? R"(,"content_index":0)" : R"(,"content_index":0,"logprobs":[])";
   for (uint32_t i = 0; i < plan_.text_events(); ++i) {
-    item_event("response.output_text.delta", ++step_, "msg_", index, true);
-    builder_.text(R"(,"content_index":0,"logprobs":[],"delta":)");
+    item_event(fmt::format("{}.delta", kind), ++step_, "msg_", index, true);
+    builder_.text(place).text(R"(,"delta":)");
     append_text(builder_, ask_, plan_, i);
     end();
   }
-  item_event("response.output_text.done", last_step(), "msg_", index);
-  builder_.text(R"(,"content_index":0,"logprobs":[],"text":)").quoted(plan_.all_text());
+  item_event(fmt::format("{}.done", kind), last_step(), "msg_", index);
+  builder_.text(place).text(script_.refuses ? R"(,"refusal":)" : R"(,"text":)");
+  builder_.quoted(plan_.all_text());
   end();
   item_event("response.content_part.done", last_step(), "msg_", index);
   builder_.text(R"(,"content_index":0,"part":)");
@@ -226,27 +245,45 @@ void Response::message() {
   end();
 }
 
-void Response::call(uint32_t call) {
-  const uint32_t index = call_index(call);
-  begin_item(index);
+void Response::begin_call(uint32_t call) {
+  begin_item(call_index(call));
   append_call(kBegun, call);
   builder_.tokens(count_tokens(ask_.tools[call]));
   end();
-  std::string arguments;
-  for (size_t piece = 0; piece < kToolArguments[call].size(); ++piece) {
-    item_event("response.function_call_arguments.delta", ++step_, "fc_", index, true);
-    builder_.text(R"(,"delta":)").quoted(kToolArguments[call][piece]);
-    builder_.tokens(argument_tokens(call, piece));
-    end();
-    arguments.append(kToolArguments[call][piece]);
-  }
-  item_event("response.function_call_arguments.done", step_, "fc_", index);
-  builder_.text(R"(,"name":)").quoted(ask_.tools[call]);
-  builder_.text(R"(,"arguments":)").quoted(arguments);
+}
+
+void Response::call_piece(uint32_t call, uint32_t piece) {
+  item_event("response.function_call_arguments.delta", ++step_, "fc_", call_index(call), true);
+  builder_.text(R"(,"delta":)").quoted(kToolArguments[call][piece]);
+  builder_.tokens(argument_tokens(call, piece));
   end();
-  end_item(index);
+}
+
+void Response::end_call(uint32_t call) {
+  item_event("response.function_call_arguments.done", last_step(), "fc_", call_index(call));
+  builder_.text(R"(,"name":)").quoted(ask_.tools[call]);
+  builder_.text(R"(,"arguments":)").quoted(arguments_of(call));
+  end();
+  end_item(call_index(call));
   append_call(kEnded, call);
   end();
+}
+
+void Response::calls() {
+  const uint32_t calls = plan_.calls();
+  if (!script_.interleaved) {
+    for (uint32_t call = 0; call < calls; ++call) {
+      begin_call(call);
+      for (uint32_t piece = 0; piece < plan_.pieces(); ++piece) call_piece(call, piece);
+      end_call(call);
+    }
+    return;
+  }
+  for (uint32_t call = 0; call < calls; ++call) begin_call(call);
+  for (uint32_t piece = 0; piece < plan_.pieces(); ++piece) {
+    for (uint32_t call = 0; call < calls; ++call) call_piece(call, piece);
+  }
+  for (uint32_t call = 0; call < calls; ++call) end_call(call);
 }
 
 Answer Response::stream() {
@@ -258,9 +295,9 @@ Answer Response::stream() {
   }
   if (reasons_) reasoning();
   if (speaks_) message();
-  for (uint32_t i = 0; plan_.tools() && i < kCalls; ++i) call(i);
+  calls();
   if (script_.terminal) {
-    event(plan_.cut() ? "response.incomplete" : "response.completed", last_step());
+    event(incomplete() ? "response.incomplete" : "response.completed", last_step());
     builder_.text(R"(,"response":{)");
     append_response(kEnded);
     builder_.text("}");
@@ -277,11 +314,42 @@ Answer Response::whole() {
   return builder_.take(plan_.tokens());
 }
 
+void Response::fail(Answer& answer) const {
+  // Every event is a frame: its number in the sequence is its place.
+  uint32_t sequence = 0;
+  uint32_t content = 0;
+  for (const Frame& frame : answer.frames) {
+    if (content == *script_.error_after) break;
+    content += frame.content ? 1 : 0;
+    ++sequence;
+  }
+  constexpr std::string_view kMessage =
+      "The server had an error while processing your request. Sorry about that!";
+  std::string event;
+  if (script_.oddity == kFailedResponse) {
+    event = fmt::format(
+        "event: response.failed\ndata: {{\"type\":\"response.failed\",\"sequence_number\":{},"
+        "\"response\":{{\"id\":\"resp_failed\",\"object\":\"response\",\"created_at\":0,"
+        "\"status\":\"failed\",\"error\":{{\"code\":\"server_error\",\"message\":\"{}\"}},"
+        "\"incomplete_details\":null,\"model\":\"{}\",\"output\":[],\"usage\":null}}}}\n\n",
+        sequence, kMessage, ask_.model);
+  } else {
+    event = fmt::format(
+        "event: error\ndata: {{\"type\":\"error\",\"sequence_number\":{},\"code\":\"server_error\","
+        "\"message\":\"{}\",\"param\":null}}\n\n",
+        sequence, kMessage);
+  }
+  break_with_error(answer, *script_.error_after, event);
+}
+
 }  // namespace
 
 Answer make_response(const Ask& ask, const Script& script) {
   Response response(ask, script);
-  return ask.stream ? response.stream() : response.whole();
+  if (!ask.stream) return response.whole();
+  Answer answer = response.stream();
+  if (script.error_after) response.fail(answer);
+  return answer;
 }
 
 Answer make_token_count(const Ask&, const Script& script) {

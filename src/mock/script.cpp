@@ -21,14 +21,32 @@ struct Part {
 };
 
 constexpr Part kParts[] = {
-    {'c', true, 0, 100'000},   {'i', true, 0, 3'600'000},
-    {'b', true, 1, 1'000},     {'f', true, 0, 3'600'000},
-    {'e', true, 400, 599},     {'r', true, 0, 86'400},
-    {'x', true, 0, 1'000'000}, {'s', true, 0, 1'000'000},
-    {'m', true, 1, 1'000'000}, {'d', true, 0, 0},
-    {'u', true, 0, 0},         {'t', false, 0, 0},
-    {'k', false, 0, 0},        {'z', true, 1, 1 << 20},
-    {'n', true, 1, 1'000'000}, {'l', true, 1, 1'000'000'000},
+    {'c', true, 0, 100'000},
+    {'i', true, 0, 3'600'000},
+    {'b', true, 1, 1'000},
+    {'f', true, 0, 3'600'000},
+    {'e', true, 400, 599},
+    {'r', true, 0, 86'400},
+    {'x', true, 0, 1'000'000},
+    {'s', true, 0, 1'000'000},
+    {'m', true, 1, 1'000'000},
+    {'d', true, 0, 0},
+    {'u', true, 0, 0},
+    {'t', false, 0, 0},
+    {'k', false, 0, 0},
+    {'z', true, 1, 1 << 20},
+    {'n', true, 1, 1'000'000},
+    {'l', true, 1, 1'000'000'000},
+    {'h', true, 0, 1'000'000'000},
+    {'q', true, 0, 1'000'000},
+    {'p', true, 1, 10},
+    {'g', true, 0, 1},
+    {'j', false, 0, 0},
+    {'o', false, 0, 0},
+    {'v', false, 0, 0},
+    {'w', false, 0, 0},
+    {'y', false, 0, 0},
+    {'a', true, 1, kMostOddity},
 };
 
 void apply(Script& script, char letter, uint32_t value) {
@@ -82,6 +100,36 @@ void apply(Script& script, char letter, uint32_t value) {
     case 'l':
       script.context = value;
       break;
+    case 'h':
+      script.cached = value;
+      break;
+    case 'q':
+      script.error_after = value;
+      break;
+    case 'p':
+      script.pauses = value;
+      break;
+    case 'g':
+      (value == 0 ? script.refuses : script.filtered) = true;
+      break;
+    case 'j':
+      script.fenced_json = true;
+      break;
+    case 'o':
+      script.interleaved = true;
+      break;
+    case 'v':
+      script.strict_history = true;
+      break;
+    case 'w':
+      script.finish = false;
+      break;
+    case 'y':
+      script.other_reasoning = true;
+      break;
+    case 'a':
+      script.oddity = static_cast<Oddity>(value);
+      break;
     default:
       break;  // the table above has no other letter
   }
@@ -125,9 +173,11 @@ Script Script::for_attempt(uint64_t attempt) const {
     now.reset_after.reset();
     now.silent_after.reset();
     now.malformed_event = 0;
+    now.error_after.reset();
     now.terminal = true;
-  } else if (error_status == 0 && !reset_after && !silent_after && malformed_event == 0 &&
-             terminal) {
+    now.finish = true;
+  } else if (error_status == 0 && !reset_after && !silent_after && !error_after &&
+             malformed_event == 0 && terminal && finish) {
     now.error_status = 500;
   }
   return now;

@@ -17,7 +17,8 @@ std::string complaint(std::string_view model) {
 }
 
 TEST(Script, ReadsEveryPart) {
-  const Script script = read("mock-c7-i10-b3-f250-e503-r9-x4-s5-m6-d0-u0-t-k-z11-n2-l100");
+  const Script script =
+      read("mock-c7-i10-b3-f250-e503-r9-x4-s5-m6-d0-u0-t-k-z11-n2-l100-h8-q3-p2-g1-j-o-v-w-y-a4");
   EXPECT_TRUE(script.scripted);
   EXPECT_EQ(script.events, 7U);
   EXPECT_EQ(script.interval_ms, 10U);
@@ -35,6 +36,18 @@ TEST(Script, ReadsEveryPart) {
   EXPECT_EQ(script.split, 11U);
   EXPECT_EQ(script.failing_attempts, 2U);
   EXPECT_EQ(script.context, 100U);
+  EXPECT_EQ(script.cached, 8U);
+  EXPECT_EQ(script.error_after, 3U);
+  EXPECT_EQ(script.pauses, 2U);
+  EXPECT_TRUE(script.filtered);
+  EXPECT_FALSE(script.refuses);
+  EXPECT_TRUE(read("mock-g0").refuses);
+  EXPECT_TRUE(script.fenced_json);
+  EXPECT_TRUE(script.interleaved);
+  EXPECT_TRUE(script.strict_history);
+  EXPECT_FALSE(script.finish);
+  EXPECT_TRUE(script.other_reasoning);
+  EXPECT_EQ(script.oddity, kUsageEverywhere);
 }
 
 TEST(Script, NeedsNoPart) {
@@ -54,7 +67,7 @@ TEST(Script, LeavesOtherNamesToTheDefaultAnswer) {
 }
 
 TEST(Script, NamesThePartThatItDoesNotKnow) {
-  EXPECT_NE(complaint("mock-c3-q5").find("\"q5\""), std::string::npos);
+  EXPECT_NE(complaint("mock-c3-Q5").find("\"Q5\""), std::string::npos);
   EXPECT_NE(complaint("mock-cx").find("\"cx\""), std::string::npos);
   EXPECT_NE(complaint("mock-c").find("\"c\""), std::string::npos);
   EXPECT_NE(complaint("mock-t1").find("\"t1\""), std::string::npos);
@@ -63,10 +76,27 @@ TEST(Script, NamesThePartThatItDoesNotKnow) {
 }
 
 TEST(Script, RefusesWhatCannotBeMeant) {
-  for (const char* name :
-       {"mockery", "mock-", "mock--c3", "mock-c3-", "mock-c3-c4", "mock-d1", "mock-u1", "mock-e200",
-        "mock-e600", "mock-b0", "mock-z0", "mock-n0", "mock-m0", "mock-r5", "mock-i3600001",
-        "mock-c99999999999999999999", "mock-c100000-b1000"}) {
+  for (const char* name : {"mockery",
+                           "mock-",
+                           "mock--c3",
+                           "mock-c3-",
+                           "mock-c3-c4",
+                           "mock-d1",
+                           "mock-u1",
+                           "mock-e200",
+                           "mock-e600",
+                           "mock-b0",
+                           "mock-z0",
+                           "mock-n0",
+                           "mock-m0",
+                           "mock-r5",
+                           "mock-i3600001",
+                           "mock-c99999999999999999999",
+                           "mock-c100000-b1000",
+                           "mock-g2",
+                           "mock-p0",
+                           "mock-a0",
+                           "mock-a10"}) {
     EXPECT_NE(complaint(name), "none") << name;
   }
 }

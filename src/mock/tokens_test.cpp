@@ -30,11 +30,12 @@ TEST(Words, AreOneTokenEachHoweverTheTextIsCut) {
       ASSERT_EQ(count(whole), i + 1) << whole;
     }
   }
-  const Text greeting = Text::greeting();
-  std::string whole;
-  for (uint64_t i = 0; i < greeting.size(); ++i) {
-    greeting.append(whole, i, 1);
-    ASSERT_EQ(count(whole), i + 1) << whole;
+  for (const Text& fixed : {Text::greeting(), Text::fenced_json()}) {
+    std::string whole;
+    for (uint64_t i = 0; i < fixed.size(); ++i) {
+      fixed.append(whole, i, 1);
+      ASSERT_EQ(count(whole), i + 1) << whole;
+    }
   }
 }
 

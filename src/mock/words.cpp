@@ -34,6 +34,11 @@ constexpr std::string_view kGreeting[] = {
 };
 static_assert(std::size(kGreeting) == 24);
 
+constexpr std::string_view kFencedJson[] = {
+    "```",   "json",    "\n",  "{\"",  "city", "\":\"", "Paris",
+    "\",\"", "weather", "\":", "true", "}\n",  "```",
+};
+
 constexpr uint64_t kSentence = 12;   // words, its full stop among them
 constexpr uint64_t kParagraph = 60;  // words
 
@@ -66,12 +71,14 @@ void append_token(std::string& out, uint64_t seed, size_t count) {
   }
 }
 
-Text::Text() : total_(std::size(kGreeting)), greeting_(true) {}
+Text Text::greeting() { return Text(kGreeting); }
+
+Text Text::fenced_json() { return Text(kFencedJson); }
 
 void Text::append(std::string& out, uint64_t first, uint64_t count) const {
   for (uint64_t i = first; i < first + count && i < total_; ++i) {
-    if (greeting_) {
-      out.append(kGreeting[i]);
+    if (!fixed_.empty()) {
+      out.append(fixed_[i]);
       continue;
     }
     const uint64_t place = i % kSentence;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,17 +22,19 @@ class Text {
   /// `total` words that follow from `seed`: sentences, paragraphs, some words beyond ASCII.
   Text(uint64_t seed, uint64_t total) : seed_(seed), total_(total) {}
   /// The 24 words that greet whoever asks for a real model's name.
-  static Text greeting() { return {}; }
+  static Text greeting();
+  /// A JSON object in a code fence, as models put it that were asked for JSON alone.
+  static Text fenced_json();
 
   uint64_t size() const { return total_; }
   /// Appends words [first, first + count) with the white space that belongs to them.
   void append(std::string& out, uint64_t first, uint64_t count) const;
 
  private:
-  Text();
+  explicit Text(std::span<const std::string_view> words) : total_(words.size()), fixed_(words) {}
   uint64_t seed_ = 0;
   uint64_t total_;
-  bool greeting_ = false;
+  std::span<const std::string_view> fixed_;  // the words, where no seed makes them
 };
 
 }  // namespace sluice::mock
