@@ -30,6 +30,7 @@ struct Service {
   observe::Metrics& metrics;
   observe::LiveBoard& live;
   net::BlockingPool& blocking;
+  net::BlockingPool& foreign_lookups;  // of hosts that clients name
   quota::Registry& registry;
   tokens::Calibration& calibration;
   /// Set before the first loop starts.

@@ -85,12 +85,15 @@ class TestGateway {
  private:
   net::BlockingPool blocking_;
   net::HttpClient client_;
+  net::Resolver foreign_hosts_{test_.loop, blocking_};
   store::TestLedger ledger_;
   quota::Registry registry_;
   tokens::Calibration calibration_;
   relay::LoopContext context_{.loop = test_.loop,
                               .client = client_,
+                              .foreign_hosts = foreign_hosts_,
                               .blocking = blocking_,
+                              .foreign_lookups = blocking_,
                               .metrics = metrics_.add_loop(),
                               .live = board_.add_loop(),
                               .ledger = ledger_,

@@ -25,6 +25,8 @@ namespace {
 
 constexpr auto kHousekeeping = std::chrono::minutes(1);
 constexpr auto kVerifyEvery = std::chrono::hours(24);
+// More that wait are refused.
+constexpr size_t kMaxForeignLookups = 64;
 // After the last deadline: for error frames on their way.
 constexpr auto kLastWords = std::chrono::seconds(2);
 
@@ -85,9 +87,11 @@ Gateway::Gateway(config::ConfigPtr config, Reload reload)
       reload_(std::move(reload)),
       metrics_(kVersion, kBuildType),
       blocking_(4),
+      foreign_lookups_(2, kMaxForeignLookups),
       service_{.metrics = metrics_,
                .live = live_,
                .blocking = blocking_,
+               .foreign_lookups = foreign_lookups_,
                .registry = registry_,
                .calibration = calibration_} {}
 

@@ -71,6 +71,7 @@ class Gateway {
   quota::Registry registry_;
   tokens::Calibration calibration_;
   net::BlockingPool blocking_;
+  net::BlockingPool foreign_lookups_;
   api::Service service_;
   std::vector<observe::LoopMetrics*> loop_metrics_;
   std::vector<std::unique_ptr<Worker>> workers_;

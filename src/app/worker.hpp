@@ -10,6 +10,7 @@
 #include "api/handler.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
+#include "net/resolver.hpp"
 #include "relay/context.hpp"
 
 namespace sluice::app {
@@ -42,6 +43,7 @@ class Worker {
 
   net::Loop loop_;
   net::HttpClient client_;
+  net::Resolver foreign_hosts_;
   relay::LoopContext context_;
   api::Handler handler_;
   api::MetricsHandler metrics_handler_;

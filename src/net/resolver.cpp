@@ -72,6 +72,12 @@ void Resolver::Lookup::finish(TimePoint now) {
 
 /// Where an answer goes. The system may take longer over it than the loop lives.
 struct Resolver::Home {
+  /// Nobody waits any more: a queue of slow names must not hold up the process's end.
+  bool abandoned() {
+    const std::lock_guard lock(mutex);
+    return loop == nullptr;
+  }
+
   std::mutex mutex;
   Loop* loop;
 };
@@ -99,6 +105,7 @@ Task<Result<Addresses>> Resolver::resolve(std::string host, uint16_t port, Scope
   if (!lookup) {
     lookup = std::make_shared<Lookup>();
     const bool taken = pool_.submit([lookup, host, port, home = home_] {
+      if (home->abandoned()) return;
       lookup->run(host, port);
       const std::lock_guard lock(home->mutex);
       Loop* const loop = home->loop;

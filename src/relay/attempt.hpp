@@ -13,6 +13,7 @@
 #include "relay/charge.hpp"
 #include "relay/context.hpp"
 #include "relay/pump.hpp"
+#include "relay/remote_content.hpp"
 #include "relay/snapshot.hpp"
 #include "relay/translation.hpp"
 #include "route/retry.hpp"
@@ -51,6 +52,7 @@ struct AttemptInput {
   LoopContext& context;
   net::HttpCall& call;
   dialect::InferenceRequest& request;  // its body is given back once nothing is tried again
+  RemoteContent& remote;               // likewise
   const Upstream& upstream;
   std::string_view upstream_model;
   const Secret* credential;
@@ -71,7 +73,7 @@ class Attempt {
 
  private:
   /// Where client and upstream speak different dialects; an error is the answer to the client.
-  Status prepare();
+  net::Task<Status> prepare();
   net::Task<Status> send_request();
   net::Task<Attempted> stream();
   net::Task<Attempted> whole();

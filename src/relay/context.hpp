@@ -3,6 +3,7 @@
 
 #include "net/blocking_pool.hpp"
 #include "net/http_client.hpp"
+#include "net/resolver.hpp"
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
 #include "relay/snapshot.hpp"
@@ -15,6 +16,9 @@ namespace sluice::relay {
 struct LoopContext {
   net::Loop& loop;
   net::HttpClient& client;
+  /// Of hosts that clients name. On threads of its own, since whoever answers for such a host may
+  /// take his time, and upstreams must be found meanwhile.
+  net::Resolver& foreign_hosts;
   net::BlockingPool& blocking;
   observe::LoopMetrics& metrics;
   observe::LiveShard& live;

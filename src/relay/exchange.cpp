@@ -48,6 +48,7 @@ Exchange::Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint 
       trace_(observe::continue_trace(call.head().fields.get("traceparent"))),
       live_gauge_(context.metrics.live_requests),
       client_address_(client_of(call, snapshot_->trusted_proxies).to_string()),
+      remote_(*snapshot_, context.foreign_hosts),
       charge_(context) {
   live_ = context.live.begin({.id = request_id_,
                               .route = route_,
@@ -160,6 +161,7 @@ net::Task<void> Exchange::attempt_all() {
     Attempted result = co_await Attempt({.context = context_,
                                          .call = call_,
                                          .request = request_,
+                                         .remote = remote_,
                                          .upstream = upstream,
                                          .upstream_model = target.model,
                                          .credential = credential,
@@ -177,7 +179,7 @@ net::Task<void> Exchange::attempt_all() {
     if (result.first_content) first_token_ = *result.first_content - call_.started();
     switch (result.kind) {
       case Attempted::kAnswered:
-        if (attempts_ == 1 && result.upstream_wait && first_token_) {
+        if (attempts_ == 1 && result.upstream_wait && first_token_ && !remote_.used()) {
           overhead_ = *first_token_ - *result.upstream_wait;
         }
         co_return;

@@ -16,6 +16,7 @@
 #include "relay/attempt.hpp"
 #include "relay/charge.hpp"
 #include "relay/context.hpp"
+#include "relay/remote_content.hpp"
 
 namespace sluice::relay {
 
@@ -73,6 +74,7 @@ class Exchange final : private Settler, private observe::LiveOwner {
   const accounts::KeyRecord* key_ = nullptr;
   std::string client_address_;
   dialect::InferenceRequest request_;
+  RemoteContent remote_;
   route::Plan plan_;
   size_t target_ = 0;              // in plan_.targets
   int tries_ = 0;                  // on this target

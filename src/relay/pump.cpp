@@ -208,6 +208,7 @@ void Pump::begin() {
   // What it tells of the prompt so far may save keeping it.
   context_.charge.report(usage());
   context_.charge.keep_prompt(context_.request);
+  context_.remote.clear();
   context_.call.release_head();
   context_.live.state(observe::LiveState::kStreaming);
 }

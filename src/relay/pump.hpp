@@ -48,6 +48,7 @@ struct PumpContext {
   net::HttpCall& call;
   net::UpstreamConnection& upstream;
   dialect::InferenceRequest& request;  // its body is given back with the first content
+  RemoteContent& remote;               // likewise
   const config::Timeouts& timeouts;
   TimePoint sent_at;               // when the request had gone to the upstream
   TimePoint total_until;           // the attempt's last moment

@@ -163,6 +163,7 @@ class Bench final : public net::HttpHandler {
   net::Loop loop_;
   net::BlockingPool blocking_;
   net::HttpClient client_;
+  net::Resolver foreign_hosts_{loop_, blocking_};
   observe::Metrics metrics_{"bench"};
   observe::LiveBoard board_;
   store::TestLedger ledger_;
@@ -170,6 +171,7 @@ class Bench final : public net::HttpHandler {
   tokens::Calibration calibration_;
   LoopContext context_{.loop = loop_,
                        .client = client_,
+                       .foreign_hosts = foreign_hosts_,
                        .blocking = blocking_,
                        .metrics = metrics_.add_loop(),
                        .live = board_.add_loop(),

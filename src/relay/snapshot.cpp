@@ -68,6 +68,27 @@ Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& pr
   return upstream;
 }
 
+/// The system's trust store, read once: that takes milliseconds, and every change of a key makes a
+/// snapshot.
+Result<net::TlsContextPtr> web_tls() {
+  static const Result<net::TlsContextPtr> made = net::TlsContext::client("");
+  return made;
+}
+
+Result<net::FetchPolicy> make_fetch_policy(const config::Fetch& fetch) {
+  auto allow = parse_cidrs(fetch.allow);
+  if (!allow) return std::unexpected(std::move(allow.error()));
+  net::FetchPolicy policy{.allow = std::move(*allow),
+                          .max_size = static_cast<size_t>(fetch.max_size),
+                          .timeout = fetch.timeout,
+                          .tls = nullptr};
+  if (!fetch.enabled) return policy;
+  auto tls = web_tls();
+  if (!tls) return std::unexpected(std::move(tls.error()));
+  policy.tls = std::move(*tls);
+  return policy;
+}
+
 }  // namespace
 
 int64_t Snapshot::max_output(std::string_view model) const {
@@ -78,6 +99,8 @@ int64_t Snapshot::max_output(std::string_view model) const {
 Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops) {
   auto proxies = parse_cidrs(config->server.trusted_proxies);
   if (!proxies) return std::unexpected(proxies.error());
+  auto fetch = make_fetch_policy(config->fetch);
+  if (!fetch) return std::unexpected(fetch.error());
   for (const config::Model& model : config->models) {
     dialect::chat::Capabilities scratch;
     const Status known = override_capabilities(scratch, model);
@@ -94,6 +117,7 @@ Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clien
       .routes = route::RoutingTable(config),
       .clients = std::move(clients),
       .trusted_proxies = std::move(*proxies),
+      .fetch = std::move(*fetch),
       .upstreams = std::move(upstreams),
       .retries = route::RetryBudget(config->routing.retry.budget),
   });

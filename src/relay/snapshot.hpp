@@ -12,6 +12,7 @@
 #include "config/config.hpp"
 #include "dialect/dialect.hpp"
 #include "net/origin.hpp"
+#include "net/public_fetch.hpp"
 #include "relay/clients.hpp"
 #include "route/provider_keys.hpp"
 #include "route/retry.hpp"
@@ -43,6 +44,7 @@ struct Snapshot {
   route::RoutingTable routes;
   Clients clients;
   std::vector<Cidr> trusted_proxies;
+  net::FetchPolicy fetch;                                  // of URLs that clients send
   std::vector<std::unique_ptr<const Upstream>> upstreams;  // as Config::providers
   mutable route::RetryBudget retries;
 

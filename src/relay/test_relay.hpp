@@ -145,6 +145,7 @@ class TestRelay final : public net::HttpHandler {
 
   net::BlockingPool blocking_;
   net::HttpClient client_;
+  net::Resolver foreign_hosts_{test_.loop, blocking_};
   tokens::Calibration calibration_;
   observe::Metrics all_metrics_{"test"};
   observe::LiveBoard board_;
@@ -155,6 +156,7 @@ class TestRelay final : public net::HttpHandler {
  public:
   LoopContext context{.loop = test_.loop,
                       .client = client_,
+                      .foreign_hosts = foreign_hosts_,
                       .blocking = blocking_,
                       .metrics = metrics_,
                       .live = board_.add_loop(),

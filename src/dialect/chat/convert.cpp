@@ -3,14 +3,21 @@
 #include <algorithm>
 #include <array>
 
+#include "dialect/chat/reading.hpp"
+
 namespace sluice::dialect::chat {
 namespace {
 
-void collect(std::vector<Block>& blocks, const Capabilities& capabilities,
-             std::vector<Source*>& sources) {
-  for (Block& block : blocks) {
-    if (needs_fetch(block, capabilities)) sources.push_back(&block.source);
-    collect(block.content, capabilities, sources);
+void collect(std::vector<Block>& blocks, const std::string& where, const Capabilities& capabilities,
+             std::vector<RemoteSource>& sources) {
+  const std::string content = member(where, "content");
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    Block& block = blocks[i];
+    const bool needed = needs_fetch(block, capabilities);
+    if (!needed && block.content.empty()) continue;
+    const std::string at = element(content, i);
+    if (needed) sources.push_back({.source = &block.source, .kind = block.kind, .param = at});
+    collect(block.content, at, capabilities, sources);
   }
 }
 
@@ -39,9 +46,11 @@ bool needs_fetch(const Block& block, const Capabilities& capabilities) {
                                             : !capabilities.image_url_fetch;
 }
 
-std::vector<Source*> remote_sources(Request& request, const Capabilities& capabilities) {
-  std::vector<Source*> sources;
-  for (Message& message : request.messages) collect(message.blocks, capabilities, sources);
+std::vector<RemoteSource> remote_sources(Request& request, const Capabilities& capabilities) {
+  std::vector<RemoteSource> sources;
+  for (Message& message : request.messages) {
+    collect(message.blocks, element("messages", message.position), capabilities, sources);
+  }
   return sources;
 }
 

@@ -59,9 +59,16 @@ void forget_thinking(Request& request);
 /// The block is at a URL that the model's provider does not fetch itself.
 bool needs_fetch(const Block& block, const Capabilities& capabilities);
 
-/// Images and documents at a URL that the target does not fetch itself, in their order. The
-/// caller replaces each by its bytes (media type and base64 in Source) before writing; one that is
-/// left makes the writer refuse the request.
-std::vector<Source*> remote_sources(Request& request, const Capabilities& capabilities);
+/// An image or document at a URL.
+struct RemoteSource {
+  Source* source = nullptr;
+  BlockKind kind = BlockKind::kImage;
+  std::string param;  // where it stands: messages[1].content[0]
+};
+
+/// Those that the target does not fetch itself, in their order. The caller replaces each by its
+/// bytes (media type and base64 in Source) before writing; one that is left makes the writer refuse
+/// the request.
+std::vector<RemoteSource> remote_sources(Request& request, const Capabilities& capabilities);
 
 }  // namespace sluice::dialect::chat

@@ -106,10 +106,11 @@ TEST(Limits, WhatTheModelDoesNotFetchIsFetchedBefore) {
   ASSERT_TRUE(request);
   const auto sources = remote_sources(*request, model);
   ASSERT_EQ(sources.size(), 1U);
-  EXPECT_EQ(sources[0]->data.str(), "https://x/y");
-  *sources[0] = {.kind = Source::Kind::kBase64,
-                 .media_type = literal("image/png"),
-                 .data = request->arena.text("AAAA")};
+  EXPECT_EQ(sources[0].source->data.str(), "https://x/y");
+  EXPECT_EQ(sources[0].param, "messages[0].content[0]");
+  *sources[0].source = {.kind = Source::Kind::kBase64,
+                        .media_type = literal("image/png"),
+                        .data = request->arena.text("AAAA")};
   const auto written = anthropic::write_messages_request(*request, target);
   ASSERT_TRUE(written) << written.error().message;
   EXPECT_TRUE(written->body.contains(R"("data":"AAAA")")) << written->body;

@@ -1,5 +1,7 @@
 #include "dialect/chat/reading.hpp"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -173,6 +175,16 @@ std::string_view sniff_media_type(std::string_view base64) {
     return "image/webp";
   }
   return {};
+}
+
+std::string encode_base64(std::string_view bytes) {
+  // One byte more: OpenSSL ends the text with a NUL.
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                     reinterpret_cast<const unsigned char*>(bytes.data()),
+                                     static_cast<int>(bytes.size()));
+  text.resize(static_cast<size_t>(length));
+  return text;
 }
 
 std::string decode_base64(std::string_view text) {

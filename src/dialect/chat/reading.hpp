@@ -70,6 +70,8 @@ DataUrl parse_data_url(std::string_view url);
 /// and PDF.
 std::string_view sniff_media_type(std::string_view base64);
 
+/// Standard base64, padded.
+std::string encode_base64(std::string_view bytes);
 /// Decodes standard base64, padded or not; empty when it is none.
 std::string decode_base64(std::string_view text);
 

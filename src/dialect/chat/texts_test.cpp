@@ -112,6 +112,14 @@ TEST(Media, TheFirstBytesTellTheType) {
   EXPECT_EQ(sniff_media_type(""), "");
 }
 
+TEST(Media, Base64EndsWithItsPadding) {
+  EXPECT_EQ(encode_base64(""), "");
+  EXPECT_EQ(encode_base64("a"), "YQ==");
+  EXPECT_EQ(encode_base64("ab"), "YWI=");
+  EXPECT_EQ(encode_base64("abc"), "YWJj");
+  EXPECT_EQ(encode_base64({"\0\xff\xfe", 3}), "AP/+");
+}
+
 TEST(Media, DataUrlsAreReadWithTheirParameters) {
   const DataUrl url = parse_data_url("DATA:Image/PNG;name=a;base64,iVBO\n Rw==");
   EXPECT_EQ(url.media_type, "image/png");
