@@ -9,6 +9,7 @@
 #include "app/version.hpp"
 #include "load/cli.hpp"
 #include "load/run.hpp"
+#include "mock/script.hpp"
 #include "mock/server.hpp"
 #include "relay/snapshot.hpp"
 #include "tokens/cli.hpp"
@@ -87,6 +88,7 @@ int main(int argc, char** argv) {
   mock_command->add_option("--threads", mock_options.threads, "Event loops")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
+  mock_command->footer(mock::script_help());
   CLI::App* bench_command =
       cli.add_subcommand("bench", "Puts load on a gateway or an upstream and measures it");
   load::add_options(*bench_command, bench_options);

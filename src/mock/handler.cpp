@@ -41,17 +41,23 @@ int status_of(ErrorCode code) {
   return code == ErrorCode::kRequestTimeout ? 408 : 400;
 }
 
-bool has_credential(const http::RequestHead& head, Dialect dialect) {
-  if (!head.fields.get("authorization").empty()) return true;
-  if (dialect != Dialect::kGemini) return !head.fields.get("x-api-key").empty();
-  if (!head.fields.get("x-goog-api-key").empty()) return true;
+/// Of a parameter of the query, as it stands; empty when it is not there.
+std::string_view parameter(const http::RequestHead& head, std::string_view name) {
   std::string_view query = head.query();
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
-    if (pair.starts_with("key=") && pair.size() > 4) return true;
+    if (pair.starts_with(name) && pair.substr(name.size()).starts_with('=')) {
+      return pair.substr(name.size() + 1);
+    }
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
   }
-  return false;
+  return {};
+}
+
+bool has_credential(const http::RequestHead& head, Dialect dialect) {
+  if (!head.fields.get("authorization").empty()) return true;
+  if (dialect != Dialect::kGemini) return !head.fields.get("x-api-key").empty();
+  return !head.fields.get("x-goog-api-key").empty() || !parameter(head, "key").empty();
 }
 
 /// GET /models and /models/{id}.
@@ -140,6 +146,12 @@ Reply Handler::decide(const http::RequestHead& head, std::string_view body, Tick
     reply = refuse(speech.wrong_method(head.method, head.path()));
   } else if (!has_credential(head, place.dialect)) {
     reply = refuse(speech.no_credential());
+  } else if (place.route == find_route(":streamGenerateContent") &&
+             parameter(head, "alt") != "sse") {
+    // The API would send one array, bit by bit.
+    reply = refuse({.status = 400,
+                    .type = "INVALID_ARGUMENT",
+                    .message = "The scripted upstream streams with alt=sse alone."});
   } else if (place.models) {
     reply = models_reply(place, ticket);
   } else {

@@ -18,35 +18,36 @@ struct Part {
   bool numbered;
   uint64_t least;
   uint64_t most;
+  std::string_view meaning;
 };
 
 constexpr Part kParts[] = {
-    {'c', true, 0, 100'000},
-    {'i', true, 0, 3'600'000},
-    {'b', true, 1, 1'000},
-    {'f', true, 0, 3'600'000},
-    {'e', true, 400, 599},
-    {'r', true, 0, 86'400},
-    {'x', true, 0, 1'000'000},
-    {'s', true, 0, 1'000'000},
-    {'m', true, 1, 1'000'000},
-    {'d', true, 0, 0},
-    {'u', true, 0, 0},
-    {'t', false, 0, 0},
-    {'k', false, 0, 0},
-    {'z', true, 1, 1 << 20},
-    {'n', true, 1, 1'000'000},
-    {'l', true, 1, 1'000'000'000},
-    {'h', true, 0, 1'000'000'000},
-    {'q', true, 0, 1'000'000},
-    {'p', true, 1, 10},
-    {'g', true, 0, 1},
-    {'j', false, 0, 0},
-    {'o', false, 0, 0},
-    {'v', false, 0, 0},
-    {'w', false, 0, 0},
-    {'y', false, 0, 0},
-    {'a', true, 1, kMostOddity},
+    {'c', true, 0, 100'000, "text events; 20 without it"},
+    {'b', true, 1, 1'000, "words in each"},
+    {'i', true, 0, 3'600'000, "milliseconds between two events"},
+    {'f', true, 0, 3'600'000, "milliseconds before the first"},
+    {'e', true, 400, 599, "answers with this error"},
+    {'r', true, 0, 86'400, "seconds to wait, told with an error"},
+    {'x', true, 0, 1'000'000, "resets the connection after so many events"},
+    {'s', true, 0, 1'000'000, "goes silent after so many events"},
+    {'m', true, 1, 1'000'000, "this event is malformed JSON"},
+    {'q', true, 0, 1'000'000, "a stream ends with an error event after so many events"},
+    {'n', true, 1, 1'000'000, "only the first so many attempts fail"},
+    {'d', true, 0, 0, "no terminal event"},
+    {'u', true, 0, 0, "no usage"},
+    {'w', false, 0, 0, "no finish reason"},
+    {'t', false, 0, 0, "two parallel tool calls"},
+    {'o', false, 0, 0, "the pieces of both calls alternate"},
+    {'k', false, 0, 0, "thinking before the rest"},
+    {'y', false, 0, 0, "thinking is in \"reasoning\" (chat)"},
+    {'j', false, 0, 0, "the text is JSON in a code fence"},
+    {'g', true, 0, 1, "0 refuses, 1 filters what comes after the text"},
+    {'p', true, 1, 10, "the turn pauses so often (Anthropic)"},
+    {'h', true, 0, 1'000'000'000, "so many tokens of the prompt were in a cache"},
+    {'l', true, 1, 1'000'000'000, "so many tokens fit into the context"},
+    {'v', false, 0, 0, "checks what is played back"},
+    {'a', true, 1, kMostOddity, "an odd shape: see docs/mock.md"},
+    {'z', true, 1, 1 << 20, "splits the body at every so many bytes"},
 };
 
 void apply(Script& script, char letter, uint32_t value) {
@@ -209,6 +210,17 @@ Result<Script> parse_script(std::string_view model) {
     return refuse(model, fmt::format("more than {} words", kMostWords));
   }
   return script;
+}
+
+std::string script_help() {
+  std::string help =
+      "A model named \"mock\" and parts, each behind a \"-\", is a script: mock-c20-i10.\n";
+  for (const Part& part : kParts) {
+    std::string how(1, part.letter);
+    if (part.numbered) how += part.most == 0 ? "0" : "<n>";
+    help += fmt::format("  {:<6}{}\n", how, part.meaning);
+  }
+  return help;
 }
 
 }  // namespace sluice::mock

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -64,5 +65,8 @@ struct Script {
 /// Reads a script. A name that does not begin with "mock" gets the default answer: 24 words,
 /// 20 ms apart. kInvalidRequest names the part at fault.
 Result<Script> parse_script(std::string_view model);
+
+/// Every part and its meaning, a line each.
+std::string script_help();
 
 }  // namespace sluice::mock

@@ -184,6 +184,65 @@ TEST_F(MockServer, SplitsTheBodyWhereTheScriptSays) {
   }
 }
 
+TEST_F(MockServer, TakesAKeyForGeminiWhereverItIs) {
+  const std::string body = R"({"contents":[{"parts":[{"text":"hi"}]}]})";
+  const std::string path = "/v1beta/models/mock-c2:generateContent";
+  Client client(server->port());
+  for (const auto& [target, headers] :
+       {std::pair{path, "x-goog-api-key: k\r\n"},
+        {path + "?alt=json&key=k", ""},
+        {path, "authorization: Bearer k\r\n"},
+        {std::string("/v1/models/mock-c2:generateContent"), "x-goog-api-key: k\r\n"}}) {
+    client.send("POST", target, body, headers);
+    ASSERT_TRUE(client.read_response());
+    EXPECT_EQ(client.status, 200) << target << headers;
+  }
+  client.send("POST", path + "?key=", body, "");
+  ASSERT_TRUE(client.read_response());
+  EXPECT_EQ(client.status, 403);
+  EXPECT_EQ(Value(client.body)["error"]["status"].as_string(), "PERMISSION_DENIED");
+}
+
+TEST_F(MockServer, StreamsGeminiAsEventsAlone) {
+  const std::string body = R"({"contents":[{"parts":[{"text":"hi"}]}]})";
+  const std::string path = "/v1beta/models/mock-c2:streamGenerateContent";
+  Client client(server->port());
+  client.send("POST", path + "?alt=sse", body);
+  ASSERT_TRUE(client.read_response());
+  EXPECT_NE(client.head.find("content-type: text/event-stream"), std::string::npos);
+  EXPECT_EQ(client.pieces.size(), 2U);
+  client.send("POST", path, body);
+  ASSERT_TRUE(client.read_response());
+  EXPECT_EQ(client.status, 400);
+}
+
+TEST_F(MockServer, TellsGeminiWhenToRetryInTheBodyAlone) {
+  Client client(server->port());
+  client.send("POST", "/v1beta/models/mock-e429-r7:generateContent",
+              R"({"contents":[{"parts":[{"text":"hi"}]}]})");
+  ASSERT_TRUE(client.read_response());
+  EXPECT_EQ(client.status, 429);
+  EXPECT_EQ(client.head.find("retry-after"), std::string::npos);
+  EXPECT_NE(client.body.find(R"("retryDelay":"7s")"), std::string::npos);
+}
+
+TEST_F(MockServer, SharesNoAnswerBetweenPartsOfATurn) {
+  const auto message = [](std::string_view rest) {
+    return fmt::format(
+        R"({{"model":"mock-c2-p1","max_tokens":99,"messages":[{{"role":"user","content":"hi"}}{}]}})",
+        rest);
+  };
+  Client client(server->port());
+  client.send("POST", "/v1/messages", message(""));
+  ASSERT_TRUE(client.read_response());
+  EXPECT_EQ(Value(client.body)["stop_reason"].as_string(), "pause_turn");
+  client.send("POST", "/v1/messages",
+              message(fmt::format(R"(,{{"role":"assistant","content":{}}})",
+                                  Value(client.body)["content"].raw())));
+  ASSERT_TRUE(client.read_response());
+  EXPECT_EQ(Value(client.body)["stop_reason"].as_string(), "end_turn");
+}
+
 TEST_F(MockServer, RefusesInTheDialectOfTheRoute) {
   Client client(server->port());
   client.send("POST", "/v1/chat/completions", chat("mock-e429-r7", true));

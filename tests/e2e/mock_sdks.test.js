@@ -2,13 +2,15 @@
 // real thing, and what they send it accepts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
-import { all, refusal } from '../harness/clients.mjs';
+import { all, chat, message, refusal } from '../harness/clients.mjs';
 import { startMock } from '../harness/mock.mjs';
 
 const mock = await startMock();
 const openai = new OpenAI({ baseURL: `${mock.url}/v1`, apiKey: 'any', maxRetries: 0 });
+const anthropic = new Anthropic({ baseURL: mock.url, apiKey: 'any', maxRetries: 0 });
 const google = new GoogleGenAI({ apiKey: 'any', httpOptions: { baseUrl: mock.url } });
 
 const kInput = 'Hello';
@@ -241,4 +243,72 @@ test('both: what the script breaks is broken', async () => {
   await assert.rejects(all(cut));
   const bare = await all(await google.models.generateContentStream(gemini('mock-c2-u0')));
   assert.ok(bare.every((chunk) => chunk.usageMetadata === undefined));
+});
+
+test('what is refused has its place in every dialect', async () => {
+  const completion = await openai.chat.completions.create(chat('mock-c3-g0'));
+  assert.equal(completion.choices[0].message.content, null);
+  assert.ok(completion.choices[0].message.refusal);
+  const filtered = openai.responses.stream({ model: 'mock-c3-g1', input: kInput });
+  assert.equal((await filtered.finalResponse()).incomplete_details.reason, 'content_filter');
+  const refused = openai.responses.stream({ model: 'mock-c3-g0', input: kInput });
+  assert.equal((await refused.finalResponse()).output[0].content[0].type, 'refusal');
+  const blocked = await google.models.generateContent(gemini('mock-c3-g0'));
+  assert.equal(blocked.promptFeedback.blockReason, 'PROHIBITED_CONTENT');
+  assert.equal(blocked.candidates, undefined);
+  const final = await anthropic.messages.stream(message('mock-c3-g1')).finalMessage();
+  assert.equal(final.stop_reason, 'refusal');
+  assert.equal(final.stop_details.type, 'refusal');
+});
+
+test('an error ends a stream in the words of its dialect', async () => {
+  const streams = [
+    () => openai.chat.completions.create(chat('mock-c5-q2', { stream: true })),
+    () => anthropic.messages.create(message('mock-c5-q2', { stream: true })),
+    () => openai.responses.create({ model: 'mock-c5-q2', input: kInput, stream: true }),
+    () => google.models.generateContentStream(gemini('mock-c5-q2')),
+  ];
+  for (const open of streams) {
+    const stream = await open();
+    const seen = [];
+    const error = await refusal(
+      (async () => {
+        for await (const event of stream) seen.push(event);
+      })(),
+    );
+    assert.match(error.message, /server had an error|Overloaded|overloaded/);
+    assert.ok(seen.length >= 2);
+  }
+  const failed = await all(
+    await openai.responses.create({ model: 'mock-c5-q2-a9', input: kInput, stream: true }),
+  );
+  assert.equal(failed.at(-1).response.error.code, 'server_error');
+});
+
+test('a paused turn goes on when its content is played back', async () => {
+  const request = message('mock-c6-k-p2');
+  const messages = [...request.messages];
+  const reasons = [];
+  let text = '';
+  for (let round = 0; round < 3; ++round) {
+    const answer = await anthropic.messages.stream({ ...request, messages }).finalMessage();
+    reasons.push(answer.stop_reason);
+    text += answer.content.map((block) => block.text ?? '').join('');
+    messages.push({ role: 'assistant', content: answer.content });
+  }
+  assert.deepEqual(reasons, ['pause_turn', 'pause_turn', 'end_turn']);
+  assert.equal(text.split(' ').length, 6);
+});
+
+test('calls that alternate are put together', async () => {
+  const completion = await openai.chat.completions.stream(chat('mock-t-o')).finalChatCompletion();
+  for (const call of completion.choices[0].message.tool_calls) {
+    assert.equal(JSON.parse(call.function.arguments).unit, 'celsius');
+  }
+  const stream = openai.responses.stream({ model: 'mock-t-o', input: kInput });
+  const { output } = await stream.finalResponse();
+  assert.deepEqual(
+    output.map((item) => JSON.parse(item.arguments).city),
+    ['Paris', 'Tokyo'],
+  );
 });
