@@ -1,103 +1,41 @@
 #include "tokens/bpe.hpp"
 
 #include <algorithm>
-#include <utility>
 
+#include "tokens/merging.hpp"
 #include "tokens/work.hpp"
 
 namespace sluice::tokens {
 
-namespace {
-
-// Up to here the plain way is faster, although it is quadratic.
-constexpr size_t kMostParts = 64;
-
-// A part of a piece that is being merged: its token, and above it what it merges to with the part
-// behind it. So the smallest of all is what merges next; where two are equal, so are the tokens.
-using Part = uint64_t;
-
-Part part(uint32_t token, uint32_t pair) { return static_cast<uint64_t>(pair) << 32 | token; }
-uint32_t token_of(Part part) { return static_cast<uint32_t>(part); }
-uint32_t pair_of(Part part) { return static_cast<uint32_t>(part >> 32); }
-
-using Parts = std::array<Part, kMostParts>;
-
-bool is_ascii(char byte) { return static_cast<signed char>(byte) >= 0; }
-
-// What the text begins with before anything merges: a character that merges first in any case, or
-// a byte. `before` is the byte before it, or any that is not ASCII where the piece begins.
-struct Start {
-  uint32_t token;
-  uint8_t size;
-};
-Start start_of(const Vocabulary& vocabulary, std::string_view text, char before) {
-  if (!is_ascii(text[0]) && !is_ascii(before)) {
-    const uint32_t token = vocabulary.of_whole_character(text);
-    const bool is_short = static_cast<uint8_t>(text[0]) < 0xe0;
-    if (token != kNoToken) return {token, static_cast<uint8_t>(is_short ? 2 : 3)};
-  }
-  return {vocabulary.of_byte(text[0]), 1};
-}
-
-// The parts of a piece before anything merges. Returns how many there are, 0 when too many.
-size_t take_apart(const Vocabulary& vocabulary, std::string_view piece, Parts& parts) {
-  size_t count = 0;
-  Start last{};
-  char before = '\x80';
-  for (size_t at = 0; at < piece.size(); at += last.size) {
-    const Start next = start_of(vocabulary, piece.substr(at), before);
-    if (count == kMostParts) return 0;
-    if (count > 0) {
-      const bool are_bytes = last.size == 1 && next.size == 1;
-      parts[count - 1] = part(last.token, are_bytes ? vocabulary.merged(before, piece[at])
-                                                    : vocabulary.merged(last.token, next.token));
-    }
-    ++count;
-    last = next;
-    before = piece[at + next.size - 1];
-  }
-  parts[count - 1] = part(last.token, kNoToken);
-  work_done += count;
-  return count;
-}
-
-// Merges the smallest pair until none is left. Returns how many tokens there are.
-size_t merge(const Vocabulary& vocabulary, Parts& parts, size_t count) {
-  while (count > 1) {
-    Part best = parts[0];
-    size_t at = 0;
-    for (size_t i = 1; i + 1 < count; ++i) {
-      const bool smaller = parts[i] < best;
-      best = smaller ? parts[i] : best;
-      at = smaller ? i : at;
-    }
-    const uint32_t token = pair_of(best);
-    if (token == kNoToken) break;
-    --count;
-    for (size_t i = at + 1; i < count; ++i) parts[i] = parts[i + 1];
-    const bool is_last = at + 1 == count;
-    parts[at] = part(token, is_last ? kNoToken : vocabulary.merged(token, token_of(parts[at + 1])));
-    if (at > 0) {
-      const uint32_t before = token_of(parts[at - 1]);
-      parts[at - 1] = part(before, vocabulary.merged(before, token));
-    }
-    work_done += 2;
-  }
-  return count;
-}
-
-}  // namespace
-
 size_t count_piece(const Vocabulary& vocabulary, std::string_view piece) {
   ++work_done;
   if (vocabulary.find(piece) != kNoToken) return 1;
-  Parts parts;
-  if (const size_t count = take_apart(vocabulary, piece, parts); count > 0) {
-    return merge(vocabulary, parts, count);
+  Merging merging(vocabulary, piece);
+  if (merging.size() == piece.size()) return merging.merge();
+  return count_open(vocabulary, piece).tokens;
+}
+
+OpenCount count_open(const Vocabulary& vocabulary, std::string_view text) {
+  OpenCount out;
+  for (;;) {
+    Merging merging(vocabulary, text);
+    const size_t tokens = merging.merge();
+    const Merging::Settled settled = merging.settled();
+    const bool is_last = merging.size() == text.size();
+    if (is_last) {
+      out.tokens = out.settled_tokens + tokens;
+    } else if (settled.bytes < merging.size() / 4) {
+      // What is counted again for each such step would cost more than a step for every byte.
+      GrowingPiece growing(vocabulary);
+      growing.push(text);
+      out.tokens = out.settled_tokens + growing.count();
+      return out;
+    }
+    out.settled_bytes += settled.bytes;
+    out.settled_tokens += settled.tokens;
+    if (is_last) return out;
+    text.remove_prefix(settled.bytes);
   }
-  GrowingPiece growing(vocabulary);
-  growing.push(piece);
-  return growing.count();
 }
 
 void encode_piece(const Vocabulary& vocabulary, std::string_view piece,
@@ -106,10 +44,10 @@ void encode_piece(const Vocabulary& vocabulary, std::string_view piece,
     tokens.push_back(token);
     return;
   }
-  Parts parts;
-  if (size_t count = take_apart(vocabulary, piece, parts); count > 0) {
-    count = merge(vocabulary, parts, count);
-    for (size_t i = 0; i < count; ++i) tokens.push_back(token_of(parts[i]));
+  Merging merging(vocabulary, piece);
+  if (merging.size() == piece.size()) {
+    merging.merge();
+    merging.append_to(tokens);
     return;
   }
   GrowingPiece growing(vocabulary);

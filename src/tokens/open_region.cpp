@@ -33,11 +33,21 @@ Opening open(Pattern pattern, std::string_view text) {
 
 }  // namespace
 
-OpenRegion::OpenRegion(const Vocabulary& vocabulary, Pattern pattern, std::string_view text)
-    : vocabulary_(&vocabulary), pattern_(pattern), whole_(vocabulary), rest_(vocabulary) {
-  const Opening found = open(pattern, text);
-  kind_ = found.kind;
-  const auto before = static_cast<size_t>(found.body - text.data());
+OpenRegion::OpenRegion(const Vocabulary& vocabulary, Pattern pattern, Resume from,
+                       std::string_view text)
+    : vocabulary_(&vocabulary),
+      pattern_(pattern),
+      fixed_(from == Resume::kLower || from == Resume::kEnding),
+      whole_(vocabulary),
+      rest_(vocabulary) {
+  size_t before = 0;
+  if (from == Resume::kAnew) {
+    const Opening found = open(pattern, text);
+    kind_ = found.kind;
+    before = static_cast<size_t>(found.body - text.data());
+  } else {
+    kind_ = from == Resume::kLower ? PieceKind::kWord : PieceKind::kSigns;
+  }
   whole_.push(text.substr(0, before));
   feed(text.substr(before));
 }

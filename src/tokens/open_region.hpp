@@ -18,8 +18,9 @@ namespace sluice::tokens {
 /// case, behind its last letter of no case.
 class OpenRegion {
  public:
-  /// `text` is valid UTF-8 and longer than a contraction, and its first piece is open.
-  OpenRegion(const Vocabulary& vocabulary, Pattern pattern, std::string_view text);
+  /// `text` is valid UTF-8 and longer than a contraction, and its first piece, which began as
+  /// `from` says, is open.
+  OpenRegion(const Vocabulary& vocabulary, Pattern pattern, Resume from, std::string_view text);
 
   /// Takes valid UTF-8 up to the first character that is not part of the region; returns how
   /// many bytes it took.

@@ -1,5 +1,7 @@
 #include "tokens/splitter.hpp"
 
+#include <algorithm>
+
 #include "tokens/char_class.hpp"
 #include "tokens/utf8.hpp"
 #include "tokens/work.hpp"
@@ -111,6 +113,19 @@ Piece white(const char* begin, const char* end, bool newlines_end) {
   return {open || last == begin ? at : last, open};
 }
 
+// Signs, and the newlines that may follow them.
+template <Pattern pattern>
+Piece signs(const char* at, const char* end, bool only_newlines) {
+  if (!only_newlines) at = skip(at, end, kSign);
+  if constexpr (pattern != Pattern::kGpt2) {
+    while (at != end &&
+           (*at == '\r' || *at == '\n' || (pattern == Pattern::kO200k && *at == '/'))) {
+      ++at;
+    }
+  }
+  return {at, at == end};
+}
+
 // The piece at `begin`, unless it is a contraction.
 template <Pattern pattern>
 Piece find_piece(const char* begin, const char* end) {
@@ -135,11 +150,7 @@ Piece find_piece(const char* begin, const char* end) {
       }
       return {at, false};
     case PieceKind::kSigns:
-      at = skip(at, end, kSign);
-      if constexpr (!kIsGpt2) {
-        while (at != end && (*at == '\r' || *at == '\n' || (kIsO200k && *at == '/'))) ++at;
-      }
-      return {at, at == end};
+      return signs<pattern>(at, end, false);
     case PieceKind::kWhite:
       return white(begin, end, !kIsGpt2);
   }
@@ -163,6 +174,67 @@ Piece next_piece(const char* begin, const char* end) {
   work_done += static_cast<uint64_t>(piece.end - begin);
   return piece;
 }
+
+template <Pattern pattern>
+Piece rest_of_piece(Resume from, const char* begin, const char* end) {
+  if (from == Resume::kAnew) return next_piece<pattern>(begin, end);
+  Piece piece;
+  if (from == Resume::kLower) {
+    piece = contraction(skip(begin, end, kLower | kBothCases), end, true);
+  } else {
+    piece = signs<pattern>(begin, end, from == Resume::kEnding);
+  }
+  work_done += static_cast<uint64_t>(piece.end - begin);
+  return piece;
+}
+
+template <Pattern pattern>
+std::optional<Resume> resume_after(Resume from, std::string_view text, size_t size) {
+  const char* at = text.data();
+  const char* end = at + size;
+  PieceKind kind = from == Resume::kLower ? PieceKind::kWord : PieceKind::kSigns;
+  if (from == Resume::kAnew) kind = opening<pattern>(at, at + text.size()).kind;
+  switch (kind) {
+    case PieceKind::kWord:
+      // Without lower case so far, a word of o200k_base is upper case alone or has a letter of no
+      // case at its end, so that what is left tells how it goes on.
+      if (pattern != Pattern::kO200k || from == Resume::kLower) return from;
+      while (at != end) {
+        const Char c = peek(at, end);
+        if (c.kind == kLower) return Resume::kLower;
+        at += c.size;
+      }
+      return Resume::kAnew;
+    case PieceKind::kNumber:
+      return Resume::kAnew;
+    case PieceKind::kSigns:
+      if (pattern == Pattern::kGpt2) return Resume::kSigns;
+      if (from == Resume::kEnding) return from;
+      return std::find_if(at, end, [](char c) { return c == '\r' || c == '\n'; }) == end
+                 ? Resume::kSigns
+                 : Resume::kEnding;
+    case PieceKind::kWhite:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<Resume> resume_after(Pattern pattern, Resume from, std::string_view text,
+                                   size_t size) {
+  switch (pattern) {
+    case Pattern::kO200k:
+      return resume_after<Pattern::kO200k>(from, text, size);
+    case Pattern::kCl100k:
+      return resume_after<Pattern::kCl100k>(from, text, size);
+    case Pattern::kGpt2:
+      return resume_after<Pattern::kGpt2>(from, text, size);
+  }
+  return std::nullopt;
+}
+
+template Piece rest_of_piece<Pattern::kO200k>(Resume, const char*, const char*);
+template Piece rest_of_piece<Pattern::kCl100k>(Resume, const char*, const char*);
+template Piece rest_of_piece<Pattern::kGpt2>(Resume, const char*, const char*);
 
 template Piece next_piece<Pattern::kO200k>(const char*, const char*);
 template Piece next_piece<Pattern::kCl100k>(const char*, const char*);

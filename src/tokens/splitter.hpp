@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace sluice::tokens {
@@ -48,27 +49,51 @@ Piece contraction(const char* at, const char* end, bool any_case);
 template <Pattern pattern>
 Piece next_piece(const char* begin, const char* end);
 
-/// Calls `each(piece, open)` for every piece of the text until it returns false.
+/// How a piece goes on whose beginning is not there any more.
+enum class Resume : uint8_t {
+  kAnew,    // as if it began here
+  kLower,   // a word of o200k_base that has lower case
+  kSigns,   // signs
+  kEnding,  // the newlines behind signs
+};
+
+/// How the open piece that the text is, and began as `from` says, goes on after `size` bytes of
+/// it, which are not all. Nothing where it cannot: of white space the whole is needed.
+std::optional<Resume> resume_after(Pattern pattern, Resume from, std::string_view text,
+                                   size_t size);
+
+/// The rest of a piece, like next_piece().
+template <Pattern pattern>
+Piece rest_of_piece(Resume from, const char* begin, const char* end);
+
+/// Calls `each(piece, open)` for every piece of the text until it returns false. The first one
+/// begins as `from` says.
 template <Pattern pattern, typename Each>
-void for_each_piece(std::string_view text, Each each) {
+void for_each_piece(Resume from, std::string_view text, Each each) {
   const char* at = text.data();
   const char* end = at + text.size();
   while (at != end) {
-    const Piece piece = next_piece<pattern>(at, end);
+    const Piece piece = from == Resume::kAnew ? next_piece<pattern>(at, end)
+                                              : rest_of_piece<pattern>(from, at, end);
     if (!each(std::string_view(at, piece.end), piece.open)) return;
     at = piece.end;
+    from = Resume::kAnew;
+  }
+}
+template <typename Each>
+void for_each_piece(Pattern pattern, Resume from, std::string_view text, Each each) {
+  switch (pattern) {
+    case Pattern::kO200k:
+      return for_each_piece<Pattern::kO200k>(from, text, each);
+    case Pattern::kCl100k:
+      return for_each_piece<Pattern::kCl100k>(from, text, each);
+    case Pattern::kGpt2:
+      return for_each_piece<Pattern::kGpt2>(from, text, each);
   }
 }
 template <typename Each>
 void for_each_piece(Pattern pattern, std::string_view text, Each each) {
-  switch (pattern) {
-    case Pattern::kO200k:
-      return for_each_piece<Pattern::kO200k>(text, each);
-    case Pattern::kCl100k:
-      return for_each_piece<Pattern::kCl100k>(text, each);
-    case Pattern::kGpt2:
-      return for_each_piece<Pattern::kGpt2>(text, each);
-  }
+  for_each_piece(pattern, Resume::kAnew, text, each);
 }
 
 }  // namespace sluice::tokens

@@ -15,15 +15,6 @@ namespace {
 constexpr size_t kHeadroom = 16;
 constexpr size_t kChunk = 4096;
 
-size_t count_pieces(const Encoding& encoding, std::string_view text) {
-  size_t count = 0;
-  for_each_piece(encoding.pattern(), text, [&](std::string_view piece, bool) {
-    count += count_piece(encoding.vocabulary(), piece);
-    return true;
-  });
-  return count;
-}
-
 }  // namespace
 
 StreamCounter::StreamCounter(const Encoding& encoding) : encoding_(&encoding) {
@@ -44,7 +35,7 @@ int64_t StreamCounter::add(std::string_view text) {
     end += fill(text, end, kChunk);
     consume(begin, end);
   } while (!text.empty());
-  unsettled_ = count_unsettled();
+  if (partial_size_ > 0) unsettled_ = count_with_partial();
   return total();
 }
 
@@ -95,38 +86,64 @@ size_t StreamCounter::fill(std::string_view& text, char* to, size_t space) {
 }
 
 // Settles what can be settled of the text, which begins where the settled pieces end, or with an
-// open region where that ends, and keeps the rest. There is kHeadroom before `begin`.
+// open region where that ends, and keeps and counts the rest. There is kHeadroom before `begin`.
 void StreamCounter::consume(char* begin, char* end) {
   if (region_) {
     begin += region_->feed({begin, end});
+    unsettled_ = static_cast<int64_t>(region_->count());
     if (!region_->ended()) return;
-    settled_ += static_cast<int64_t>(region_->count());
+    settled_ += unsettled_;
     const std::string_view left_over = region_->left_over();
     begin -= left_over.size();
     std::memcpy(begin, left_over.data(), left_over.size());
     region_.reset();
   }
+  const Vocabulary& vocabulary = encoding_->vocabulary();
+  const Pattern pattern = encoding_->pattern();
   size_t settled = 0;
-  size_t tokens = 0;
-  for_each_piece(encoding_->pattern(), {begin, end}, [&](std::string_view piece, bool open) {
-    if (open) return false;
-    settled += piece.size();
-    tokens += count_piece(encoding_->vocabulary(), piece);
+  size_t unsettled = 0;
+  const char* rest = begin;  // what is behind the settled, and how it begins
+  Resume resume = resume_;
+  for_each_piece(pattern, resume_, {begin, end}, [&](std::string_view piece, bool open) {
+    const char* behind = piece.data() + piece.size();
+    if (piece.data() != rest || (open && behind != end)) {
+      unsettled += count_piece(vocabulary, piece);
+    } else if (!open) {
+      settled += count_piece(vocabulary, piece);
+      rest = behind;
+      resume = Resume::kAnew;
+    } else if (piece.size() <= kLongPiece) {
+      unsettled += count_piece(vocabulary, piece);
+    } else {
+      const OpenCount count = count_open(vocabulary, piece);
+      unsettled += count.tokens;
+      if (count.settled_bytes == 0 || piece.size() - count.settled_bytes > kMostKept) return true;
+      const auto after = resume_after(pattern, resume, piece, count.settled_bytes);
+      if (!after) return true;
+      settled += count.settled_tokens;
+      unsettled -= count.settled_tokens;
+      rest += count.settled_bytes;
+      resume = *after;
+    }
     return true;
   });
-  settled_ += static_cast<int64_t>(tokens);
-  const std::string_view rest(begin + settled, end);
-  if (rest.size() > kTail) {
-    region_ = std::make_unique<OpenRegion>(encoding_->vocabulary(), encoding_->pattern(), rest);
+  settled_ += static_cast<int64_t>(settled);
+  unsettled_ = static_cast<int64_t>(unsettled);
+  const auto size = static_cast<size_t>(end - rest);
+  if (size > kTail) {
+    region_ =
+        std::make_unique<OpenRegion>(vocabulary, pattern, resume, std::string_view(rest, end));
+    resume_ = Resume::kAnew;
   } else {
-    std::memcpy(tail_.data(), rest.data(), rest.size());
-    tail_size_ = static_cast<uint8_t>(rest.size());
+    std::memcpy(tail_.data(), rest, size);
+    tail_size_ = static_cast<uint8_t>(size);
+    resume_ = resume;
   }
 }
 
-int64_t StreamCounter::count_unsettled() const {
-  // Bytes that are not a character yet count as what stands for them should none follow.
-  const std::string_view partial = partial_size_ > 0 ? kReplacement : std::string_view{};
+// Of what is unsettled, with bytes that are not a character yet: they count as what stands for
+// them should none follow.
+int64_t StreamCounter::count_with_partial() const {
   std::array<char, kTail + 8> text;
   size_t count = 0;
   size_t size = 0;
@@ -134,19 +151,22 @@ int64_t StreamCounter::count_unsettled() const {
     std::ranges::copy(bytes, text.data() + size);
     size += bytes.size();
   };
-  if (region_ && partial.empty()) {
-    count = region_->count();
-  } else if (region_) {
+  if (region_) {
     OpenRegion region = *region_;
-    const bool taken = region.feed(partial) > 0;
+    const bool taken = region.feed(kReplacement) > 0;
     count = region.count();
     append(region.left_over());
-    if (!taken) append(partial);
+    if (!taken) append(kReplacement);
   } else {
     append({tail_.data(), tail_size_});
-    append(partial);
+    append(kReplacement);
   }
-  return static_cast<int64_t>(count + count_pieces(*encoding_, {text.data(), size}));
+  for_each_piece(encoding_->pattern(), resume_, {text.data(), size},
+                 [&](std::string_view piece, bool) {
+                   count += count_piece(encoding_->vocabulary(), piece);
+                   return true;
+                 });
+  return static_cast<int64_t>(count);
 }
 
 }  // namespace sluice::tokens

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,13 @@ std::vector<std::string> events_of(const Encoding& encoding, std::string_view te
     events.back() += encoding.vocabulary().bytes_of(tokens[i]);
   }
   return events;
+}
+
+std::string random_text(std::string_view alphabet) {
+  std::mt19937_64 random(1);
+  std::string text;
+  while (text.size() < 100'000) text += alphabet[random() % alphabet.size()];
+  return text;
 }
 
 void stream(benchmark::State& state, std::string_view unit) {
@@ -57,6 +65,24 @@ void BM_Prose(benchmark::State& state) { stream(state, kProse); }
 void BM_Chinese(benchmark::State& state) { stream(state, kChinese); }
 void BM_Japanese(benchmark::State& state) { stream(state, kJapanese); }
 void BM_Thai(benchmark::State& state) { stream(state, kThai); }
+// Writing without spaces between words, as one word without an end.
+void BM_ThaiWord(benchmark::State& state) {
+  std::string word;
+  for (const char c : kThai) {
+    if (c != ' ' && c != '\n') word += c;
+  }
+  stream(state, word);
+}
+void BM_Khmer(benchmark::State& state) { stream(state, kKhmer); }
+void BM_Lao(benchmark::State& state) { stream(state, kLao); }
+void BM_Myanmar(benchmark::State& state) { stream(state, kMyanmar); }
+void BM_Letters(benchmark::State& state) {
+  stream(state, random_text("abcdefghijklmnopqrstuvwxyz"));
+}
+void BM_Hex(benchmark::State& state) { stream(state, random_text("0123456789abcdef")); }
+void BM_Base64(benchmark::State& state) {
+  stream(state, random_text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"));
+}
 void BM_Russian(benchmark::State& state) { stream(state, kRussian); }
 void BM_Code(benchmark::State& state) { stream(state, kCode); }
 // One word without an end, in events of so many tokens.
@@ -66,6 +92,13 @@ BENCHMARK(BM_Prose)->Arg(1)->Arg(16);
 BENCHMARK(BM_Chinese)->Arg(1)->Arg(16);
 BENCHMARK(BM_Japanese)->Arg(1)->Arg(16);
 BENCHMARK(BM_Thai)->Arg(1)->Arg(16);
+BENCHMARK(BM_ThaiWord)->Arg(1)->Arg(16);
+BENCHMARK(BM_Khmer)->Arg(1)->Arg(16);
+BENCHMARK(BM_Lao)->Arg(1)->Arg(16);
+BENCHMARK(BM_Myanmar)->Arg(1)->Arg(16);
+BENCHMARK(BM_Letters)->Arg(1)->Arg(16);
+BENCHMARK(BM_Hex)->Arg(1)->Arg(16);
+BENCHMARK(BM_Base64)->Arg(1)->Arg(16);
 BENCHMARK(BM_Russian)->Arg(1)->Arg(16);
 BENCHMARK(BM_Code)->Arg(1)->Arg(16);
 BENCHMARK(BM_OneLetter)->Arg(1)->Arg(16);

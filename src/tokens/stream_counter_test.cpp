@@ -68,7 +68,7 @@ TEST(StreamCounter, EqualsTheCountOfTheWholeTextAtEveryCut) {
 // end within a character, at any cuts, and without punctuation as one long word.
 TEST(StreamCounter, EqualsTheCountOfTheWholeTextWithoutSpaces) {
   std::mt19937_64 random(5);
-  for (const std::string_view text : {kChinese, kJapanese, kThai, kRussian}) {
+  for (const std::string_view text : {kChinese, kJapanese, kThai, kKhmer, kMyanmar, kRussian}) {
     std::string word;
     for (const char* at = text.begin(); at != text.end();) {
       const Char c = peek(at, text.end());
@@ -88,6 +88,39 @@ TEST(StreamCounter, EqualsTheCountOfTheWholeTextWithoutSpaces) {
         expect_exact_at_every_cut(encoding, stream, 100, random);
         if (HasFatalFailure()) return;
       }
+    }
+  }
+}
+
+// Long words, which are settled from their beginning on while they grow, with what may change how
+// they go on: case, marks, signs, newlines behind signs, contractions.
+TEST(StreamCounter, EqualsTheCountOfTheWholeTextWhereWordsGrowLong) {
+  std::mt19937_64 random(7);
+  constexpr std::array<std::string_view, 9> kAlphabets = {
+      "abcdefghijklmnopqrstuvwxyz",
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/",
+      "0123456789abcdef",
+      "!?.,;:-_=+*#@%&()[]{}<>|~^`$/",
+      "!#'-./'\n\r",
+      "\u0e01\u0e02\u0e04\u0e07\u0e08\u0e32\u0e34\u0e40\u0e49",
+      "\u0e01\u0e32\u0e34\u0301\u3042aB",
+      "\u65e5\u672c\u8a9e\u306e\u3067AB"};
+  for (int round = 0; round < 60; ++round) {
+    std::string text = random() % 2 == 0 ? " " : "";
+    for (int run = 0; run < 3; ++run) {
+      const std::string_view alphabet = kAlphabets[random() % kAlphabets.size()];
+      for (uint64_t left = random() % 200; left > 0; --left) {
+        const char* at = alphabet.data() + random() % alphabet.size();
+        while ((*at & 0xc0) == 0x80) --at;
+        text.append(at, peek(at, alphabet.data() + alphabet.size()).size);
+      }
+      text += kAtoms[random() % kAtoms.size()];
+    }
+    for (const EncodingId id :
+         {EncodingId::kO200kBase, EncodingId::kCl100kBase, EncodingId::kR50kBase}) {
+      expect_exact_at_every_cut(Encoding::get(id), text, round % 3 == 0 ? 3 : 60, random);
+      if (HasFatalFailure()) return;
     }
   }
 }
@@ -214,16 +247,27 @@ TEST(StreamCounter, CountsEndlessWordsAsThePlainWayDoes) {
 TEST(StreamCounter, AllocatesNothingForOrdinaryText) {
   StreamCounter counter(Encoding::get(EncodingId::kO200kBase));
   const size_t before = testing::allocations();
-  for (const std::string_view text : {kProse, kChinese, kJapanese, kRussian, kCode}) {
+  for (const std::string_view text :
+       {kProse, kChinese, kJapanese, kThai, kKhmer, kLao, kMyanmar, kRussian, kCode}) {
     for (size_t i = 0; i < text.size(); i += 5) counter.add(text.substr(i, 5));
   }
   EXPECT_EQ(testing::allocations(), before);
 }
 
-TEST(StreamCounter, TakesMemoryOnceForAWordWithoutEnd) {
+TEST(StreamCounter, AllocatesNothingForWordsWithoutEnd) {
+  for (const std::string_view unit :
+       {std::string_view("word"), kThai.substr(0, 60), kMyanmar.substr(0, 60)}) {
+    StreamCounter counter(Encoding::get(EncodingId::kO200kBase));
+    const size_t before = testing::allocations();
+    for (int i = 0; i < 1000; ++i) counter.add(unit);
+    EXPECT_EQ(testing::allocations(), before) << unit;
+  }
+}
+
+TEST(StreamCounter, TakesMemoryOnceForARunWithoutEnd) {
   StreamCounter counter(Encoding::get(EncodingId::kO200kBase));
   const size_t before = testing::allocations();
-  for (int i = 0; i < 10'000; ++i) counter.add("word");
+  for (int i = 0; i < 1000; ++i) counter.add("          ");
   EXPECT_LE(testing::allocations() - before, 1U);
 }
 

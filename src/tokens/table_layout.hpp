@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace sluice::tokens {
 
@@ -19,9 +20,9 @@ inline constexpr uint32_t kOffsetBits = 21;
 /// No published token is longer; bounds the state of everything that grows.
 inline constexpr size_t kMaxTokenBytes = 128;
 
-/// A perfect hash: every key has a slot of its own, found with two loads. A slot holds the token
-/// in its low kTokenBits and a tag of the key in the rest; whoever looks up a key that may not be
-/// there compares tag and key.
+/// A perfect hash: every key has a slot of its own, found with two loads. One of the bytes of
+/// tokens holds the token in its low kTokenBits and a tag of the key in the rest; whoever looks up
+/// a key that may not be there compares tag and key.
 struct HashShape {
   uint32_t buckets = 0;
   uint32_t slots = 0;
@@ -33,13 +34,17 @@ struct HashShape {
 ///   uint32_t split[tokens]        left part, and above it the low bits of the right part;
 ///                                 both the token itself where there is no split
 ///   uint32_t piece_slots[]        perfect hash of the bytes of all tokens
-///   uint32_t pair_slots[]         perfect hash of the splits of all tokens that have one
+///   uint64_t pair_slots[]         perfect hash of the splits of all tokens that have one: what
+///                                 pair_key() says, with the token in its place
 ///   uint32_t byte_pairs[65536]    what two bytes merge to, else kNoToken; the first one's value
 ///                                 times 256, plus the second's
 ///   uint16_t single[256]          tokens of one byte
 ///   uint16_t piece_pilots[], pair_pilots[], each padded to 4 bytes
 ///   uint16_t character_blocks[kCharacterBlocks]   for every kCharacterBlock code points
 ///   uint32_t characters[blocks][kCharacterBlock]  whole characters' tokens, else kNoToken
+///   uint32_t leads[kCharacterBlocks]  tokens of the first two bytes of a block's characters
+///   uint8_t near_reaches[kReaches], far_reaches[kReaches]  the longest token that begins with as
+///                                 many bytes as near_bytes() and far_bytes() say, by their hash
 ///   char bytes[]                  of all tokens, padded by 16
 struct TableHeader {
   uint32_t tokens = 0;
@@ -103,19 +108,30 @@ inline uint64_t hash_pair(uint32_t left, uint32_t right) {
   return fold((static_cast<uint64_t>(left) << 32 | right) ^ kHashA, kHashB);
 }
 
-/// Holds what `split` has no room for, so that tag and split together tell a pair for certain.
-inline uint32_t pair_tag(uint64_t hash, uint32_t right) {
-  constexpr uint32_t kHashBits = 32 - kTokenBits - (kTokenBits - kRightLowBits);
-  const auto low = static_cast<uint32_t>(hash) & ((1U << kHashBits) - 1);
-  return right >> kRightLowBits << kHashBits | low;
+/// Both tokens, with room for a third at kPairToken.
+inline constexpr uint32_t kPairToken = 2 * kTokenBits;
+inline uint64_t pair_key(uint32_t left, uint32_t right) {
+  return left | static_cast<uint64_t>(right) << kTokenBits;
 }
+
+/// How many bytes of a text tell how long a token it may begin with: about two characters, and
+/// about four.
+inline size_t near_bytes(char first) {
+  const auto lead = static_cast<uint8_t>(first);
+  return lead >= 0xe0 ? 6 : lead >= 0xc0 || lead < 0x80 ? 4 : 2;
+}
+inline size_t far_bytes(char first) { return 2 * near_bytes(first); }
+inline constexpr uint32_t kReaches = 1U << 16;
+inline uint32_t reach_of(std::string_view bytes) {
+  return static_cast<uint32_t>(hash_bytes(bytes.data(), bytes.size()) >> 20) % kReaches;
+}
+
 inline uint32_t hash_tag(uint64_t hash) { return static_cast<uint32_t>(hash) >> kTokenBits; }
 inline uint32_t bucket_of(uint64_t hash, HashShape shape) {
-  return static_cast<uint32_t>((hash >> 32) * shape.buckets >> 32);
+  return static_cast<uint32_t>(hash >> 40) & (shape.buckets - 1);
 }
 inline uint32_t slot_of(uint64_t hash, uint32_t pilot, HashShape shape) {
-  const uint64_t mixed = (hash ^ pilot) * kHashB;
-  return static_cast<uint32_t>((mixed >> 32) * shape.slots >> 32);
+  return static_cast<uint32_t>((hash ^ pilot) * kHashB >> 32) & (shape.slots - 1);
 }
 
 }  // namespace sluice::tokens

@@ -109,7 +109,7 @@ inline constexpr std::array<std::string_view, 96> kAtoms = {
     "return",
     "0x1F"};
 
-/// As a model writes: prose, Chinese, Japanese, Thai, Russian, code.
+/// As a model writes: prose, Chinese, Japanese, Thai, Khmer, Lao, Burmese, Russian, code.
 inline constexpr std::string_view kProse =
     "The harbour was quiet by the time the last ferry came in. Nobody on the quay remembered who "
     "had first said that the lighthouse wouldn't be lit again, but by Tuesday it was what "
@@ -140,6 +140,12 @@ inline constexpr std::string_view kThai =
     "มาถึง ไม่มีใครจำได้ว่าใครเป็นคนแรกที่พูดว่า"
     "ประภาคารจะไม่ติดไฟอีก แต่พอถึงวันอังคาร"
     "ทุกคนก็พูดอย่างนั้น\n";
+inline constexpr std::string_view kKhmer =
+    "នៅពេលដែលសាឡាងចុងក្រោយមកដល់កំពង់ផែបានស្ងាត់ទៅហើយគ្មាននរណាម្នាក់ចាំថា"
+    "អ្នកណានិយាយមុនគេថាប្រទីបនឹងមិនត្រូវបានបំភ្លឺទៀតទេ។\n";
+inline constexpr std::string_view kLao =
+    "ທ່າເຮືອງຽບສະຫງົບແລ້ວເມື່ອເຮືອຂ້າມຟາກລຳສຸດທ້າຍມາຮອດບໍ່ມີໃຜຈື່ໄດ້ວ່າໃຜເວົ້າກ່ອນ\n";
+inline constexpr std::string_view kMyanmar = "နောက်ဆုံးကူးတို့သင်္ဘောရောက်လာချိန်တွင်ဆိပ်ကမ်းသည်တိတ်ဆိတ်နေပြီဖြစ်သည်။\n";
 inline constexpr std::string_view kRussian =
     "Когда пришёл последний паром, в гавани уже было тихо. Никто не помнил, кто "
     "первым сказал, что маяк больше не зажгут.\n\n«Дело в линзе, а не в лампе», — "

@@ -21,13 +21,16 @@ Vocabulary::Vocabulary(const unsigned char* table)
       offsets_(take<uint32_t>(table, header_->tokens + 1)),
       splits_(take<uint32_t>(table, header_->tokens)),
       pieces_(take<uint32_t>(table, header_->pieces.slots)),
-      pairs_(take<uint32_t>(table, header_->pairs.slots)),
+      pairs_(reinterpret_cast<const char*>(take<uint64_t>(table, header_->pairs.slots))),
       byte_pairs_(take<uint32_t>(table, 65536)),
       single_(take<uint16_t>(table, 256)),
       piece_pilots_(take<uint16_t>(table, header_->pieces.buckets)),
       pair_pilots_(take<uint16_t>(table, header_->pairs.buckets)),
       character_blocks_(take<uint16_t>(table, kCharacterBlocks)),
       characters_(take<uint32_t>(table, size_t{header_->blocks} * kCharacterBlock)),
+      leads_(take<uint32_t>(table, kCharacterBlocks)),
+      near_reaches_(take<uint8_t>(table, kReaches)),
+      far_reaches_(take<uint8_t>(table, kReaches)),
       bytes_(reinterpret_cast<const char*>(table)) {}
 
 // Both tokens are taken apart, the one that was made last first, and at each step the pair at the

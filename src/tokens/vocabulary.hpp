@@ -1,6 +1,7 @@
 // The tokens of one encoding, read in place from the tables in the binary.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -31,11 +32,12 @@ class Vocabulary {
   uint32_t merged(uint32_t left, uint32_t right) const {
     const uint64_t hash = hash_pair(left, right);
     const uint32_t bucket = bucket_of(hash, header_->pairs);
-    const uint32_t slot = pairs_[slot_of(hash, pair_pilots_[bucket], header_->pairs)];
-    if (slot >> kTokenBits != pair_tag(hash, right)) return kNoToken;
-    const uint32_t token = slot & kTokenMask;
-    return token < header_->tokens && splits_[token] == (left | right << kTokenBits) ? token
-                                                                                     : kNoToken;
+    const uint64_t slot = load_u64(
+        pairs_ + size_t{slot_of(hash, pair_pilots_[bucket], header_->pairs)} * sizeof slot);
+    // Without a jump: nobody could foretell it.
+    constexpr uint64_t kKey = (uint64_t{1} << kPairToken) - 1;
+    const auto token = static_cast<uint32_t>(slot >> kPairToken);
+    return (slot & kKey) == pair_key(left, right) ? token : kNoToken;
   }
   /// The same for two bytes.
   uint32_t merged(char left, char right) const {
@@ -57,6 +59,26 @@ class Vocabulary {
       return character(byte(0) & 0x1f, byte(1) & 0x3f);
     }
     return kNoToken;
+  }
+
+  /// The same for the first two bytes of a character of three.
+  uint32_t of_lead(std::string_view text) const {
+    const auto byte = [text](size_t i) {
+      return static_cast<uint32_t>(static_cast<uint8_t>(text[i]));
+    };
+    if (text.size() < 3 || byte(0) >> 4 != 0xe) return kNoToken;
+    return leads_[(byte(0) & 0xf) << 6 | (byte(1) & 0x3f)];
+  }
+
+  /// No token is longer that begins as the text does, or is a beginning of it. Not the smallest
+  /// such length.
+  size_t reach(std::string_view text) const {
+    const size_t near = near_bytes(text[0]);
+    if (text.size() < near) return kMaxTokenBytes;
+    const size_t most = std::max<size_t>(near, near_reaches_[reach_of(text.substr(0, near))]);
+    const size_t far = far_bytes(text[0]);
+    if (most <= far || text.size() < far) return most;
+    return std::min(most, std::max<size_t>(far, far_reaches_[reach_of(text.substr(0, far))]));
   }
 
   uint32_t of_byte(char byte) const { return single_[static_cast<unsigned char>(byte)]; }
@@ -92,13 +114,16 @@ class Vocabulary {
   const uint32_t* offsets_;
   const uint32_t* splits_;
   const uint32_t* pieces_;
-  const uint32_t* pairs_;
+  const char* pairs_;
   const uint32_t* byte_pairs_;
   const uint16_t* single_;
   const uint16_t* piece_pilots_;
   const uint16_t* pair_pilots_;
   const uint16_t* character_blocks_;
   const uint32_t* characters_;
+  const uint32_t* leads_;
+  const uint8_t* near_reaches_;
+  const uint8_t* far_reaches_;
   const char* bytes_;
 };
 

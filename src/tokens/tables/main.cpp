@@ -4,6 +4,7 @@
 //   sluice_token_tables ENCODER.json TABLE.bin     an encoding, as table_layout.hpp describes
 //   sluice_token_tables --classes CLASSES.bin      the classes of code points
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <fstream>
 #include <functional>
@@ -137,7 +138,7 @@ struct PerfectHash {
 PerfectHash make_hash(const std::vector<Key>& keys) {
   PerfectHash out;
   const auto count = static_cast<uint32_t>(keys.size());
-  out.shape = {count / 4 + 1, count + count / 32 + 1};
+  out.shape = {std::bit_ceil(count / 4 + 1), std::bit_ceil(count + count / 16 + 1)};
   out.slots.assign(out.shape.slots, kNoToken);
   out.pilots.assign(out.shape.buckets, 0);
   std::vector<std::vector<Key>> buckets(out.shape.buckets);
@@ -171,9 +172,11 @@ PerfectHash make_hash(const std::vector<Key>& keys) {
 // Which tokens are whole characters, as Vocabulary::of_whole_character() says. Merges go by rank,
 // so a character is whole before its neighbours matter when the last of the merges that make it
 // comes before every merge of a part of it, at its border, with something beyond.
+// The same for the first two bytes of a character of three that is not.
 struct Characters {
   std::vector<uint16_t> blocks;
   std::vector<uint32_t> tokens;
+  std::vector<uint32_t> leads;
 };
 
 // The code point of text that is one character of two or three bytes, else 0.
@@ -199,15 +202,16 @@ Characters find_characters(const std::vector<std::string>& texts,
   const auto count = static_cast<uint32_t>(texts.size());
   const auto is_inside = [](char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; };
   // The first merge that has the token on its left side, with the beginning of a character on the
-  // right; and with the token on its right side, behind the end of a character of several bytes.
+  // right, or the middle; and with the token on its right side, behind the end of a character of
+  // several bytes.
   std::vector<uint32_t> first_as_left(count, kNoToken);
+  std::vector<uint32_t> first_inside(count, kNoToken);
   std::vector<uint32_t> first_as_right(count, kNoToken);
   for (uint32_t token = 0; token < count; ++token) {
     const auto [left, right] = splits[token];
     if (left == token) continue;
-    if (!is_inside(texts[right].front())) {
-      first_as_left[left] = std::min(first_as_left[left], token);
-    }
+    uint32_t& first = (is_inside(texts[right].front()) ? first_inside : first_as_left)[left];
+    first = std::min(first, token);
     if (is_inside(texts[left].back())) {
       first_as_right[right] = std::min(first_as_right[right], token);
     }
@@ -232,8 +236,17 @@ Characters find_characters(const std::vector<std::string>& texts,
   Characters out;
   out.blocks.assign(kCharacterBlocks, 0);
   out.tokens.assign(kCharacterBlock, kNoToken);
+  out.leads.assign(kCharacterBlocks, kNoToken);
   for (uint32_t token = 0; token < count; ++token) {
-    const uint32_t code_point = code_point_of(texts[token]);
+    const std::string& text = texts[token];
+    if (text.size() == 2 && static_cast<uint8_t>(text[0]) >> 4 == 0xe && is_inside(text[1])) {
+      const auto [left, right] = splits[token];
+      if (left != token && token < first_as_right[left] && token < first_inside[right]) {
+        out.leads[(static_cast<uint8_t>(text[0]) & 0xfU) << 6 |
+                  (static_cast<uint8_t>(text[1]) & 0x3fU)] = token;
+      }
+    }
+    const uint32_t code_point = code_point_of(text);
     if (code_point == 0 || !is_whole(token)) continue;
     uint16_t& block = out.blocks[code_point / kCharacterBlock];
     if (block == 0) {
@@ -243,6 +256,12 @@ Characters find_characters(const std::vector<std::string>& texts,
     out.tokens[block * kCharacterBlock + code_point % kCharacterBlock] = token;
   }
   return out;
+}
+
+void note_reach(std::vector<uint8_t>& reaches, std::string_view text, size_t known) {
+  if (text.size() <= known) return;
+  uint8_t& reach = reaches[reach_of(text.substr(0, known))];
+  reach = std::max(reach, static_cast<uint8_t>(text.size()));
 }
 
 class File {
@@ -280,6 +299,8 @@ void write_encoding(const std::string& from, const std::string& to) {
   std::vector<Split> splits;
   std::vector<uint32_t> byte_pairs(65536, kNoToken);
   std::vector<uint16_t> single(256, UINT16_MAX);
+  std::vector<uint8_t> near_reaches(kReaches, 0);
+  std::vector<uint8_t> far_reaches(kReaches, 0);
   std::vector<Key> pieces;
   std::vector<Key> pairs;
   std::string bytes;
@@ -300,9 +321,11 @@ void write_encoding(const std::string& from, const std::string& to) {
     }
     const uint64_t hash = hash_bytes(text.data(), text.size());
     pieces.push_back({hash, token, hash_tag(hash)});
+    note_reach(near_reaches, text, near_bytes(text[0]));
+    note_reach(far_reaches, text, far_bytes(text[0]));
     if (split.left == token) continue;
     const uint64_t pair = hash_pair(split.left, split.right);
-    pairs.push_back({pair, token, pair_tag(pair, split.right)});
+    pairs.push_back({pair, token, 0});
     if (text.size() == 2) {
       const auto first = static_cast<unsigned char>(text[0]);
       byte_pairs[first << 8 | static_cast<unsigned char>(text[1])] = token;
@@ -315,6 +338,13 @@ void write_encoding(const std::string& from, const std::string& to) {
 
   const PerfectHash by_bytes = make_hash(pieces);
   const PerfectHash by_pair = make_hash(pairs);
+  std::vector<uint64_t> pair_slots;
+  for (const uint32_t slot : by_pair.slots) {
+    const uint64_t token = slot & ((1U << kTokenBits) - 1);
+    pair_slots.push_back(slot == kNoToken ? ~uint64_t{0}
+                                          : pair_key(splits[token].left, splits[token].right) |
+                                                token << kPairToken);
+  }
   const Characters characters = find_characters(tokens, splits);
   const auto blocks = static_cast<uint32_t>(characters.tokens.size() / kCharacterBlock);
   const TableHeader header{count, by_bytes.shape, by_pair.shape, blocks};
@@ -323,13 +353,16 @@ void write_encoding(const std::string& from, const std::string& to) {
   file.add(offsets);
   file.add(packed_splits);
   file.add(by_bytes.slots);
-  file.add(by_pair.slots);
+  file.add(pair_slots);
   file.add(byte_pairs);
   file.add(single);
   file.add(by_bytes.pilots);
   file.add(by_pair.pilots);
   file.add(characters.blocks);
   file.add(characters.tokens);
+  file.add(characters.leads);
+  file.add(near_reaches);
+  file.add(far_reaches);
   file.add(bytes.data(), bytes.size());
   file.write(to);
 }
