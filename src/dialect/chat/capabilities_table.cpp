@@ -204,6 +204,10 @@ void gemini_2_0(Capabilities& model) {
   model.max_output = 8'192;
   model.context_window = 1'048'576;
   model.pdf_in = true;
+  model.efforts.reset();
+  model.call_signatures = false;
+  model.result_media = false;
+  model.json_with_tools = false;
 }
 
 /// 2.5 Flash.
@@ -352,6 +356,7 @@ Capabilities of_provider(config::ProviderType provider) {
       model.pdf_in = true;
       model.max_tokens_field = Capabilities::MaxTokensField::kMaxCompletionTokens;
       model.user_field = Capabilities::UserField::kSafetyIdentifier;
+      model.web_search = true;  // over Responses
       break;
     case config::ProviderType::kZai:
       model.system_mid_ok = false;
@@ -361,6 +366,9 @@ Capabilities of_provider(config::ProviderType provider) {
       model.parallel_tool_calls_param = false;
       break;
     case config::ProviderType::kGemini:
+      gemini_3(model);
+      model.max_output = 0;
+      model.context_window = 0;
       model.structured_outputs = true;
       model.top_k = true;
       model.pdf_in = true;

@@ -253,7 +253,9 @@ std::string write_chat_response(Answer& answer, const chat::AnswerPlan& plan) {
   out.end_object().end_array().key("usage");
   chat::write_openai_usage(out, answer.usage);
   if (answer.service_tier == "priority") out.member("service_tier", "priority");
-  if (answer.service_tier == "standard") out.member("service_tier", "default");
+  if (answer.service_tier == "standard" || answer.service_tier == "default") {
+    out.member("service_tier", "default");
+  }
   out.end_object();
   return body;
 }
