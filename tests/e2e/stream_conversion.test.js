@@ -74,14 +74,48 @@ async function gatherMessage({ client }) {
   };
 }
 
+/// Through the helper, whose answer must be what the events themselves add up to.
+async function gatherResponse({ client }) {
+  const params = { model: 'm', input: 'Hi' };
+  const stream = new OpenAI(options(client)).responses.stream(params);
+  const answer = await stream.finalResponse();
+  let text = '';
+  let sequence = 0;
+  let last;
+  const create = new OpenAI(options(client)).responses.create({ ...params, stream: true });
+  for await (const event of await create) {
+    assert.equal(event.sequence_number, sequence++);
+    if (event.type === 'response.output_text.delta') text += event.delta;
+    last = event;
+  }
+  assert.equal(last.response.status, answer.status);
+  assert.equal(text, answer.output_text);
+  const parts = answer.output.flatMap((item) => item.content ?? []);
+  const calls = answer.output.filter((item) => item.type === 'function_call');
+  return {
+    text: answer.output_text,
+    calls: calls
+      .filter((call) => call.status === 'completed')
+      .map((call) => JSON.parse(call.arguments)),
+    ids: answer.output.map((item) => item.id),
+    reason: answer.incomplete_details?.reason ?? answer.status,
+    usage: answer.usage.total_tokens,
+    refusal: parts.find((part) => part.type === 'refusal')?.refusal,
+    annotations: parts.flatMap((part) => part.annotations ?? []),
+    items: answer.output.map((item) => item.type).join(' '),
+  };
+}
+
 const cases = readdirSync(folder).filter((file) => file.endsWith('.txt')).sort().map(load);
+const gathering = { openai: gatherChat, anthropic: gatherMessage, responses: gatherResponse };
+const counterpart = { openai: 'anthropic' };
 const gather = (given) =>
-  given.head.from === 'openai' ? gatherMessage(given) : gatherChat(given);
+  gathering[given.head.client ?? counterpart[given.head.from] ?? 'openai'](given);
 const gathered = (name) => gather(cases.find((each) => each.name === name));
 
 describe('streams of converted answers', () => {
   for (const each of cases) {
-    const failed = /^(event: error\n)?data: \{("type":"error",)?"error":/m.test(each.client);
+    const failed = /^(event: error|data: \{"error":.*)$/m.test(each.client);
     test(`${each.name} ${failed ? 'is an error' : 'is an answer'}`, async () => {
       if (failed) return assert.rejects(gather(each));
       const answer = await gather(each);
@@ -116,6 +150,39 @@ describe('streams of converted answers', () => {
     assert.deepEqual(answer.calls, [{ city: 'Ulm' }, {}]);
     assert.equal(answer.reason, 'tool_calls');
     assert.equal(answer.usage, 2360);
+  });
+
+  test('all at once, for a client of Responses', async () => {
+    const answer = await gathered('s_a2r_full');
+    assert.equal(answer.items, 'reasoning message function_call function_call');
+    assert.equal(answer.text, "I'll look. \u2028é");
+    assert.deepEqual(answer.calls, [{ city: 'Ulm' }, {}]);
+    assert.equal(answer.reason, 'completed');
+    assert.equal(answer.usage, 2360);
+  });
+
+  test('thinking, text and a call of an OpenAI model, for a client of Responses', async () => {
+    const answer = await gathered('s_o2r_reason_text_tool');
+    assert.equal(answer.items, 'reasoning message function_call');
+    assert.deepEqual(answer.calls, [{ city: 'Ulm' }]);
+  });
+
+  test('what a text cites, for a client of Responses', async () => {
+    const answer = await gathered('s_a2r_server_tools');
+    assert.ok(answer.annotations.length > 0);
+    for (const each of answer.annotations) assert.equal(each.type, 'url_citation');
+  });
+
+  test('a refusal, for a client of Responses', async () => {
+    const answer = await gathered('s_a2r_refusal_mid');
+    assert.equal(answer.reason, 'content_filter');
+    assert.equal(answer.refusal, 'I may "not".');
+  });
+
+  test('an answer that is cut off, for a client of Responses', async () => {
+    const answer = await gathered('s_o2r_arguments_cut');
+    assert.equal(answer.reason, 'max_output_tokens');
+    assert.equal(answer.items, 'function_call');
   });
 
   test('a refusal, for an OpenAI client', async () => {

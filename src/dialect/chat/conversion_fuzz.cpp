@@ -7,6 +7,8 @@
 #include "dialect/anthropic/messages_response.hpp"
 #include "dialect/openai/chat_request.hpp"
 #include "dialect/openai/chat_response.hpp"
+#include "dialect/responses/responses_request.hpp"
+#include "dialect/responses/responses_response.hpp"
 
 using namespace sluice;
 using namespace sluice::dialect;
@@ -51,10 +53,13 @@ void convert(Parse parse, std::string_view body, uint8_t choice, bool valid) {
     chat::remote_sources(*request, other);
     const auto written = openai::write_chat_request(*request, target_of(other, choice));
     if (written && valid) require(json::valid(written->body));
+    if (valid) require(json::valid('{' + request->echo + '}'));
   }
 }
 
-void answer(Result<chat::Answer> read, uint8_t choice, bool to_openai) {
+using WriteAnswer = std::string (*)(chat::Answer&, const chat::AnswerPlan&);
+
+void answer(Result<chat::Answer> read, uint8_t choice, WriteAnswer write) {
   if (!read) return;
   chat::AnswerPlan plan;
   plan.json = static_cast<chat::JsonOutput>(choice % 4);
@@ -62,9 +67,7 @@ void answer(Result<chat::Answer> read, uint8_t choice, bool to_openai) {
   plan.provider = "p";
   plan.signature_key = Secret((choice & 8) != 0 ? "key" : "");
   if ((choice & 16) != 0) plan.stop_scan = {"a", "}"};
-  const std::string body = to_openai ? openai::write_chat_response(*read, plan)
-                                     : anthropic::write_messages_response(*read, plan);
-  require(json::valid(body));
+  require(json::valid(write(*read, plan)));
 }
 
 }  // namespace
@@ -76,8 +79,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool valid = json::valid(body);
   convert(openai::parse_chat_request, body, choice, valid);
   convert(anthropic::parse_messages_request, body, choice, valid);
-  answer(openai::parse_chat_response(body), choice, false);
-  answer(anthropic::parse_messages_response(body), choice, true);
+  convert(responses::parse_responses_request, body, choice, valid);
+  answer(openai::parse_chat_response(body), choice, anthropic::write_messages_response);
+  answer(openai::parse_chat_response(body), choice, responses::write_responses_response);
+  answer(anthropic::parse_messages_response(body), choice, openai::write_chat_response);
+  answer(anthropic::parse_messages_response(body), choice, responses::write_responses_response);
   // A capability's override is a body from outside too.
   chat::Capabilities capabilities;
   const Status applied = chat::apply_overrides(capabilities, json::Value(body));

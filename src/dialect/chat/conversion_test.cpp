@@ -14,6 +14,7 @@
 
 #include "dialect/chat/conversion_testing.hpp"
 #include "dialect/chat/conversions.hpp"
+#include "dialect/chat/efforts.hpp"
 #include "dialect/chat/texts.hpp"
 
 namespace sluice::dialect::chat {
@@ -126,7 +127,9 @@ Result<Outgoing> convert_request(Value body, Value options, Endpoint from, Endpo
                                  const Given& given) {
   auto request = parse_request(from, body.raw());
   if (!request) return std::unexpected(request.error());
-  return write_request(to, *request, given.target(options));
+  auto outgoing = write_request(to, *request, given.target(options));
+  if (outgoing) outgoing->plan.echo = request->echo;
+  return outgoing;
 }
 
 void write_error(Writer& out, const Error& error) {
@@ -150,7 +153,10 @@ void run_request(Writer& out, Value test) {
   if (!outgoing) return write_error(out, outgoing.error());
   EXPECT_TRUE(json::valid(outgoing->body)) << outgoing->body;
   write_dropped(out, outgoing->dropped);
-  if (outgoing->needs_responses) out.member("needs_responses", true);
+  if (to == Endpoint::kChatCompletions &&
+      needs_responses(*parse_request(from, test["in"].raw()), given.capabilities)) {
+    out.member("needs_responses", true);
+  }
   if (outgoing->empty_answer) out.member("empty_answer", true);
   if (!outgoing->plan.stop_scan.empty()) {
     out.key("stop_scan").begin_array();

@@ -8,6 +8,7 @@
 
 #include "dialect/anthropic/messages_request.hpp"
 #include "dialect/openai/chat_request.hpp"
+#include "dialect/responses/responses_request.hpp"
 #include "json/writer.hpp"
 
 namespace sluice::dialect::chat {
@@ -92,6 +93,42 @@ std::string openai_body(Maker& make) {
   return body;
 }
 
+/// Of Responses, whose items stand side by side.
+std::string responses_body(Maker& make) {
+  std::string body;
+  Writer out(body);
+  const auto message = [&](std::string_view role, std::string_view text) {
+    out.begin_object().member("role", role).member("content", text).end_object();
+  };
+  out.begin_object().member("model", "m");
+  if (make.chance(2)) out.member("instructions", make.text());
+  out.key("input").begin_array();
+  for (int turns = make.upto(5); turns > 0; --turns) {
+    message("user", make.text());
+    for (int rounds = make.upto(3) - 1; rounds > 0; --rounds) {
+      if (make.chance(2)) message("assistant", make.text());
+      std::vector<Call> calls(static_cast<size_t>(make.upto(3)));
+      for (Call& call : calls) {
+        call = {.id = make.id(), .arguments = make.arguments()};
+        out.begin_object().member("type", "function_call").member("call_id", call.id);
+        out.member("name", "f").member("arguments", call.arguments).end_object();
+      }
+      if (make.chance(3)) message("user", make.text());
+      for (const Call& call : calls) {
+        out.begin_object().member("type", "function_call_output").member("call_id", call.id);
+        out.member("output", make.text()).end_object();
+      }
+    }
+    message("assistant", make.text());
+  }
+  message("user", make.text());
+  out.end_array();
+  out.raw_member("tools", R"([{"type":"function","name":"f","strict":false,"parameters":)"
+                          R"({"type":"object","properties":{}}}])");
+  out.end_object();
+  return body;
+}
+
 struct Both {
   Capabilities claude = capabilities_of(config::ProviderType::kAnthropic, "claude-opus-4-8");
   Capabilities gpt = capabilities_of(config::ProviderType::kOpenAi, "gpt-4o");
@@ -146,6 +183,29 @@ TEST(RoundTrip, AnthropicToOpenAiAndBack) {
     const auto back = anthropic::write_messages_request(*again, both.to_claude);
     ASSERT_TRUE(back) << back.error().message;
     ASSERT_EQ(shared(back->body), shared(start->body)) << there->body;
+  }
+}
+
+/// Straight to Claude, or by way of Chat: the same conversation.
+TEST(RoundTrip, ResponsesToAnthropicByWayOfChat) {
+  const Both both;
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    Maker make(seed);
+    const std::string body = responses_body(make);
+    auto request = responses::parse_responses_request(body);
+    ASSERT_TRUE(request) << request.error().message << body;
+    const auto straight = anthropic::write_messages_request(*request, both.to_claude);
+    ASSERT_TRUE(straight) << straight.error().message << body;
+    EXPECT_TRUE(straight->dropped.empty());
+    request = responses::parse_responses_request(body);
+    const auto chat = openai::write_chat_request(*request, both.to_gpt);
+    ASSERT_TRUE(chat) << chat.error().message << body;
+    EXPECT_TRUE(chat->dropped.empty());
+    auto again = openai::parse_chat_request(chat->body);
+    ASSERT_TRUE(again) << again.error().message << chat->body;
+    const auto there = anthropic::write_messages_request(*again, both.to_claude);
+    ASSERT_TRUE(there) << there.error().message << chat->body;
+    ASSERT_EQ(shared(there->body), shared(straight->body)) << body;
   }
 }
 

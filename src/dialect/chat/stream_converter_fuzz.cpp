@@ -1,6 +1,6 @@
 // An upstream's bytes in pieces against the same bytes whole: what the client gets must be the
 // same, made of whole frames, and end with a terminal event or an error. The first byte chooses
-// the upstream's dialect and what was asked for, the second the size of the pieces.
+// the dialects and what was asked for, the second the size of the pieces.
 #include <cstdlib>
 
 #include "dialect/chat/stream_testing.hpp"
@@ -11,16 +11,16 @@ namespace chat_testing = sluice::dialect::chat::testing;
 
 namespace {
 
-chat_testing::Converted run(Endpoint endpoint, const AnswerPlan& plan, bool lenient,
-                            std::string_view bytes, size_t piece) {
-  const Endpoint client =
-      endpoint == Endpoint::kMessages ? Endpoint::kChatCompletions : Endpoint::kMessages;
+chat_testing::Converted run(Endpoint endpoint, Endpoint client, const AnswerPlan& plan,
+                            bool lenient, std::string_view bytes, size_t piece) {
   StreamConverter converter(endpoint, client, plan,
                             {.request_id = "req_1", .end_without_finish = lenient});
   return chat_testing::convert_streams(converter, {std::string(bytes)}, [piece] { return piece; });
 }
 
-void check_frames(const std::string& client, bool openai) {
+void check_frames(const std::string& client, Endpoint endpoint) {
+  const bool openai = endpoint == Endpoint::kChatCompletions;
+  int64_t sequence = 0;
   sluice::http::SseReader reader;
   reader.feed(client);
   bool ended = false;
@@ -32,7 +32,11 @@ void check_frames(const std::string& client, bool openai) {
     if (!sluice::json::valid(event->data)) std::abort();
     const sluice::json::Value data(event->data);
     ended = event->event == "message_stop" || event->event == "error" ||
+            event->event == "response.completed" || event->event == "response.incomplete" ||
             (openai && data["error"].exists());
+    if (endpoint == Endpoint::kResponses && data["sequence_number"].as_int() != sequence++) {
+      std::abort();
+    }
     if (!ended && openai && !data["choices"].exists()) std::abort();
   }
   if (!ended || !reader.remainder().empty()) std::abort();
@@ -55,9 +59,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t piece = data[1] % 61 + 1u;
   const std::string_view bytes(reinterpret_cast<const char*>(data + 2), size - 2);
 
-  const auto whole = run(endpoint, plan, lenient, bytes, bytes.size());
-  const auto split = run(endpoint, plan, lenient, bytes, piece);
+  const Endpoint client = (choice & 128) != 0               ? Endpoint::kResponses
+                          : endpoint == Endpoint::kMessages ? Endpoint::kChatCompletions
+                                                            : Endpoint::kMessages;
+  const auto whole = run(endpoint, client, plan, lenient, bytes, bytes.size());
+  const auto split = run(endpoint, client, plan, lenient, bytes, piece);
   if (whole.client != split.client || whole.verdicts != split.verdicts) std::abort();
-  check_frames(whole.client, endpoint == Endpoint::kMessages);
+  check_frames(whole.client, client);
   return 0;
 }

@@ -131,7 +131,9 @@ std::string write_responses_response(Answer& answer, const chat::AnswerPlan& pla
                    .usage = &answer.usage},
                   plan);
   std::vector<std::string> dropped;
-  for (const std::string& name : answer.dropped) chat::note(dropped, client_field(name));
+  for (const std::string& name : answer.dropped) {
+    chat::note(dropped, name == "tool_calls.arguments" ? "output.arguments" : client_field(name));
+  }
   answer.dropped = std::move(dropped);
   return body;
 }
