@@ -8,7 +8,9 @@ import { parseArgs } from 'node:util';
 import { Lab } from './lib/lab.js';
 import { median, show } from './lib/numbers.js';
 import { replaceBetweenMarks, spread, table } from './lib/report.js';
-import { aborts, calls, coldStart, firstToken, machine, modelsOf, streams } from './lib/workloads.js';
+import {
+  aborts, calls, coldStart, firstToken, machine, modelsOf, streams, toAnthropic, toOpenAi,
+} from './lib/workloads.js';
 
 const root = resolve(new URL('..', import.meta.url).pathname);
 const usage = `Measures Sluice beside nginx on one machine, in turns, one worker thread each.
@@ -16,7 +18,8 @@ const usage = `Measures Sluice beside nginx on one machine, in turns, one worker
   bench/run.sh [options]
 
   --passes N         of every workload, at least 5 for figures to keep (default 5)
-  --only LIST        of streams, calls, first-token, aborts, start (default: all)
+  --only LIST        of streams, to-anthropic, to-openai, calls, first-token, aborts, start
+                     (default: all)
   --streams N        live streams (default 1000)
   --realtime         schedules all that takes part, alike, before everything else on the machine
                      (SCHED_RR; needs root): delays are then not those of somebody's compiler
@@ -52,8 +55,9 @@ for (const file of [args.bin, args.nginx]) {
 }
 
 const passes = args.quick ? 2 : Number(args.passes);
-const wanted = args.only?.split(',') ?? ['streams', 'calls', 'first-token', 'aborts', 'start'];
-const workloads = [streams, calls, firstToken, aborts].filter(({ name }) => wanted.includes(name));
+const all = [streams, toAnthropic, toOpenAi, calls, firstToken, aborts];
+const wanted = args.only?.split(',') ?? [...all.map(({ name }) => name), 'start'];
+const workloads = all.filter(({ name }) => wanted.includes(name));
 const options = {
   streams: Number(args.streams),
   interval: 50,
@@ -129,6 +133,8 @@ started anew for every run, and take turns.
   what the process used while the events arrived that it is divided by; memory is private and
   written pages with all streams live, less those before. Relay delay is from the upstream's clock in
   the event to the client; "direct" is without anything in between.
+- **Converted streams**: the same, where client and upstream speak different dialects. nginx cannot
+  convert; it relays the same upstream's stream to a client that speaks its dialect.
 - **Calls**: not streamed, 32 connections, closed loop.
 - **First token**: ${options.rate} new streams a second at random times (open loop).
 - **Aborts**: clients reset their connection at a random one of the first ten events of a stream, or

@@ -33,49 +33,69 @@ function streamModel({ seconds, interval }) {
   return `mock-c${Math.ceil((kWarmup + seconds + 0.8) * 1000 / interval)}-i${interval}`;
 }
 
+/** Names that the gateway's rules send to that dialect, and that mean the same to the upstream. */
+function convertedModel(upstream, options) {
+  return streamModel(options).replace('mock-', upstream === 'anthropic' ? 'mock-b1-' : 'mock-f0-');
+}
+
 /** What the workloads ask for, so that it can have a price. */
 export function modelsOf(options) {
-  return ['mock-c5-i1', streamModel(options), 'mock-c20', 'mock-c5-i20', 'mock-c500-i20', 'mock-c5-f5000'];
+  return [convertedModel('anthropic', options), convertedModel('openai', options),
+    'mock-c5-i1', streamModel(options), 'mock-c20', 'mock-c5-i20', 'mock-c500-i20', 'mock-c5-f5000'];
+}
+
+async function measureStreams({ lab, target, mock, options }, model, dialect) {
+  const { streams: count, seconds, interval } = options;
+  const ramp = kRamp;
+  const warmup = kWarmup;
+  await warmUp(lab, target);
+  const before = target.pid ? privateDirty(target.pid) : 0;
+  const report = await lab.bench([
+    '--url', target.url, '--model', model, '--dialect', dialect, '--delay-stamp',
+    '--concurrency', count, '--requests', count, '--ramp', `${ramp}s`,
+    '--warmup', `${warmup}s`, '--duration', `${seconds}s`, ...cpuOf(target),
+  ], {
+    after: (warmup + seconds + 0.2) * 1000,
+    during: async () => ({
+      memory: target.pid ? privateDirty(target.pid) : 0,
+      active: (await stats(mock)).active,
+    }),
+  });
+  expectClean(report, `streams through ${target.name}`);
+  // The request for the statistics is one of the active ones, or not, as the upstream sees it.
+  if (report.during.active < count) {
+    throw new Error(`only ${report.during.active} of ${count} streams were live`);
+  }
+  const expected = count * seconds * 1000 / interval;
+  if (report.events < 0.98 * expected) {
+    throw new Error(`${report.events} events arrived in time, ${expected} were due: saturated`);
+  }
+  return {
+    cpu_per_event: report.cpu[0]?.us_per_event,
+    memory_per_stream: target.pid ? (report.during.memory - before) / count / 1024 : undefined,
+    relay_p50: report.relay_us.p50,
+    relay_p99: report.relay_us.p99,
+    events_per_second: report.events_per_second,
+  };
 }
 
 /** Live streams at a steady pace: CPU per event, memory per stream, relay delay. */
 export const streams = {
   name: 'streams',
-  async run({ lab, target, mock, options }) {
-    const { streams: count, seconds, interval } = options;
-    const ramp = kRamp;
-    const warmup = kWarmup;
-    await warmUp(lab, target);
-    const before = target.pid ? privateDirty(target.pid) : 0;
-    const report = await lab.bench([
-      '--url', target.url, '--model', streamModel(options), '--delay-stamp',
-      '--concurrency', count, '--requests', count, '--ramp', `${ramp}s`,
-      '--warmup', `${warmup}s`, '--duration', `${seconds}s`, ...cpuOf(target),
-    ], {
-      after: (warmup + seconds + 0.2) * 1000,
-      during: async () => ({
-        memory: target.pid ? privateDirty(target.pid) : 0,
-        active: (await stats(mock)).active,
-      }),
-    });
-    expectClean(report, `streams through ${target.name}`);
-    // The request for the statistics is one of the active ones, or not, as the upstream sees it.
-    if (report.during.active < count) {
-      throw new Error(`only ${report.during.active} of ${count} streams were live`);
-    }
-    const expected = count * seconds * 1000 / interval;
-    if (report.events < 0.98 * expected) {
-      throw new Error(`${report.events} events arrived in time, ${expected} were due: saturated`);
-    }
-    return {
-      cpu_per_event: report.cpu[0]?.us_per_event,
-      memory_per_stream: target.pid ? (report.during.memory - before) / count / 1024 : undefined,
-      relay_p50: report.relay_us.p50,
-      relay_p99: report.relay_us.p99,
-      events_per_second: report.events_per_second,
-    };
-  },
+  run: (run) => measureStreams(run, streamModel(run.options), 'openai'),
 };
+
+/**
+ * The same between dialects. A relay of bytes cannot convert: it is asked for the upstream's own
+ * stream by a client that speaks its dialect.
+ */
+const converted = (name, client, upstream) => ({
+  name,
+  run: (run) => measureStreams(run, convertedModel(upstream, run.options),
+    run.target.name === 'sluice' ? client : upstream),
+});
+export const toAnthropic = converted('to-anthropic', 'openai', 'anthropic');
+export const toOpenAi = converted('to-openai', 'anthropic', 'openai');
 
 /** Calls that are not streamed, as fast as they are answered. */
 export const calls = {
