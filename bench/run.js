@@ -93,7 +93,7 @@ async function measure() {
         ((results[workload.name] ??= {})[name] ??= []).push(figures);
         const text = Object.entries(figures).filter(([, value]) => value !== undefined)
           .map(([key, value]) => `${key} ${show(value)}`).join(', ');
-        process.stdout.write(`pass ${pass + 1}/${passes}  ${workload.name.padEnd(12)}${name.padEnd(8)}${text}\n`);
+        process.stdout.write(`pass ${pass + 1}/${passes}  ${workload.name.padEnd(14)}${name.padEnd(8)}${text}\n`);
       }
     }
   }
