@@ -185,6 +185,26 @@ TEST(Server, ListensOnAddressesAndSharesWithNamedOrigins) {
   EXPECT_THAT(errors("server: { cors: { allowed_origins: [a.com] } }"), HasSubstr("an origin is"));
 }
 
+TEST(Fetch, IsBoundedFromTheStartAndAllowsNoPrivateNetwork) {
+  const auto standard = parsed("{}");
+  ASSERT_TRUE(standard) << standard.error().message;
+  EXPECT_TRUE(standard->fetch.enabled);
+  EXPECT_TRUE(standard->fetch.allow.empty());
+  EXPECT_EQ(standard->fetch.max_size, 10U << 20);
+  EXPECT_EQ(standard->fetch.timeout, std::chrono::seconds(10));
+  EXPECT_EQ(standard->fetch.max_per_request, 20);
+  const auto given = parsed(
+      "fetch: { enabled: false, allow: [10.0.0.0/8, '::1'], max_size: 1MiB, timeout: 250ms, "
+      "max_per_request: 3 }");
+  ASSERT_TRUE(given) << given.error().message;
+  EXPECT_FALSE(given->fetch.enabled);
+  EXPECT_THAT(given->fetch.allow, ElementsAre("10.0.0.0/8", "::1"));
+  EXPECT_EQ(given->fetch.max_size, 1U << 20);
+  EXPECT_EQ(given->fetch.timeout, std::chrono::milliseconds(250));
+  EXPECT_EQ(given->fetch.max_per_request, 3);
+  EXPECT_THAT(errors("fetch: { allow: [intranet] }"), HasSubstr("fetch.allow"));
+}
+
 TEST(MetricsOption, HasAPathAndAPortOfItsOwn) {
   EXPECT_THAT(errors("metrics: { port: 8080 }"), HasSubstr("metrics.port is server.port"));
   EXPECT_THAT(errors("metrics: { path: metrics }"), HasSubstr("a path such as /metrics"));
