@@ -10,7 +10,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   constexpr Endpoint kEndpoints[] = {Endpoint::kChatCompletions, Endpoint::kCompletions,
                                      Endpoint::kMessages};
-  const Endpoint endpoint = kEndpoints[data[0] % 3];
+  const Endpoint endpoint = data[0] >= 128  ? Endpoint::kGenerateContent
+                            : data[0] >= 64 ? Endpoint::kResponses
+                                            : kEndpoints[data[0] % 3];
   const size_t piece = data[1] % 61 + 1u;
   const std::string_view bytes(reinterpret_cast<const char*>(data + 2), size - 2);
 

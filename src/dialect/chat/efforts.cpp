@@ -49,4 +49,12 @@ Effort nearest_effort(Effort effort, std::bitset<kEfforts> levels) {
   return Effort::kUnset;
 }
 
+bool needs_responses(const Request& request, const Capabilities& model) {
+  using Tools = Capabilities::ToolsWithReasoning;
+  if (request.tools.empty() || model.tools_with_reasoning != Tools::kUseResponses) return false;
+  const Effort asked = asked_effort(request.reasoning);
+  const Effort effort = asked == Effort::kUnset ? model.effort_default : asked;
+  return effort != Effort::kUnset && effort != Effort::kNone;
+}
+
 }  // namespace sluice::dialect::chat

@@ -5,6 +5,7 @@
 #include <bitset>
 #include <cstdint>
 
+#include "dialect/chat/capabilities.hpp"
 #include "dialect/chat/model.hpp"
 
 namespace sluice::dialect::chat {
@@ -21,5 +22,9 @@ Effort asked_effort(const Reasoning& reasoning);
 /// The nearest of the levels that a model has, rather less than more, but not kNone for some;
 /// kUnset where there are none.
 Effort nearest_effort(Effort effort, std::bitset<kEfforts> levels);
+
+/// Over Chat Completions the model would refuse the request, since it has tools and is to think, or
+/// thinks unless it is told not to.
+bool needs_responses(const Request& request, const Capabilities& model);
 
 }  // namespace sluice::dialect::chat

@@ -137,7 +137,6 @@ class ChatWriter : private RequestWriter {
     if (effort != Effort::kUnset) effort = chat::nearest_effort(effort, model_.efforts);
     if (!request_.tools.empty() && model_.tools_with_reasoning != Tools::kAny) {
       if (effort != Effort::kUnset && effort != Effort::kNone) {
-        outgoing_.needs_responses = model_.tools_with_reasoning == Tools::kUseResponses;
         lose(name);
         effort = Effort::kNone;
       } else if (model_.effort_default != Effort::kNone) {
