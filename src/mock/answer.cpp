@@ -83,21 +83,6 @@ std::string_view fill(const Answer& answer, const Frame& frame, const Particular
   return scratch;
 }
 
-void break_with_error(Answer& answer, uint32_t content_events, std::string_view error) {
-  size_t kept = 0;
-  for (uint32_t seen = 0; seen < content_events; ++kept) {
-    if (kept == answer.frames.size()) return;
-    if (answer.frames[kept].content) ++seen;
-  }
-  answer.frames.resize(kept);
-  Frame frame;
-  frame.begin = static_cast<uint32_t>(answer.bytes.size());
-  answer.bytes.append(error);
-  frame.end = static_cast<uint32_t>(answer.bytes.size());
-  frame.step = kept == 0 ? 1 : answer.frames.back().step;
-  answer.frames.push_back(frame);
-}
-
 void AnswerBuilder::begin(uint32_t step, bool content) {
   Frame frame;
   frame.begin = static_cast<uint32_t>(answer_.bytes.size());
@@ -151,6 +136,17 @@ void AnswerBuilder::end_object(const Script& script, std::string_view tail) {
   if (!malformed) answer_.bytes += '}';
   answer_.bytes.append(tail);
   end();
+}
+
+std::optional<uint32_t> AnswerBuilder::break_off(uint32_t content_events) {
+  std::vector<Frame>& frames = answer_.frames;
+  size_t kept = 0;
+  for (uint32_t seen = 0; seen < content_events; ++kept) {
+    if (kept == frames.size()) return std::nullopt;
+    if (frames[kept].content) ++seen;
+  }
+  frames.resize(kept);
+  return kept == 0 ? 1 : frames.back().step;
 }
 
 Answer AnswerBuilder::take(uint64_t completion_tokens) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,10 +74,6 @@ struct Answer {
 std::string_view fill(const Answer& answer, const Frame& frame, const Particulars& particulars,
                       std::string& scratch);
 
-/// Ends a stream with `error`, a whole event, right behind that many content events; a stream that
-/// has fewer stays as it is. Behind none of them: the error is all there is.
-void break_with_error(Answer& answer, uint32_t content_events, std::string_view error);
-
 /// Builds an answer frame by frame: begin(), append to out() and leave gaps, end().
 class AnswerBuilder {
  public:
@@ -101,9 +98,14 @@ class AnswerBuilder {
   void end_object(const Script& script, std::string_view tail);
   void end();
 
+  /// Drops what is behind so many content events; behind none of them is everything. Returns the
+  /// step of what may come instead; nullopt, and drops nothing, where there are fewer events.
+  std::optional<uint32_t> break_off(uint32_t content_events);
+
   Answer take(uint64_t completion_tokens);
   /// Those told so far.
   uint64_t told_tokens() const { return told_tokens_; }
+  size_t frames() const { return answer_.frames.size(); }
 
  private:
   Answer answer_;

@@ -103,6 +103,7 @@ class Message {
   void call(uint32_t call);
   void search();
   void stop();
+  void break_off();
 
   const Ask& ask_;
   const Script& script_;
@@ -258,7 +259,15 @@ Answer Message::stream() {
   for (uint32_t i = 0; i < calls(); ++i) call(i);
   if (!last_) search();
   stop();
+  if (script_.error_after) break_off();
   return builder_.take(tokens_);
+}
+
+void Message::break_off() {
+  const auto step = builder_.break_off(*script_.error_after);
+  if (!step) return;
+  event("error", *step).text(R"(,"error":{"type":"overloaded_error","message":"Overloaded"})");
+  end();
 }
 
 Answer Message::whole() {
@@ -314,14 +323,7 @@ Answer Message::whole() {
 
 Answer make_message(const Ask& ask, const Script& script) {
   Message message(ask, script);
-  if (!ask.stream) return message.whole();
-  Answer answer = message.stream();
-  if (script.error_after) {
-    break_with_error(answer, *script.error_after,
-                     "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
-                     "\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n");
-  }
-  return answer;
+  return ask.stream ? message.stream() : message.whole();
 }
 
 Answer make_token_count(const Ask&, const Script& script) {

@@ -58,6 +58,8 @@ Refusal no_credential() {
   return refusal(401, "authentication_error", "x-api-key header is required");
 }
 
+Refusal bad_credential() { return refusal_of(401, ""); }
+
 Refusal unknown_url(std::string_view, std::string_view) {
   return refusal(404, "not_found_error", "Not Found");
 }

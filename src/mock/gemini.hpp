@@ -29,9 +29,10 @@ Answer make_content(const Ask& ask, const Script& script);
 Answer make_token_count(const Ask& ask, const Script& script);
 
 /// Why the API would answer with `status`. The type of a refusal is Google's status, its parameter
-/// the field at fault.
+/// the field at fault, its code the reason.
 Refusal refusal_of(int status, std::string_view model);
 Refusal no_credential();
+Refusal bad_credential();
 Refusal unknown_url(std::string_view method, std::string_view path);
 Refusal wrong_method(std::string_view method, std::string_view path);
 Refusal context_exceeded(const Ask& ask);

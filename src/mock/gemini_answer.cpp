@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "mock/gemini.hpp"
@@ -32,6 +30,7 @@ class Content {
   }
   void close(bool last);
   void close_chunk();
+  void break_off();
   void append_usage();
 
   void thought(std::string_view text) {
@@ -147,7 +146,15 @@ Answer Content::stream() {
     builder_.tokens(plan_.text_events() == 0 ? hidden : 0);
     close(true);
   }
+  if (script_.error_after) break_off();
   return builder_.take(plan_.tokens());
+}
+
+void Content::break_off() {
+  const auto at = builder_.break_off(*script_.error_after);
+  if (!at) return;
+  builder_.begin(*at);
+  builder_.text("data: ").text(error_body(refusal_of(503, ask_.model))).text("\r\n\r\n").end();
 }
 
 Answer Content::whole() {
@@ -194,13 +201,7 @@ Answer Content::blocked() {
 Answer make_content(const Ask& ask, const Script& script) {
   Content content(ask, script);
   if (script.refuses) return content.blocked();
-  if (!ask.stream) return content.whole();
-  Answer answer = content.stream();
-  if (script.error_after) {
-    break_with_error(answer, *script.error_after,
-                     fmt::format("data: {}\r\n\r\n", error_body(refusal_of(503, ask.model))));
-  }
-  return answer;
+  return ask.stream ? content.stream() : content.whole();
 }
 
 Answer make_token_count(const Ask&, const Script& script) {

@@ -91,6 +91,12 @@ void write_details(json::Writer& json, const Refusal& refusal) {
     json.member("field", refusal.param).member("description", refusal.message);
     json.end_object().end_array().end_object();
   }
+  if (!refusal.code.empty()) {
+    json.begin_object().member("@type", "type.googleapis.com/google.rpc.ErrorInfo");
+    json.member("reason", refusal.code).member("domain", "googleapis.com");
+    json.key("metadata").begin_object();
+    json.member("service", "generativelanguage.googleapis.com").end_object().end_object();
+  }
   if (refusal.status == 429) {
     json.begin_object().member("@type", "type.googleapis.com/google.rpc.QuotaFailure");
     json.key("violations").begin_array().begin_object();
@@ -122,6 +128,13 @@ Refusal no_credential() {
               "Please use API Key or other form of API consumer identity to call this API."};
 }
 
+Refusal bad_credential() {
+  return {.status = 400,
+          .type = "INVALID_ARGUMENT",
+          .message = "API key not valid. Please pass a valid API key.",
+          .code = "API_KEY_INVALID"};
+}
+
 Refusal unknown_url(std::string_view, std::string_view) {
   return {.status = 404, .type = "NOT_FOUND", .message = "Requested entity was not found."};
 }
@@ -146,7 +159,8 @@ std::string error_body(const Refusal& refusal) {
   json.begin_object().key("error").begin_object();
   json.member("code", refusal.status).member("message", refusal.message);
   json.member("status", refusal.type);
-  if (!refusal.param.empty() || refusal.status == 429 || refusal.retry_after >= 0) {
+  if (!refusal.param.empty() || !refusal.code.empty() || refusal.status == 429 ||
+      refusal.retry_after >= 0) {
     write_details(json, refusal);
   }
   json.end_object().end_object();

@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
+#include "base/text.hpp"
 #include "mock/openai.hpp"
 #include "mock/words.hpp"
 
@@ -54,10 +55,14 @@ std::string_view parameter(const http::RequestHead& head, std::string_view name)
   return {};
 }
 
-bool has_credential(const http::RequestHead& head, Dialect dialect) {
-  if (!head.fields.get("authorization").empty()) return true;
-  if (dialect != Dialect::kGemini) return !head.fields.get("x-api-key").empty();
-  return !head.fields.get("x-goog-api-key").empty() || !parameter(head, "key").empty();
+/// The first there is; empty when there is none.
+std::string_view credential_of(const http::RequestHead& head, Dialect dialect) {
+  std::string_view bearer = head.fields.get("authorization");
+  if (istarts_with(bearer, "bearer ")) bearer.remove_prefix(7);
+  if (!bearer.empty()) return bearer;
+  if (dialect != Dialect::kGemini) return head.fields.get("x-api-key");
+  const std::string_view key = head.fields.get("x-goog-api-key");
+  return key.empty() ? parameter(head, "key") : key;
 }
 
 /// GET /models and /models/{id}.
@@ -136,6 +141,7 @@ net::Task<void> Handler::api(net::HttpCall& call) {
 Reply Handler::decide(const http::RequestHead& head, std::string_view body, Ticket& ticket) {
   const Place place = place_of(head);
   const Speech& speech = speech_of(place.dialect);
+  const std::string_view credential = credential_of(head, place.dialect);
   const auto refuse = [&](const Refusal& refusal) {
     return error_reply(place.dialect, refusal, ticket);
   };
@@ -144,8 +150,10 @@ Reply Handler::decide(const http::RequestHead& head, std::string_view body, Tick
     reply = refuse(speech.unknown_url(head.method, head.path()));
   } else if (head.method != (place.models ? "GET" : "POST")) {
     reply = refuse(speech.wrong_method(head.method, head.path()));
-  } else if (!has_credential(head, place.dialect)) {
+  } else if (credential.empty()) {
     reply = refuse(speech.no_credential());
+  } else if (credential == "invalid") {
+    reply = refuse(speech.bad_credential());
   } else if (place.route == find_route(":streamGenerateContent") &&
              parameter(head, "alt") != "sse") {
     // The API would send one array, bit by bit.

@@ -26,6 +26,7 @@ Answer make_embeddings(const Ask& ask, const Script& script);
 /// Why the API would answer with `status`, as its own words put it.
 Refusal refusal_of(int status, std::string_view model);
 Refusal no_credential();
+Refusal bad_credential();
 Refusal unknown_url(std::string_view method, std::string_view path);
 Refusal wrong_method(std::string_view method, std::string_view path);
 Refusal unknown_model(std::string_view model);

@@ -39,6 +39,8 @@ class Chat {
   void call_head(uint32_t step, uint32_t choice, uint32_t call);
   void call_piece(uint32_t step, uint32_t choice, uint32_t call, uint32_t piece);
   void last_chunk(uint32_t choice);
+  /// With an error, where the script wants one.
+  void break_off();
 
   const Ask& ask_;
   const Script& script_;
@@ -179,7 +181,16 @@ Answer Chat::stream() {
     frames_.close_with_usage(tokens_of(plans_), thinking_of(plans_), true);
   }
   frames_.done();
+  break_off();
   return out().take(tokens_of(plans_));
+}
+
+void Chat::break_off() {
+  if (!script_.error_after) return;
+  const auto step = out().break_off(*script_.error_after);
+  if (!step) return;
+  out().begin(*step);
+  out().text("data: ").text(error_body(refusal_of(500, ask_.model))).text("\n\n").end();
 }
 
 Answer Chat::whole() {
@@ -218,13 +229,7 @@ Answer Chat::whole() {
 
 Answer make_chat(const Ask& ask, const Script& script) {
   Chat chat(ask, script);
-  if (!ask.stream) return chat.whole();
-  Answer answer = chat.stream();
-  if (script.error_after) {
-    break_with_error(answer, *script.error_after,
-                     fmt::format("data: {}\n\n", error_body(refusal_of(500, ask.model))));
-  }
-  return answer;
+  return ask.stream ? chat.stream() : chat.whole();
 }
 
 }  // namespace sluice::mock::openai

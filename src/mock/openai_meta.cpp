@@ -75,6 +75,8 @@ Refusal no_credential() {
               "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."};
 }
 
+Refusal bad_credential() { return refusal_of(401, ""); }
+
 Refusal unknown_url(std::string_view method, std::string_view path) {
   return {.status = 404,
           .type = "invalid_request_error",

@@ -8,6 +8,9 @@ namespace sluice::mock::responses {
 
 namespace {
 
+constexpr std::string_view kFailure =
+    "The server had an error while processing your request. Sorry about that!";
+
 /// Writes one response: its events, or its object alone.
 class Response {
  public:
@@ -20,16 +23,15 @@ class Response {
 
   Answer stream();
   Answer whole();
-  /// Ends what stream() returned as the script says.
-  void fail(Answer& answer) const;
 
  private:
   // Of the response and its items: what is known when the event is sent.
-  enum Stage : uint8_t { kBegun, kEnded };
+  enum Stage : uint8_t { kBegun, kEnded, kFailed };
 
   bool incomplete() const { return plan_.cut() || script_.filtered; }
   std::string_view end_status() const { return incomplete() ? "incomplete" : "completed"; }
   std::string_view status(Stage stage) const {
+    if (stage == kFailed) return "failed";
     return stage == kBegun ? "in_progress" : end_status();
   }
   uint32_t message_index() const { return reasons_ ? 1 : 0; }
@@ -79,6 +81,7 @@ class Response {
   void call_piece(uint32_t call, uint32_t piece);
   void end_call(uint32_t call);
   void calls();
+  void break_off();
   std::string arguments_of(uint32_t call) const {
     return plan_.pieces() > 0 ? plan_.all_arguments(call) : "{}";
   }
@@ -151,7 +154,13 @@ void Response::append_response(Stage stage) {
   builder_.text(",").gap(Gap::kEcho).text(R"("completed_at":)");
   const bool completed = stage == kEnded && !incomplete();
   completed ? builder_.gap(Gap::kCreated) : builder_.text("null");
-  builder_.text(R"(,"error":null,"incomplete_details":)");
+  builder_.text(R"(,"error":)");
+  if (stage == kFailed) {
+    builder_.text(R"({"code":"server_error","message":)").quoted(kFailure).text("}");
+  } else {
+    builder_.text("null");
+  }
+  builder_.text(R"(,"incomplete_details":)");
   if (stage == kEnded && incomplete()) {
     builder_.text(R"({"reason":)").quoted(plan_.cut() ? "max_output_tokens" : "content_filter");
     builder_.text("}");
@@ -303,6 +312,7 @@ Answer Response::stream() {
     builder_.text("}");
     end();
   }
+  if (script_.error_after) break_off();
   return builder_.take(plan_.tokens());
 }
 
@@ -314,42 +324,27 @@ Answer Response::whole() {
   return builder_.take(plan_.tokens());
 }
 
-void Response::fail(Answer& answer) const {
-  // Every event is a frame: its number in the sequence is its place.
-  uint32_t sequence = 0;
-  uint32_t content = 0;
-  for (const Frame& frame : answer.frames) {
-    if (content == *script_.error_after) break;
-    content += frame.content ? 1 : 0;
-    ++sequence;
-  }
-  constexpr std::string_view kMessage =
-      "The server had an error while processing your request. Sorry about that!";
-  std::string event;
+void Response::break_off() {
+  const auto step = builder_.break_off(*script_.error_after);
+  if (!step) return;
+  // Every event is a frame.
+  sequence_ = static_cast<uint32_t>(builder_.frames());
   if (script_.oddity == kFailedResponse) {
-    event = fmt::format(
-        "event: response.failed\ndata: {{\"type\":\"response.failed\",\"sequence_number\":{},"
-        "\"response\":{{\"id\":\"resp_failed\",\"object\":\"response\",\"created_at\":0,"
-        "\"status\":\"failed\",\"error\":{{\"code\":\"server_error\",\"message\":\"{}\"}},"
-        "\"incomplete_details\":null,\"model\":\"{}\",\"output\":[],\"usage\":null}}}}\n\n",
-        sequence, kMessage, ask_.model);
+    event("response.failed", *step).text(R"(,"response":{)");
+    append_response(kFailed);
+    builder_.text("}");
   } else {
-    event = fmt::format(
-        "event: error\ndata: {{\"type\":\"error\",\"sequence_number\":{},\"code\":\"server_error\","
-        "\"message\":\"{}\",\"param\":null}}\n\n",
-        sequence, kMessage);
+    event("error", *step).text(R"(,"code":"server_error","message":)").quoted(kFailure);
+    builder_.text(R"(,"param":null)");
   }
-  break_with_error(answer, *script_.error_after, event);
+  end();
 }
 
 }  // namespace
 
 Answer make_response(const Ask& ask, const Script& script) {
   Response response(ask, script);
-  if (!ask.stream) return response.whole();
-  Answer answer = response.stream();
-  if (script.error_after) response.fail(answer);
-  return answer;
+  return ask.stream ? response.stream() : response.whole();
 }
 
 Answer make_token_count(const Ask&, const Script& script) {

@@ -43,13 +43,13 @@ constexpr Route kRoutes[] = {
      gemini::context_exceeded, false},
 };
 
-constexpr Speech kOpenAi = {openai::no_credential, openai::unknown_url, openai::wrong_method,
-                            openai::models_body, openai::model_body};
-constexpr Speech kAnthropic = {anthropic::no_credential, anthropic::unknown_url,
-                               anthropic::wrong_method, anthropic::models_body,
-                               anthropic::model_body};
-constexpr Speech kGemini = {gemini::no_credential, gemini::unknown_url, gemini::wrong_method,
-                            gemini::models_body, gemini::model_body};
+constexpr Speech kOpenAi = {openai::no_credential, openai::bad_credential, openai::unknown_url,
+                            openai::wrong_method,  openai::models_body,    openai::model_body};
+constexpr Speech kAnthropic = {anthropic::no_credential, anthropic::bad_credential,
+                               anthropic::unknown_url,   anthropic::wrong_method,
+                               anthropic::models_body,   anthropic::model_body};
+constexpr Speech kGemini = {gemini::no_credential, gemini::bad_credential, gemini::unknown_url,
+                            gemini::wrong_method,  gemini::models_body,    gemini::model_body};
 
 constexpr std::string_view kModels = "/models";
 

@@ -31,6 +31,7 @@ struct Route {
 /// What a dialect says beside its answers.
 struct Speech {
   Refusal (*no_credential)();
+  Refusal (*bad_credential)();
   Refusal (*unknown_url)(std::string_view method, std::string_view path);
   Refusal (*wrong_method)(std::string_view method, std::string_view path);
   // The model list, and one entry of it; empty when there is no such model.

@@ -203,6 +203,22 @@ TEST_F(MockServer, TakesAKeyForGeminiWhereverItIs) {
   EXPECT_EQ(Value(client.body)["error"]["status"].as_string(), "PERMISSION_DENIED");
 }
 
+TEST_F(MockServer, KnowsOneKeyThatIsNotGood) {
+  Client client(server->port());
+  client.send("POST", "/v1/responses", R"({"model":"mock","input":"hi"})",
+              "authorization: Bearer invalid\r\n");
+  ASSERT_TRUE(client.read_response());
+  EXPECT_EQ(client.status, 401);
+  EXPECT_EQ(Value(client.body)["error"]["code"].as_string(), "invalid_api_key");
+  client.send("POST", "/v1/messages", message("mock", false), "x-api-key: invalid\r\n");
+  ASSERT_TRUE(client.read_response());
+  EXPECT_EQ(client.status, 401);
+  client.send("POST", "/v1beta/models/mock:generateContent?key=invalid", "{}", "");
+  ASSERT_TRUE(client.read_response());
+  EXPECT_EQ(client.status, 400);
+  EXPECT_NE(client.body.find(R"("reason":"API_KEY_INVALID")"), std::string::npos);
+}
+
 TEST_F(MockServer, StreamsGeminiAsEventsAlone) {
   const std::string body = R"({"contents":[{"parts":[{"text":"hi"}]}]})";
   const std::string path = "/v1beta/models/mock-c2:streamGenerateContent";
