@@ -62,6 +62,13 @@ TEST_F(ServiceTest, PaysIntoAWalletThatIsMadeForIt) {
             R"({"user":"alice","balance":"2.500000001","held":"0","available":"2.500000001"})");
 }
 
+TEST_F(ServiceTest, MakesNoWalletForATopUpThatItRefuses) {
+  top_up("alice", "1", "k");
+  EXPECT_EQ(refusal("POST", "users/bob/wallet/top-up", R"({"amount":"1","idempotency_key":"k"})"),
+            "invalid_request idempotency_key");
+  EXPECT_THAT(refusal("GET", "users/bob/wallet"), HasSubstr("not_found"));
+}
+
 TEST_F(ServiceTest, CountsARepeatedTopUpOnce) {
   top_up("alice", "1", "k");
   const auto again =

@@ -26,6 +26,17 @@ class TestDatabase final : public store::Database {
     wallets_.push_back({.id = id, .user_id = 100 + id, .user = std::string(user), .balance = {}});
     return wallets_.back();
   }
+  Result<store::Wallet> ensure_wallet_for(std::string_view user,
+                                          std::string_view idempotency_key) override {
+    const bool taken = std::ranges::any_of(entries, [&](const store::Transaction& entry) {
+      return entry.kind == "top_up" && entry.reference == idempotency_key;
+    });
+    if (taken && find(user) == nullptr) {
+      return fail(ErrorCode::kInvalidRequest, "the idempotency key stands for something else",
+                  "idempotency_key");
+    }
+    return ensure_wallet(user);
+  }
   Result<store::Wallet> wallet(std::string_view user) override {
     const std::lock_guard lock(mutex_);
     if (broken) return away();

@@ -53,11 +53,11 @@ Result<store::Wallet> wallet_of(const Call& call) {
 enum class Kind : uint8_t { kTopUp, kAdjustment };
 
 /// The wallet to post to. Paying in makes a wallet; correcting one that is not there is a slip.
-Result<store::Wallet> wallet_for(const Call& call, Kind kind, bool& made) {
+Result<store::Wallet> wallet_for(const Call& call, Kind kind, std::string_view key, bool& made) {
   auto wallet = wallet_of(call);
   made = !wallet && kind == Kind::kTopUp && wallet.error().code == ErrorCode::kNotFound;
   if (!made) return wallet;
-  return call.service.database().ensure_wallet(call.argument);
+  return call.service.database().ensure_wallet_for(call.argument, key);
 }
 
 Result<Answer> post(const Call& call, Kind kind) {
@@ -78,7 +78,7 @@ Result<Answer> post(const Call& call, Kind kind) {
   if (!key) return std::unexpected(key.error());
 
   bool made = false;
-  auto wallet = wallet_for(call, kind, made);
+  auto wallet = wallet_for(call, kind, *key, made);
   if (!wallet) return std::unexpected(wallet.error());
   // Known to the gateway before the entry is there: whatever reads the new balance later finds
   // this wallet and leaves its figure alone, so the entry counts once.

@@ -42,6 +42,10 @@ class Database {
 
   // Users and wallets. A user that is not there is made together with a wallet of 0.
   virtual Result<Wallet> ensure_wallet(std::string_view user) = 0;
+  /// The same, but makes none for a top-up that post() would refuse: kInvalidRequest where its
+  /// idempotency key is taken.
+  virtual Result<Wallet> ensure_wallet_for(std::string_view user,
+                                           std::string_view idempotency_key) = 0;
   virtual Result<Wallet> wallet(std::string_view user) = 0;  // kNotFound
   virtual Result<std::vector<Wallet>> wallets() = 0;
   /// An entry that was posted, or that the same idempotency key had posted before.

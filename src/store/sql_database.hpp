@@ -24,6 +24,8 @@ class SqlDatabase final : public Database {
   std::string key_secret() override { return key_secret_; }
 
   Result<Wallet> ensure_wallet(std::string_view user) override;
+  Result<Wallet> ensure_wallet_for(std::string_view user,
+                                   std::string_view idempotency_key) override;
   Result<Wallet> wallet(std::string_view user) override;
   Result<std::vector<Wallet>> wallets() override;
   Result<Posted> post(std::string_view user, std::string_view kind, Money amount,

@@ -81,6 +81,12 @@ std::unexpected<Error> no_such_user(std::string_view user) {
   return fail(ErrorCode::kNotFound, fmt::format("There is no user \"{}\".", user));
 }
 
+std::unexpected<Error> key_taken(std::string_view key, std::string_view kind) {
+  return fail(ErrorCode::kInvalidRequest,
+              fmt::format("The idempotency key \"{}\" was used for another {}.", key, kind),
+              "idempotency_key");
+}
+
 }  // namespace
 
 Result<Wallet> SqlDatabase::ensure_wallet(std::string_view user) {
@@ -88,6 +94,18 @@ Result<Wallet> SqlDatabase::ensure_wallet(std::string_view user) {
   const std::string name(user);
   return sessions_->write([&](soci::session& sql) -> Result<Wallet> {
     if (std::optional<Wallet> known = find_wallet(sql, name)) return *known;
+    return make_wallet(sql, name);
+  });
+}
+
+Result<Wallet> SqlDatabase::ensure_wallet_for(std::string_view user,
+                                              std::string_view idempotency_key) {
+  if (user.empty()) return fail(ErrorCode::kInvalidRequest, "A user needs a name.", "user");
+  const std::string name(user);
+  const std::string key(idempotency_key);
+  return sessions_->write([&](soci::session& sql) -> Result<Wallet> {
+    if (std::optional<Wallet> known = find_wallet(sql, name)) return *known;
+    if (find_transaction(sql, "top_up", key)) return key_taken(key, "top_up");
     return make_wallet(sql, name);
   });
 }
@@ -135,10 +153,7 @@ Result<Database::Posted> SqlDatabase::post(std::string_view user, std::string_vi
       if (first->wallet_id == wallet->id && first->amount == amount) {
         return Posted{.entry = std::move(*first), .repeated = true};
       }
-      return fail(ErrorCode::kInvalidRequest,
-                  fmt::format("The idempotency key \"{}\" was used for another {}.",
-                              entry.reference, entry.kind),
-                  "idempotency_key");
+      return key_taken(entry.reference, entry.kind);
     }
     const std::optional<Money> balance = checked_add(wallet->balance, amount);
     if (!balance) {

@@ -33,6 +33,14 @@ TEST_F(Users, AWalletIsMadeOnceWithItsUser) {
   EXPECT_EQ(database_->ensure_wallet("").error().code, ErrorCode::kInvalidRequest);
 }
 
+TEST_F(Users, NoWalletIsMadeForATopUpWhoseKeyIsTaken) {
+  const Wallet alice = database_->ensure_wallet_for("alice", "k").value();
+  database_->post("alice", "top_up", kDollar, "", "k", "test").value();
+  EXPECT_EQ(database_->ensure_wallet_for("alice", "k").value().id, alice.id);
+  EXPECT_EQ(database_->ensure_wallet_for("bob", "k").error().code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(database_->wallet("bob").error().code, ErrorCode::kNotFound);
+}
+
 TEST_F(Users, NamesAreDataAndNotSql) {
   const std::string name = "o'brien\"; DROP TABLE users; -- \xc3\xa9 :name %_";
   database_->ensure_wallet(name).value();
