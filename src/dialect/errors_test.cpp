@@ -140,6 +140,11 @@ TEST(StreamErrors, AreFramesOfTheDialect) {
             "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\","
             "\"message\":\"gone\\nfor good\",\"details\":{\"error_code\":"
             "\"upstream_stream_interrupted\"}},\"request_id\":\"r\"}\n\n");
+  EXPECT_EQ(render_stream_error(Dialect::kResponses, error, "r", 7),
+            "event: error\ndata: {\"type\":\"error\",\"sequence_number\":7,\"code\":"
+            "\"upstream_stream_interrupted\",\"message\":\"gone\\nfor good\",\"param\":null,"
+            "\"error\":{\"message\":\"gone\\nfor good\",\"type\":\"server_error\",\"param\":null,"
+            "\"code\":\"upstream_stream_interrupted\"}}\n\n");
   const auto code = [](ErrorCode of) {
     const std::string frame = render_stream_error(Dialect::kOpenAi, {of, "", ""}, "r");
     return Value(std::string_view(frame).substr(6, frame.size() - 8))["error"]["code"].as_string();

@@ -4,6 +4,7 @@
 
 #include <bitset>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "dialect/output_text.hpp"
@@ -59,6 +60,7 @@ struct EventFacts {
   bool usage_of_end = false;  // Anthropic: `usage` is not that of the start
   bool repeats = false;       // Responses: of the texts only those not told before are new
   FinishReason finish_reason = FinishReason::kNone;
+  std::optional<int64_t> sequence;  // Responses: the event's number
   std::bitset<kMaxChoices> seen;
   std::bitset<kMaxChoices> finished;
   json::Value usage;

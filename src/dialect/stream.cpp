@@ -98,6 +98,9 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event, EventParts* p
   verdict.texts = texts;
 
   terminated_ |= facts.terminal;
+  if (facts.sequence && *facts.sequence >= 0) {
+    next_sequence_ = *facts.sequence == INT64_MAX ? 0 : *facts.sequence + 1;
+  }
   if (verdict.finish) finish_reason_ = facts.finish_reason;
   if (model_.empty() && facts.model.bytes.size() <= kMaxModelBytes) facts.model.append_to(model_);
   seen_ |= facts.seen;

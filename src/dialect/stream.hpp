@@ -55,6 +55,9 @@ class StreamInspector {
   /// The upstream's name of the model; empty until it is told.
   const std::string& model() const { return model_; }
 
+  /// The number that Responses' next event would have: of an error that ends the stream.
+  int64_t next_sequence() const { return next_sequence_; }
+
   /// Every choice has its finish reason: the answer is whole even if its terminal event is lost.
   bool finished() const;
   bool terminated() const { return terminated_; }
@@ -75,16 +78,17 @@ class StreamInspector {
   bool usage_current_ = false;  // the latest report tells the output, and no text came after it
   FinishReason finish_reason_ = FinishReason::kNone;
   uint32_t choices_;
-  std::bitset<128> seen_;      // choices by index
-  std::bitset<128> finished_;  // of these, those with a finish reason
+  int64_t next_sequence_ = 0;
+  std::bitset<128> seen_;        // choices by index
+  std::bitset<128> finished_;    // of these, those with a finish reason
   std::vector<uint64_t> lanes_;  // Responses: those that pieces have been told of
   Usage usage_;
   std::string model_;
   UpstreamFailure failure_;
 };
 
-/// What may stand between two events, or before the first, to show a client of that dialect that the
-/// stream lives: its libraries skip it.
+/// What may stand between two events, or before the first, to show a client of that dialect that
+/// the stream lives: its libraries skip it.
 std::string_view keep_alive(Dialect client);
 
 }  // namespace sluice::dialect

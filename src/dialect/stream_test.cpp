@@ -410,5 +410,18 @@ TEST(AnthropicUsage, IsReportedOnlyAtTheEnd) {
             (Report{true, false, 8, 1}));
 }
 
+TEST(ResponsesStream, TellsTheNumberOfTheNextEvent) {
+  StreamInspector inspector(Endpoint::kResponses, false);
+  EXPECT_EQ(inspector.next_sequence(), 0);
+  const auto after = [&inspector](std::string_view data) {
+    inspector.inspect({.raw = {}, .event = {}, .data = data, .id = {}, .has_data = true});
+    return inspector.next_sequence();
+  };
+  EXPECT_EQ(after(R"({"type":"response.in_progress","sequence_number":4,"response":{}})"), 5);
+  EXPECT_EQ(after(R"({"type":"response.output_text.delta","delta":"a"})"), 5);
+  EXPECT_EQ(after(R"({"sequence_number":-3,"type":"response.output_text.delta"})"), 5);
+  EXPECT_EQ(after(R"({"sequence_number":9223372036854775807,"type":"x"})"), 0);
+}
+
 }  // namespace
 }  // namespace sluice::dialect

@@ -364,7 +364,7 @@ net::Task<PumpEnd> Pump::fail_with(route::Failure failure, ErrorCode code, std::
     converter_->fail(end.error, out);
   } else {
     out = dialect::render_stream_error(dialect::dialect_of(context_.request.endpoint), end.error,
-                                       context_.request_id);
+                                       context_.request_id, inspector_.next_sequence());
   }
   if (!push(true)) co_await drain();
   co_return end;

@@ -71,6 +71,8 @@ bool read_members(std::string_view data, Event& event, EventFacts& facts) {
       event.done = reader.string();
     } else if (key == "output_index") {
       event.item = Value(reader.skip()).as_int().value_or(0);
+    } else if (key == "sequence_number") {
+      facts.sequence = Value(reader.skip()).as_int();
     } else if (key == "content_index" || key == "summary_index") {
       event.part = Value(reader.skip()).as_int().value_or(0);
     } else if (key == "item" && kind == Kind::kObject) {
