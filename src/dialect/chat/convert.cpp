@@ -2,24 +2,50 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "dialect/chat/reading.hpp"
 
 namespace sluice::dialect::chat {
 namespace {
 
-void collect(std::vector<Block>& blocks, const std::string& where, const Capabilities& capabilities,
-             std::vector<RemoteSource>& sources) {
-  const std::string content = member(where, "content");
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    Block& block = blocks[i];
-    const bool needed = needs_fetch(block, capabilities);
-    if (!needed && block.content.empty()) continue;
-    const std::string at = element(content, i);
-    if (needed) sources.push_back({.source = &block.source, .kind = block.kind, .param = at});
-    collect(block.content, at, capabilities, sources);
+class Collector {
+ public:
+  explicit Collector(const Capabilities& capabilities) : capabilities_(capabilities) {}
+
+  void collect(Message& message) {
+    message_ = message.position;
+    collect(message.blocks);
   }
-}
+  std::vector<RemoteSource> take() { return std::move(sources_); }
+
+ private:
+  void collect(std::vector<Block>& blocks) {
+    const size_t depth = path_.size();
+    path_.push_back(0);
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      Block& block = blocks[i];
+      path_[depth] = i;
+      if (needs_fetch(block, capabilities_)) {
+        sources_.push_back({.source = &block.source, .kind = block.kind, .param = where()});
+      }
+      if (!block.content.empty()) collect(block.content);
+    }
+    path_.pop_back();
+  }
+
+  // Written only where there is something to name: most conversations have nothing to fetch.
+  std::string where() const {
+    std::string place = element("messages", message_);
+    for (const size_t index : path_) place = element(member(place, "content"), index);
+    return place;
+  }
+
+  const Capabilities& capabilities_;
+  size_t message_ = 0;
+  std::vector<size_t> path_;
+  std::vector<RemoteSource> sources_;
+};
 
 bool is_google_url(json::String url) {
   static constexpr auto kHosts =
@@ -47,9 +73,11 @@ bool needs_fetch(const Block& block, const Capabilities& capabilities) {
 }
 
 std::vector<RemoteSource> remote_sources(Request& request, const Capabilities& capabilities) {
-  std::vector<RemoteSource> sources;
-  for (Message& message : request.messages) {
-    collect(message.blocks, element("messages", message.position), capabilities, sources);
+  Collector collector(capabilities);
+  for (Message& message : request.messages) collector.collect(message);
+  std::vector<RemoteSource> sources = collector.take();
+  if (request.client_field != nullptr) {
+    for (RemoteSource& each : sources) each.param = request.client_field(each.param);
   }
   return sources;
 }

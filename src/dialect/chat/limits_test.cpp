@@ -116,6 +116,23 @@ TEST(Limits, WhatTheModelDoesNotFetchIsFetchedBefore) {
   EXPECT_TRUE(written->body.contains(R"("data":"AAAA")")) << written->body;
 }
 
+TEST(Limits, WhatIsFetchedIsNamedByItsPlace) {
+  const std::string image = R"({"type":"image","source":{"type":"url","url":"https://x/y"}})";
+  const std::string body =
+      R"({"max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[)"
+      R"({"type":"tool_use","id":"t","name":"f","input":{}}]},{"role":"user","content":[)"
+      R"({"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"a"},)" +
+      image + "]}," + image + "]}]}";
+  Capabilities model = capabilities_of(config::ProviderType::kOpenAi, "gpt-4o");
+  model.image_url_fetch = false;
+  auto request = anthropic::parse_messages_request(body);
+  ASSERT_TRUE(request) << request.error().message;
+  const auto sources = remote_sources(*request, model);
+  ASSERT_EQ(sources.size(), 2U);
+  EXPECT_EQ(sources[0].param, "messages[2].content[0].content[1]");
+  EXPECT_EQ(sources[1].param, "messages[2].content[1]");
+}
+
 TEST(Limits, ImagesAreNotTakenInAnySize) {
   const auto written = [](size_t bytes, size_t count) {
     const std::string image = R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)" +
