@@ -4,14 +4,23 @@ import { describe, test } from 'node:test';
 import OpenAI from 'openai';
 import { all, openai, refusal } from '../harness/clients.mjs';
 import { configFor, kClientKey, startGateway } from '../harness/gateway.mjs';
-import { Books, words } from '../harness/metering.mjs';
+import { Books, kPrompt, words } from '../harness/metering.mjs';
 import { startMock } from '../harness/mock.mjs';
 
 const mock = await startMock();
+const kQuota = kPrompt.openai + 25;
+const keys = [
+  { key: kClientKey, name: 'tester' },
+  ...['stream', 'whole'].map((name) => ({
+    key: `sk-${name}-0123456789`,
+    name,
+    quota_tokens: kQuota,
+  })),
+];
 
 /// A gateway whose only provider is `provider`.
 async function gatewayTo(provider) {
-  const config = configFor(mock.url, { routing: { retry: { attempts: 1 } } });
+  const config = configFor(mock.url, { routing: { retry: { attempts: 1 } }, keys });
   const gateway = await startGateway({ ...config, providers: [{ default: true, ...provider }] });
   gateway.books = new Books(gateway.folder);
   return gateway;
@@ -268,6 +277,19 @@ for (const [name, lane] of Object.entries(lanes)) {
         assert.equal(row.input_tokens, usage.input_tokens);
         assert.equal(row.basis, 'reported');
       }
+    });
+
+    test('a stream ends where its tokens do, a whole answer is asked for no longer', async () => {
+      const spender = (key) => openai(gateway, { apiKey: `sk-${key}-0123456789` });
+      const body = ask('mock-c400', { max_output_tokens: 900 });
+      const error = await refusal(
+        (async () => all(await spender('stream').responses.create({ ...body, stream: true })))(),
+      );
+      assert.equal(error.code, 'budget_exhausted');
+      assert.equal(gateway.books.key('stream').used_tokens, kQuota);
+      const answer = await spender('whole').responses.create(body);
+      assert.deepEqual(answer.incomplete_details, { reason: 'max_output_tokens' });
+      assert.ok(gateway.books.key('whole').used_tokens <= kQuota);
     });
 
     test('tokens of the input are counted', async () => {
