@@ -22,6 +22,20 @@ constexpr size_t kMaxListBytes = 4 * 1024 * 1024;
 constexpr size_t kMaxModels = 10'000;
 constexpr int64_t kLatest = 4'102'444'800;  // 2100; an upstream may say anything
 
+constexpr std::string_view kGeminiPrefix = "models/";
+
+/// Google lists models of all kinds, with what they are for.
+bool generates(json::Value model) {
+  const json::Value methods = model["supportedGenerationMethods"];
+  if (!methods.exists()) return true;
+  json::Elements elements(methods);
+  json::Value method;
+  while (elements.next(method)) {
+    if (method.as_string() == "generateContent") return true;
+  }
+  return false;
+}
+
 bool wants_anthropic(const net::HttpCall& call) {
   return call.head().fields.has("anthropic-version");
 }
@@ -32,16 +46,19 @@ std::vector<dialect::ModelEntry> parse_model_list(std::string_view body,
                                                   std::string_view provider) {
   std::vector<dialect::ModelEntry> entries;
   if (!json::valid(body)) return entries;
-  const json::Value data = json::Value(body)["data"];
-  json::Elements list(data);
+  const json::Value whole(body);
+  const bool gemini = whole["models"].exists();
+  json::Elements list(whole[gemini ? "models" : "data"]);
   json::Value each;
   while (list.next(each) && entries.size() < kMaxModels) {
-    auto id = each["id"].as_string();
+    if (gemini && !generates(each)) continue;
+    auto id = each[gemini ? "name" : "id"].as_string();
+    if (id && gemini && id->starts_with(kGeminiPrefix)) id->erase(0, kGeminiPrefix.size());
     if (!id || id->empty() || id->size() > 256) continue;
     entries.push_back(
         {.id = std::move(*id),
          .owned_by = std::string(provider),
-         .display_name = each["display_name"].as_string().value_or(""),
+         .display_name = each[gemini ? "displayName" : "display_name"].as_string().value_or(""),
          .created = std::clamp<int64_t>(each["created"].as_int().value_or(0), 0, kLatest)});
   }
   return entries;

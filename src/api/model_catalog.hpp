@@ -39,7 +39,8 @@ class ModelCatalog {
   std::unordered_map<std::string, Cached> cache_;  // by provider name and address
 };
 
-/// Reads an upstream's model list, OpenAI's or Anthropic's shape; bad entries are left out.
+/// Reads an upstream's model list, of OpenAI's, Anthropic's or Google's shape; bad entries are left
+/// out.
 std::vector<dialect::ModelEntry> parse_model_list(std::string_view body, std::string_view provider);
 
 }  // namespace sluice::api

@@ -30,6 +30,20 @@ TEST(ModelList, IsReadInBothShapesWithoutItsBadEntries) {
   EXPECT_THAT(ids("{}"), ElementsAre());
 }
 
+TEST(ModelList, IsReadInGooglesShapeWithoutWhatCannotBeAsked) {
+  const auto entries = parse_model_list(
+      R"({"models":[{"name":"models/gemini-2.5-pro","displayName":"Gemini 2.5 Pro",
+          "inputTokenLimit":1048576,"supportedGenerationMethods":["generateContent","countTokens"]},
+          {"name":"models/embedding-001","supportedGenerationMethods":["embedContent"]},
+          {"name":"models/"},{"name":"tuned"}]})",
+      "google");
+  ASSERT_EQ(entries.size(), 2U);
+  EXPECT_EQ(entries[0].id, "gemini-2.5-pro");
+  EXPECT_EQ(entries[0].display_name, "Gemini 2.5 Pro");
+  EXPECT_EQ(entries[0].owned_by, "google");
+  EXPECT_EQ(entries[1].id, "tuned");
+}
+
 TEST(ModelList, DoesNotBelieveEveryTime) {
   const auto entries = parse_model_list(
       R"({"data":[{"id":"a","created":9000000000000000000},{"id":"b","created":-5}]})", "p");

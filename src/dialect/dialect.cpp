@@ -73,6 +73,8 @@ std::string upstream_path(Endpoint endpoint, std::string_view base_path, std::st
   }
   path += row.path;
   if (endpoint != Endpoint::kGenerateContent) return path;
+  constexpr std::string_view kModels = "models/";
+  if (model.starts_with(kModels)) model.remove_prefix(kModels.size());
   path += '/';
   path += http::percent_encode(model);
   path += stream ? ":streamGenerateContent?alt=sse" : ":generateContent";

@@ -30,8 +30,8 @@ std::string_view to_string(Endpoint endpoint);
 /// The path to ask upstream, where `base_path` is the path of the provider's base_url without a
 /// slash at its end. OpenAI bases hold their version (".../v1", ".../v4"); Anthropic's do not,
 /// though one that ends in /v1 is understood; an empty base gets /v1 in both. Gemini's get /v1beta
-/// unless they end in a version. Only Gemini's path tells the model, and whether a stream is asked
-/// for, with a query.
+/// unless they end in a version. Only Gemini's path tells the model, which may be called
+/// "models/..." as Google does, and whether a stream is asked for, with a query.
 std::string upstream_path(Endpoint endpoint, std::string_view base_path,
                           std::string_view model = {}, bool stream = false);
 

@@ -43,6 +43,8 @@ void write_model(json::Writer& json, const ModelEntry& model) {
 std::optional<config::ProviderType> detect_provider(std::string_view model) {
   // A fine-tuned model is called after its base: ft:gpt-4o-mini:organisation::id.
   if (model.starts_with("ft:")) model.remove_prefix(3);
+  // Google's full name of a model: models/gemini-2.5-pro.
+  if (model.starts_with("models/")) model.remove_prefix(7);
   for (const Family& family : kFamilies) {
     if (!istarts_with(model, family.prefix)) continue;
     const std::string_view rest = model.substr(family.prefix.size());

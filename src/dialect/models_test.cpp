@@ -17,6 +17,7 @@ TEST(Models, TellTheirProvider) {
   }
   EXPECT_EQ(detect_provider("claude-sonnet-4-6"), ProviderType::kAnthropic);
   EXPECT_EQ(detect_provider("gemini-2.5-pro"), ProviderType::kGemini);
+  EXPECT_EQ(detect_provider("models/gemini-2.5-pro"), ProviderType::kGemini);
   EXPECT_EQ(detect_provider("glm-4.6"), ProviderType::kZai);
   for (const std::string_view name : {"", "o10", "o1x", "llama-3", "my-gpt-4", "claude", "ft:x"}) {
     EXPECT_EQ(detect_provider(name), std::nullopt) << name;
@@ -55,6 +56,12 @@ TEST(Endpoints, AreFoundBelowEveryBase) {
   EXPECT_EQ(upstream_path(Endpoint::kChatCompletions, "/v1"), "/v1/chat/completions");
   EXPECT_EQ(upstream_path(Endpoint::kChatCompletions, ""), "/v1/chat/completions");
   EXPECT_EQ(upstream_path(Endpoint::kEmbeddings, "/api/paas/v4"), "/api/paas/v4/embeddings");
+  for (const std::string_view model : {"gemini-2.5-pro", "models/gemini-2.5-pro"}) {
+    EXPECT_EQ(upstream_path(Endpoint::kGenerateContent, "", model),
+              "/v1beta/models/gemini-2.5-pro:generateContent");
+    EXPECT_EQ(upstream_path(Endpoint::kGenerateContent, "/v1", model, true),
+              "/v1/models/gemini-2.5-pro:streamGenerateContent?alt=sse");
+  }
   EXPECT_EQ(upstream_path(Endpoint::kMessages, ""), "/v1/messages");
   EXPECT_EQ(upstream_path(Endpoint::kMessages, "/v1"), "/v1/messages");
   EXPECT_EQ(upstream_path(Endpoint::kMessages, "/anthropic"), "/anthropic/v1/messages");

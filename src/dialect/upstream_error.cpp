@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "dialect/anthropic/errors.hpp"
+#include "dialect/gemini/errors.hpp"
 #include "dialect/openai/errors.hpp"
 #include "json/slices.hpp"
 
@@ -62,10 +63,9 @@ constexpr std::array<std::string_view, 8> kQuotaPhrases = {
     "account is not active",
 };
 
-constexpr std::array<std::string_view, 3> kCredentialPhrases = {
-    "api_key_invalid",
-    "api key not found",
-    "api key not valid",
+constexpr std::array<std::string_view, 5> kCredentialPhrases = {
+    "api_key_invalid",   "api key expired",   "user location is not supported",
+    "api key not found", "api key not valid",
 };
 
 bool contains_any(std::string_view text, Phrases phrases) {
@@ -79,6 +79,7 @@ struct Report {
   std::string type;
   std::string code;  // a number as its digits
   std::string param;
+  gemini::ErrorDetails details;
   bool in_json = false;
   bool openai_shape = false;
   bool anthropic_shape = false;
@@ -141,20 +142,25 @@ Report read_report(std::string_view body) {
   const bool typed = whole["type"].as_string() == "error";
   if (error.kind() == json::Kind::kObject) {
     read_error_object(error, report);
+    report.details = gemini::read_error_details(error);
     const bool has_message = error["message"].kind() == json::Kind::kString;
     report.openai_shape = has_message && !typed && !failed;
     report.anthropic_shape = has_message && typed && error["type"].kind() == json::Kind::kString;
   } else if (!failed) {
     read_error_object(whole, report);
     if (error.kind() == json::Kind::kString) report.message = text_of(error);
+    if (report.message.empty()) report.message = bounded(gemini::failed_answer(whole));
   }
   return report;
 }
 
 FailureKind kind_of(int status, const Report& report) {
   using enum FailureKind;
-  const std::string said = to_lower(report.type + '\n' + report.code + '\n' + report.message);
+  const std::string said = to_lower(report.type + '\n' + report.code + '\n' + report.message +
+                                    '\n' + report.details.reason);
   if (status == 402) return kQuotaExhausted;
+  // Gemini speaks of the quota also when it is one of a minute.
+  if (status == 429 && report.details.retry_after && !report.details.daily) return kRateLimited;
   if (status == 400 || status == 403 || status == 429) {
     if (contains_any(said, kQuotaPhrases)) return kQuotaExhausted;
   }
@@ -212,6 +218,7 @@ UpstreamFailure classify(Dialect upstream, int status, Report report) {
   failure.well_formed =
       upstream == Dialect::kAnthropic ? report.anthropic_shape : report.openai_shape;
   failure.error.code = code_of(failure.kind);
+  failure.retry_after = report.details.retry_after;
   if (is_clients_fault(failure.kind) && report.in_json) {
     failure.error.message = report.message;
     failure.error.param = std::move(report.param);

@@ -2,7 +2,9 @@
 // is told of it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +38,8 @@ struct UpstreamFailure {
   Error error;
   /// The upstream's words, for the log: at most 1 KiB, empty when there were none.
   std::string detail;
+  /// When to try again, where the error's body tells it.
+  std::optional<std::chrono::milliseconds> retry_after;
   /// The dialect that the upstream speaks.
   Dialect dialect = Dialect::kOpenAi;
   /// The body is a proper error of the dialect, to be passed byte by byte to clients who speak it.

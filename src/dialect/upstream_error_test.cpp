@@ -279,5 +279,44 @@ TEST(UpstreamError, ATooLongPromptIsToldInTheWordsThatClientsLookFor) {
   EXPECT_EQ(Value(answer.body)["error"]["code"].as_string(), "context_length_exceeded");
 }
 
+TEST(UpstreamError, GooglesDetailsTellMoreThanItsWords) {
+  const auto read = [](int status, std::string_view details) {
+    const std::string body =
+        R"([{"error":{"code":429,"message":"You exceeded your current quota, please check your )"
+        R"(plan and billing details.","status":"RESOURCE_EXHAUSTED","details":[)" +
+        std::string(details) + "]}}]";
+    return classify_upstream_error(Dialect::kGemini, status, body);
+  };
+  constexpr std::string_view kRetry =
+      R"({"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.0748s"})";
+  constexpr std::string_view kDaily =
+      R"(,{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[)"
+      R"({"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]})";
+  EXPECT_EQ(read(429, kRetry).kind, kRateLimited);
+  EXPECT_EQ(read(429, kRetry).retry_after, std::chrono::milliseconds(34'075));
+  EXPECT_EQ(read(429, std::string(kRetry) + std::string(kDaily)).kind, kQuotaExhausted);
+  EXPECT_EQ(read(429, "").kind, kQuotaExhausted);
+  for (const std::string_view delay : {"-1s", "1", "s", "1e9s", "xs", ""}) {
+    const auto failure =
+        read(429, R"({"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":")" +
+                      std::string(delay) + "\"}");
+    EXPECT_EQ(failure.retry_after, std::nullopt) << delay;
+  }
+  const auto key = classify_upstream_error(
+      Dialect::kGemini, 400,
+      R"({"error":{"code":400,"message":"Bad key.","status":"INVALID_ARGUMENT","details":[)"
+      R"({"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}})");
+  EXPECT_EQ(key.kind, kAuth);
+  EXPECT_EQ(key.error.message, "");
+}
+
+TEST(UpstreamError, AnAnswerThatGeminiCouldNotWriteIsTheServersFault) {
+  const auto failure = classify_reported_error(
+      Dialect::kGemini, R"({"candidates":[{"content":{},"finishReason":"MALFORMED_FUNCTION_CALL",)"
+                        R"("finishMessage":"print(f("}]})");
+  EXPECT_EQ(failure.kind, kServerError);
+  EXPECT_EQ(failure.detail, "MALFORMED_FUNCTION_CALL: print(f(");
+}
+
 }  // namespace
 }  // namespace sluice::dialect

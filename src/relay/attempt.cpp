@@ -35,6 +35,7 @@ void note_failure(Attempted& done) {
   const dialect::UpstreamFailure& failure = *done.upstream;
   done.error = failure.error;
   done.failure = route::Failure::kStatus;
+  if (!done.retry_after) done.retry_after = failure.retry_after;
   int usual = 500;
   switch (failure.kind) {
     case dialect::FailureKind::kRateLimited:

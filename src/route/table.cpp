@@ -28,7 +28,8 @@ std::string_view how_to_call(config::ProviderType type) {
     case config::ProviderType::kAnthropic:
       return "which speaks the Anthropic dialect; call /v1/messages";
     case config::ProviderType::kGemini:
-      return "which speaks the Gemini dialect; call /v1/chat/completions or /v1/messages";
+      return "which speaks the Gemini dialect; call /v1/chat/completions, /v1/messages or "
+             "/v1/responses";
     case config::ProviderType::kOpenAi:
     case config::ProviderType::kOpenAiCompatible:
     case config::ProviderType::kZai:

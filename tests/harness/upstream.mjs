@@ -87,9 +87,11 @@ function takeRequest(bytes) {
   const size = Number(headers['content-length'] ?? 0);
   if (bytes.length < end + 4 + size) return undefined;
   const body = bytes.subarray(end + 4, end + 4 + size).toString('utf8');
-  let model = head.split(' ')[1];
+  const target = head.split(' ')[1];
+  let model = target;
   try {
-    model = JSON.parse(body).model;
+    // Gemini's path names it.
+    model = JSON.parse(body).model ?? /\/models\/([^:]+)/.exec(target)?.[1];
   } catch {
     // A GET: its target names it.
   }

@@ -40,6 +40,20 @@ bool may_stand(BlockKind kind, Role role) {
   return false;
 }
 
+/// The fields that writers know by OpenAI's names.
+std::string client_field(std::string_view name) {
+  using Row = std::pair<std::string_view, std::string_view>;
+  static constexpr std::array kNames = {
+      Row{"parallel_tool_calls", "tool_choice.disable_parallel_tool_use"},
+      Row{"reasoning_effort", "output_config.effort"},
+      Row{"stop", "stop_sequences"},
+  };
+  for (const auto& [other, own] : kNames) {
+    if (name == other) return std::string(own);
+  }
+  return std::string(name);
+}
+
 class MessagesReader {
  public:
   Status read(std::string_view body) {
@@ -331,6 +345,7 @@ class MessagesReader {
 
 Result<Request> parse_messages_request(std::string_view body) {
   MessagesReader reader;
+  reader.request.client_field = client_field;
   if (Status read = reader.read(body); !read) return std::unexpected(std::move(read.error()));
   return std::move(reader.request);
 }

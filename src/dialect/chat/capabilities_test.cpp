@@ -49,6 +49,26 @@ TEST(Capabilities, TheProviderTellsWhatTheServerTakes) {
   EXPECT_FALSE(other.system_mid_ok);
 }
 
+TEST(Capabilities, GeminiThinksByABudgetOrByLevels) {
+  const auto gemini = [](std::string_view model) {
+    return capabilities_of(ProviderType::kGemini, model);
+  };
+  EXPECT_EQ(gemini("gemini-2.0-flash-001").budget_max, 0);
+  EXPECT_TRUE(gemini("gemini-2.0-flash-001").efforts.none());
+  EXPECT_EQ(gemini("models/gemini-2.5-pro").budget_max, 32'768);
+  EXPECT_FALSE(gemini("gemini-2.5-pro").disabled);
+  EXPECT_EQ(gemini("gemini-2.5-flash-lite-preview-09-2025").budget_min, 512);
+  EXPECT_FALSE(gemini("gemini-2.5-flash").call_signatures);
+  for (const std::string_view newer : {"gemini-3-pro-preview", "gemini-3.1-flash-lite", "gemini-7",
+                                       "gemini-flash-latest", "tuned"}) {
+    EXPECT_EQ(gemini(newer).budget_max, 0) << newer;
+    EXPECT_TRUE(gemini(newer).takes(Effort::kHigh)) << newer;
+    EXPECT_TRUE(gemini(newer).call_signatures) << newer;
+  }
+  EXPECT_EQ(gemini("tuned").max_output, 0);
+  EXPECT_EQ(gemini("gemini-2.5-flash").tool_name_max, 128U);
+}
+
 TEST(Capabilities, TheConfigurationHasTheLastWord) {
   Capabilities model = claude("claude-opus-4-8");
   const json::Value overrides(

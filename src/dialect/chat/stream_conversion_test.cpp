@@ -79,6 +79,7 @@ struct Case {
     plan.model = set["model"].as_string().value_or("");
     plan.include_usage = set["include_usage"].as_bool().value_or(false);
     plan.expose_reasoning = set["expose_reasoning"].as_bool().value_or(true);
+    plan.shows_thinking = set["shows_thinking"].as_bool().value_or(false);
     plan.legacy_functions = set["legacy_functions"].as_bool().value_or(false);
     plan.provider = set["provider"].as_string().value_or("");
     plan.signature_key = Secret(set["signature_key"].as_string().value_or(""));

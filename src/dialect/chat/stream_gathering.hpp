@@ -181,6 +181,7 @@ inline std::string gather_candidate(std::string_view stream) {
   std::string parts;
   std::string last = "{}";
   std::string finish = "null";
+  std::string message = "null";
   std::string usage = "{}";
   for_each_data(stream, [&](json::Value event) {
     last = event.raw();
@@ -188,6 +189,7 @@ inline std::string gather_candidate(std::string_view stream) {
     json::Value candidate;
     json::Elements(event["candidates"]).next(candidate);
     if (candidate["finishReason"].exists()) finish = candidate["finishReason"].raw();
+    if (candidate["finishMessage"].exists()) message = candidate["finishMessage"].raw();
     json::Elements elements(candidate["content"]["parts"]);
     for (json::Value part; elements.next(part);) {
       if (!parts.empty()) parts += ',';
@@ -198,7 +200,8 @@ inline std::string gather_candidate(std::string_view stream) {
   json::Writer out(body);
   out.begin_object().key("candidates").begin_array().begin_object().key("content").begin_object();
   out.member("role", "model").raw_member("parts", '[' + parts + ']').end_object();
-  out.raw_member("finishReason", finish).end_object().end_array();
+  out.raw_member("finishReason", finish).raw_member("finishMessage", message);
+  out.end_object().end_array();
   out.raw_member("usageMetadata", usage);
   for (const char* name : {"modelVersion", "responseId", "promptFeedback"}) {
     if (json::Value(last)[name].exists()) out.raw_member(name, json::Value(last)[name].raw());

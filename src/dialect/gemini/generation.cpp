@@ -155,17 +155,18 @@ void Generation::write_thinking(Writer& out) {
   const bool thinks = asked != Effort::kNone;
   const bool as_it_likes =
       reasoning.thinking == Thinking::kAdaptive && reasoning.effort == Effort::kUnset;
+  if (!thinks && !(by_budget && model_.disabled)) lose(name);
+  const bool shown =
+      thinks && target_.expose_reasoning && !(chat::as_text(reasoning.raw["display"]) == "omitted");
+  outgoing_.plan.shows_thinking = shown;
+  if (as_it_likes && !by_budget && !shown) return;
   out.key("thinkingConfig").begin_object();
   if (by_budget) {
     out.member("thinkingBudget", as_it_likes ? kDynamic : budget_of(asked));
   } else if (!as_it_likes) {
     out.member("thinkingLevel", level_of(asked));
   }
-  if (!thinks && !(by_budget && model_.disabled)) lose(name);
-  const bool shown =
-      thinks && target_.expose_reasoning && !(chat::as_text(reasoning.raw["display"]) == "omitted");
   if (shown) out.member("includeThoughts", true);
-  outgoing_.plan.shows_thinking = shown;
   out.end_object();
 }
 
