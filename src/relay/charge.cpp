@@ -1,6 +1,7 @@
 #include "relay/charge.hpp"
 
 #include <cmath>
+#include <memory>
 #include <utility>
 
 #include "base/ids.hpp"
@@ -42,6 +43,21 @@ quota::Refusal ledger_away() {
 }
 
 int64_t wall_millis() { return wall_nanos() / 1'000'000; }
+
+/// Comes back to its loop, and tells there that it is durable.
+class Returning final : public store::Settling {
+ public:
+  Returning(store::Settlement what, net::Loop& loop, std::shared_ptr<net::Event> event)
+      : Settling(std::move(what)), loop_(loop), event_(std::move(event)) {}
+
+  void durable(std::unique_ptr<Settling> self) override {
+    loop_.post([this, self = std::move(self)] { event_->set(); });
+  }
+
+ private:
+  net::Loop& loop_;
+  const std::shared_ptr<net::Event> event_;  // the waiter may have lost its patience
+};
 
 }  // namespace
 
@@ -322,12 +338,11 @@ net::Task<Status> Charge::settle(store::Settlement row, bool wait, net::Scope& s
     context_.ledger.settle(std::move(row), [] {});
     co_return Status{};
   }
-  auto durable = std::make_shared<net::Event>();
   net::Loop& loop = context_.loop;
+  auto durable = std::make_shared<net::Event>();
   // Together with what else ends in this wake-up: the fewer groups, the less each costs.
   co_await net::RoundEnd(loop);
-  context_.ledger.settle(std::move(row),
-                         [durable, &loop] { loop.post([durable] { durable->set(); }); });
+  context_.ledger.settle(std::make_unique<Returning>(std::move(row), loop, durable));
   scope.set_deadline(loop.now() + kLedgerPatience);
   const net::Outcome outcome = co_await durable->wait(scope);
   if (outcome == net::Outcome::kTimeout) {

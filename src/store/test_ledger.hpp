@@ -1,6 +1,7 @@
 // A ledger in memory, for tests of what hands settlements to it.
 #pragma once
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -16,9 +17,10 @@ class TestLedger final : public Ledger {
     ++marks;
     last_mark = std::move(mark);
   }
-  void settle(Settlement settlement, std::move_only_function<void()> durable) override {
-    settlements.push_back(std::move(settlement));
-    waiting.push_back(std::move(durable));
+  using Ledger::settle;
+  void settle(std::unique_ptr<Settling> settling) override {
+    settlements.push_back(settling->settlement);
+    waiting.push_back(std::move(settling));
     if (!stuck) release();
   }
   bool healthy() const override { return sound; }
@@ -26,7 +28,10 @@ class TestLedger final : public Ledger {
 
   /// What was settled becomes durable.
   void release() {
-    for (auto& each : std::exchange(waiting, {})) each();
+    for (auto& each : std::exchange(waiting, {})) {
+      Settling& settling = *each;
+      settling.durable(std::move(each));
+    }
   }
 
   bool stuck = false;
@@ -35,7 +40,7 @@ class TestLedger final : public Ledger {
   LeaseProgress last_mark;
   std::vector<LeaseOpened> opens;
   std::vector<Settlement> settlements;
-  std::vector<std::move_only_function<void()>> waiting;
+  std::vector<std::unique_ptr<Settling>> waiting;
 };
 
 }  // namespace sluice::store

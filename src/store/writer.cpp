@@ -43,12 +43,12 @@ void LedgerWriter::push_mark(std::variant<LeaseOpened, LeaseProgress, Waiting> m
   if (wake) wake_.notify_one();
 }
 
-void LedgerWriter::settle(Settlement settlement, std::move_only_function<void()> durable) {
+void LedgerWriter::settle(std::unique_ptr<Settling> settling) {
   const TimePoint since = now();
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back({since, Waiting{std::move(settlement), std::move(durable), since}});
+    queue_.push_back({since, Waiting{std::move(settling), since}});
     if (queued_since_.load(std::memory_order_relaxed) == 0) {
       queued_since_.store(nanos(since), std::memory_order_relaxed);
     }
@@ -131,7 +131,7 @@ TimePoint LedgerWriter::next_due() const {
 
 void LedgerWriter::absorb(Item& item) {
   if (auto* waiting = std::get_if<Waiting>(&item.what)) {
-    marks_.erase(waiting->settlement.id);
+    marks_.erase(waiting->settling->settlement.id);
     waiting_.push_back(std::move(*waiting));
     return;
   }
@@ -181,7 +181,7 @@ void LedgerWriter::write_group() {
   const size_t count =
       one_by_one_ > 0 && !group_marks_.empty() ? 0 : std::min(most, waiting_.size());
   for (size_t i = 0; i < count; ++i) {
-    const Settlement& settlement = waiting_[i].settlement;
+    const Settlement& settlement = waiting_[i].settling->settlement;
     entries_.push_back({&settlement, written_leases_.contains(settlement.id)});
   }
 
@@ -223,13 +223,14 @@ void LedgerWriter::written(size_t settlements) {
   waiting_count_.fetch_sub(settlements, std::memory_order_relaxed);
   healthy_.store(true, std::memory_order_release);
   for (size_t i = 0; i < settlements; ++i) {
-    durable_.push_back(std::move(waiting_.front().durable));
+    durable_.push_back(std::move(waiting_.front().settling));
     waiting_.pop_front();
   }
   waiting_since_.store(waiting_.empty() ? 0 : nanos(waiting_.front().since),
                        std::memory_order_relaxed);
-  for (std::move_only_function<void()>& durable : durable_) {
-    if (durable) durable();
+  for (std::unique_ptr<Settling>& each : durable_) {
+    Settling& settling = *each;
+    settling.durable(std::move(each));
   }
   durable_.clear();
   const std::lock_guard turn(turn_);
@@ -270,9 +271,9 @@ void LedgerWriter::bury() {
     outcome = settler_.bury(entries_.front(), why);
   }
   if (outcome != Outcome::kWritten) return unavailable();
-  log::error(
-      "ledger_settlement_refused",
-      {{"id", waiting_.front().settlement.id}, {"reason", why}, {"kept_in", "dead_letters"}});
+  log::error("ledger_settlement_refused", {{"id", waiting_.front().settling->settlement.id},
+                                           {"reason", why},
+                                           {"kept_in", "dead_letters"}});
   dead_letters_.fetch_add(1, std::memory_order_relaxed);
   written(1);
   settlements_.fetch_sub(1, std::memory_order_relaxed);

@@ -5,7 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -44,15 +44,15 @@ class LedgerWriter final : public Ledger {
 
   void opened(LeaseOpened mark) override;
   void progress(LeaseProgress mark) override;
-  void settle(Settlement settlement, std::move_only_function<void()> durable) override;
+  using Ledger::settle;
+  void settle(std::unique_ptr<Settling> settling) override;
   bool healthy() const override { return healthy_.load(std::memory_order_acquire); }
   Duration lag() const override;
   Stats stats() const override;
 
  private:
   struct Waiting {
-    Settlement settlement;
-    std::move_only_function<void()> durable;
+    std::unique_ptr<Settling> settling;
     TimePoint since;
   };
   struct Item {
@@ -98,7 +98,7 @@ class LedgerWriter final : public Ledger {
   std::unordered_set<std::string> written_leases_;
   std::vector<sqlite::Settler::Entry> entries_;
   std::vector<sqlite::Settler::Mark> group_marks_;
-  std::vector<std::move_only_function<void()>> durable_;
+  std::vector<std::unique_ptr<Settling>> durable_;
   size_t one_by_one_ = 0;  // transactions with one row each, to find the bad one
   Duration retry_after_{0};
   TimePoint retry_at_{};
