@@ -49,12 +49,14 @@ struct TransactionRow {
   }
 };
 
+/// Of what was posted; charges are found by their row of usage_logs.
 std::optional<Transaction> find_transaction(soci::session& sql, const std::string& kind,
                                             const std::string& reference) {
   TransactionRow row;
   soci::details::prepare_temp_type query =
       sql.prepare << "SELECT " << TransactionRow::kColumns
-                  << " FROM wallet_transactions WHERE kind = :kind AND reference = :reference";
+                  << " FROM wallet_transactions WHERE kind = :kind AND reference = :reference"
+                     " AND kind <> 'charge'";  // so that the index fits
   query, soci::use(kind), soci::use(reference);
   row.into(query);
   soci::statement statement(query);

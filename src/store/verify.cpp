@@ -111,6 +111,11 @@ void check_charges(soci::session& sql, Differences& found) {
               " LEFT JOIN usage_logs l ON l.id = t.reference"
               " WHERE t.kind = 'charge' AND l.id IS NULL ORDER BY t.id LIMIT 1000",
               "charge without usage", found);
+  check_pairs(sql,
+              "SELECT reference, SUM(amount), MAX(amount) FROM wallet_transactions"
+              " WHERE kind = 'charge' GROUP BY reference HAVING COUNT(*) > 1"
+              " ORDER BY reference LIMIT 1000",
+              "charges of", found);
 }
 
 void check_dead_letters(soci::session& sql, Differences& found) {

@@ -65,5 +65,15 @@ TEST_F(Verify, FindsUsageThatWasNotChargedAndAChargeWithoutUsage) {
   EXPECT_EQ(only_difference(), "charge without usage use_2: -0.001234567, not nothing");
 }
 
+TEST_F(Verify, FindsAChargeThatWasWrittenTwice) {
+  shell_.run(
+      "INSERT INTO wallet_transactions (wallet_id, kind, amount, balance_after, reference, actor,"
+      " reason, created_at) SELECT t.wallet_id, t.kind, t.amount, w.balance + t.amount,"
+      " t.reference, t.actor, t.reason, t.created_at FROM wallet_transactions t, wallets w"
+      " WHERE t.reference = 'use_1';"
+      "UPDATE wallets SET balance = balance - 1234567");
+  EXPECT_EQ(only_difference(), "charges of use_1: -0.002469134, not -0.001234567");
+}
+
 }  // namespace
 }  // namespace sluice::store

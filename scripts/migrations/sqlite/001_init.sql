@@ -26,9 +26,13 @@ CREATE TABLE wallet_transactions (
   reference TEXT NOT NULL CHECK (reference <> ''),
   actor TEXT NOT NULL,
   reason TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  UNIQUE (kind, reference)
+  created_at INTEGER NOT NULL
 ) STRICT;
+
+-- A charge is as unique as its row of usage_logs, which is written in the same transaction or was
+-- there before: then there is no charge.
+CREATE UNIQUE INDEX wallet_transactions_reference ON wallet_transactions (kind, reference)
+  WHERE kind <> 'charge';
 
 CREATE INDEX wallet_transactions_wallet ON wallet_transactions (wallet_id, id);
 
@@ -122,7 +126,7 @@ CREATE TABLE usage_logs (
   decision TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX usage_logs_started ON usage_logs (started_at, id);
+CREATE INDEX usage_logs_started ON usage_logs (started_at);
 
 CREATE INDEX usage_logs_key ON usage_logs (key_name, started_at);
 
