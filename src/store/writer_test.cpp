@@ -354,7 +354,7 @@ TEST_F(Writer, ManyThreadsSettleEveryIdExactlyOnce) {
 }
 
 TEST_F(Writer, TheWriteAheadLogBeginsAnewUnderLoadAndWhileReadersRead) {
-  constexpr sqlite::WalLimits kLimits{.step = 100, .most = 1'000};
+  constexpr sqlite::WalLimits kLimits{.step = 100, .most = 1'000, .hard = 2'000};
   start(LedgerWriter::kStopPatience, kLimits);
   std::atomic<bool> ended{false};
   std::thread reader([&] {
@@ -365,7 +365,8 @@ TEST_F(Writer, TheWriteAheadLogBeginsAnewUnderLoadAndWhileReadersRead) {
   load(size_t{96} << 20, [&] { most = std::max<size_t>(most, std::filesystem::file_size(wal())); });
   ended = true;
   reader.join();
-  // Also when a checkpoint takes as long as writing many times what is allowed.
+  // Also when a checkpoint takes as long as writing many times what is allowed. A read that has
+  // just begun may be in the way several times, and a group of 3 MiB comes on top.
   EXPECT_LT(most, size_t{64} << 20);
   EXPECT_GT(checkpoints().beside, 0u);
   EXPECT_THAT(verify(), ::testing::IsEmpty());
@@ -374,13 +375,13 @@ TEST_F(Writer, TheWriteAheadLogBeginsAnewUnderLoadAndWhileReadersRead) {
 
 TEST_F(Writer, TheWriterMovesNothingItselfWhileTheWriteAheadLogIsShort) {
   start();
-  load(size_t{48} << 20, [] {});
+  load(size_t{20} << 20, [] {});
   while (checkpoints().beside == 0) std::this_thread::yield();
   EXPECT_EQ(checkpoints().here, 0u);
 }
 
 TEST_F(Writer, AfterALongReadTheWriteAheadLogGivesItsRoomBack) {
-  constexpr sqlite::WalLimits kLimits{.step = 100, .most = 1'000};
+  constexpr sqlite::WalLimits kLimits{.step = 100, .most = 1'000, .hard = 1'500};
   constexpr size_t kBytes = size_t{kLimits.most} * 4096;
   start(LedgerWriter::kStopPatience, kLimits);
   load(kBytes / 4, [] {});

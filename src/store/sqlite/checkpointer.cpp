@@ -10,8 +10,7 @@
 namespace sluice::store::sqlite {
 namespace {
 
-/// Each takes about as long as the one before has let the WAL grow: three leave little, unless
-/// the disk is slower than the writer, which then has to wait for it.
+/// Each takes about as long as the one before has let the WAL grow: three leave little.
 constexpr int kRounds = 3;
 /// What the writer may be asked to move itself before that.
 constexpr int kLittle = 128;
@@ -48,16 +47,26 @@ Checkpointer::~Checkpointer() {
 
 bool Checkpointer::little_left() {
   const int pages = pages_.load(std::memory_order_relaxed);
-  if (pages < asked_at_) asked_at_ = 0;  // the WAL was begun anew
+  if (pages < asked_at_) asked_at_ = waited_at_ = 0;  // the WAL was begun anew
   if (little_left_.exchange(false, std::memory_order_acquire) && pages >= limits_.most) return true;
-  if (pages - asked_at_ < limits_.step) return false;
-  asked_at_ = pages;
-  {
-    const std::lock_guard lock(mutex_);
-    asked_ = true;
+  // Not again at once where a long read makes waiting useless.
+  if (pages >= limits_.hard && pages - waited_at_ >= limits_.step) {
+    asked_at_ = waited_at_ = pages;
+    ask(true);
+    return little_left_.exchange(false, std::memory_order_acquire);
   }
-  wake_.notify_one();
+  if (pages - asked_at_ >= limits_.step) {
+    asked_at_ = pages;
+    ask(false);
+  }
   return false;
+}
+
+void Checkpointer::ask(bool wait) {
+  std::unique_lock lock(mutex_);
+  asked_ = true;
+  wake_.notify_one();
+  if (wait) idle_.wait(lock, [this] { return !asked_ && !moving_; });
 }
 
 void Checkpointer::run() {
@@ -66,16 +75,21 @@ void Checkpointer::run() {
     wake_.wait(lock, [this] { return asked_ || stopping_; });
     if (stopping_) return;
     asked_ = false;
-    // It is the writer's turn, and two checkpoints at once refuse each other.
-    if (little_left_.load(std::memory_order_relaxed)) continue;
-    lock.unlock();
-    move();
-    lock.lock();
+    // Else it is the writer's turn, and two checkpoints at once refuse each other.
+    if (!little_left_.load(std::memory_order_relaxed)) {
+      moving_ = true;
+      lock.unlock();
+      move();
+      lock.lock();
+      moving_ = false;
+    }
+    idle_.notify_one();
   }
 }
 
 void Checkpointer::move() {
-  int at_first = 0;
+  int at_first = 0;     // pages that there were
+  int moved_first = 0;  // and that were moved
   for (int round = 1;; ++round) {
     int pages = 0;
     int moved = 0;
@@ -85,13 +99,17 @@ void Checkpointer::move() {
                                                SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
     count_.fetch_add(1, std::memory_order_relaxed);
     if (code != SQLITE_OK) return;
-    if (round == 1) at_first = pages;
+    if (round == 1) {
+      at_first = pages;
+      moved_first = moved;
+    }
     const int now = pages_.load(std::memory_order_relaxed);
     if (now < limits_.most) return;
     const int left = now - moved;
     if (left > kLittle && round < kRounds) continue;
-    // Else a long read holds what was there at the first round: nobody should wait for that.
-    if (left <= kLittle || moved >= at_first) {
+    // Else a long read holds what was there at the first round, or what came then: nobody should
+    // wait for that.
+    if (left <= kLittle || (moved >= at_first && moved > moved_first)) {
       little_left_.store(true, std::memory_order_release);
     }
     return;

@@ -18,13 +18,15 @@ namespace sluice::store::sqlite {
 /// In pages of 4 KiB.
 struct WalLimits {
   int step = 4'000;   // it is moved whenever the WAL has grown by so much
-  int most = 16'000;  // beyond this the writer pauses for what is left, so that it begins anew
+  int most = 8'000;   // beyond this the writer pauses for what is left, so that it begins anew
+  int hard = 14'000;  // beyond this the writer waits for the disk
 };
 
 /// A checkpoint beside a writer that goes on never reaches the end, so the WAL would never begin
 /// anew. Once it is long, checkpoints follow each other until little is left; then the writer is
-/// asked to do the rest between two groups. While somebody reads an old state that is of no use,
-/// and the WAL grows until that read has ended.
+/// asked to do the rest between two groups. Where the disk is slower than the writer, checkpoints
+/// never catch up, and the writer has to wait. While somebody reads an old state all of that is of
+/// no use, and the WAL grows until that read has ended.
 class Checkpointer {
  public:
   static Result<std::unique_ptr<Checkpointer>> open(const std::string& file, bool power,
@@ -38,8 +40,8 @@ class Checkpointer {
 
   /// How long the WAL is after a commit.
   void grown_to(int pages) { pages_.store(pages, std::memory_order_relaxed); }
-  /// Begins a checkpoint when there is enough to move. True when little is left of a long WAL:
-  /// then the writer checkpoints itself. Said once.
+  /// Begins a checkpoint when there is enough to move, and waits for it when there is too much.
+  /// True when little is left of a long WAL: then the writer checkpoints itself. Said once.
   bool little_left();
 
   /// Checkpoints on the own thread.
@@ -47,6 +49,7 @@ class Checkpointer {
 
  private:
   Checkpointer(Connection connection, WalLimits limits);
+  void ask(bool wait);
   void run();
   void move();
 
@@ -55,11 +58,14 @@ class Checkpointer {
   std::atomic<int> pages_{0};
   std::atomic<bool> little_left_{false};
   std::atomic<uint64_t> count_{0};
-  int asked_at_ = 0;  // pages; the writer's
+  int asked_at_ = 0;   // pages; the writer's
+  int waited_at_ = 0;  // the same
 
   std::mutex mutex_;
   std::condition_variable wake_;
+  std::condition_variable idle_;
   bool asked_ = false;
+  bool moving_ = false;
   bool stopping_ = false;
 
   std::thread thread_;  // last: begins when the rest is there

@@ -67,7 +67,7 @@ Result<Settler> Settler::open(const std::string& file, bool power, WalLimits lim
   // exists is asked once a group, and not once more for each of its entries.
   const std::string sizes = fmt::format(
       "PRAGMA journal_size_limit = {}; PRAGMA cache_size = -16384; PRAGMA foreign_keys = OFF",
-      int64_t{limits.most} * 4096);
+      int64_t{limits.hard} * 4096);
   if (Status set = settler.connection_.run(sizes.c_str()); !set) {
     return std::unexpected(set.error());
   }
