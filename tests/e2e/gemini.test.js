@@ -272,6 +272,9 @@ describe('an Anthropic client', () => {
 describe('errors', () => {
   const upstream = startUpstream();
   const faulty = upstream.then(({ url }) => gatewayTo(url));
+  const patient = upstream.then(({ url }) =>
+    gatewayTo(url, { routing: { retry: { attempts: 2, backoff: '1ms' } } }),
+  );
 
   test('a limit says when to come back', async () => {
     const error = await refusal(messages.messages.create(message('mock-e429-r7')));
@@ -334,6 +337,31 @@ describe('errors', () => {
     const stream = anthropic(await faulty).messages.stream(message(`${model}-stream`));
     assert.equal((await stream.finalMessage()).stop_reason, 'refusal');
   });
+
+  for (const stream of [false, true]) {
+    test(`a call that could not be written is tried again, ${stream ? 'streamed' : 'whole'}`, async () => {
+      const model = `malformed-${stream}`;
+      const candidate = (rest) => JSON.stringify({ candidates: [rest], responseId: 'r1' });
+      const send = (body) =>
+        stream ? kStreamHead + chunk(`data: ${body}\r\n\r\n`) + kLastChunk : json(200, body);
+      const malformed = candidate({ finishReason: 'MALFORMED_FUNCTION_CALL', content: {} });
+      const call = { functionCall: { name: names[0], args: { city: 'Ulm' } } };
+      const fine = candidate({ finishReason: 'STOP', content: { parts: [call] } });
+      const faults = await upstream;
+      faults.on(model, [
+        ({ socket }) => socket.end(send(malformed)),
+        ({ socket }) => socket.end(send(fine)),
+      ]);
+      const client = openai(await patient);
+      const request = chat(model, { tools: functions });
+      const answer = stream
+        ? await client.chat.completions.stream(request).finalChatCompletion()
+        : await client.chat.completions.create(request);
+      assert.equal(faults.of(model).length, 2);
+      const [{ function: called }] = answer.choices[0].message.tool_calls;
+      assert.deepEqual(called, { name: names[0], arguments: '{"city":"Ulm"}' });
+    });
+  }
 
   test('a stream that breaks off is never presented as whole', async () => {
     const stream = await chats.chat.completions.create(chat('mock-c5-x2', { stream: true }));

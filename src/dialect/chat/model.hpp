@@ -52,7 +52,7 @@ struct Block {
   json::String id;
   json::String name;
   json::String signature;  // of a call Gemini's own, if any
-  json::Value input;  // an object
+  json::Value input;       // an object
   Source source;
   std::vector<Block> content;
   bool is_error = false;
