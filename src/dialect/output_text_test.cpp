@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/counting_allocator.hpp"
+#include "dialect/chat/stream_converter.hpp"
 #include "dialect/stream_testing.hpp"
 
 namespace sluice::dialect {
@@ -228,6 +229,29 @@ TEST(StreamTexts, OfResponsesAreRememberedWithoutAllocation) {
   const uint64_t before = sluice::testing::allocations();
   for (int i = 0; i < 100; ++i) inspect();
   EXPECT_EQ(sluice::testing::allocations(), before);
+}
+
+TEST(StreamTexts, OfResponsesAreConvertedWithoutAllocation) {
+  const std::string piece =
+      "data: {\"type\":\"response.output_text.delta\",\"item_id\":\"msg_1\",\"output_index\":1,"
+      "\"content_index\":0,\"delta\":\"some \\\"words\\\"\",\"sequence_number\":4}\n\n";
+  for (const Endpoint client : {Endpoint::kMessages, Endpoint::kChatCompletions}) {
+    const chat::AnswerPlan plan;
+    chat::StreamConverter converter(Endpoint::kResponses, client, plan, {});
+    http::SseReader reader;
+    std::string out;
+    const auto convert = [&] {
+      reader.feed(piece);
+      converter.convert(*reader.next(), out);
+    };
+    for (int i = 0; i < 3; ++i) convert();
+    const size_t frame = out.size();
+    out.reserve(300 * frame);
+    const uint64_t before = sluice::testing::allocations();
+    for (int i = 0; i < 100; ++i) convert();
+    EXPECT_EQ(sluice::testing::allocations(), before);
+    EXPECT_GT(out.size(), 10 * frame);
+  }
 }
 
 TEST(WholeTexts, AreThoseOfEveryChoice) {

@@ -23,7 +23,10 @@ class CallArguments {
   bool close(bool may_be_cut, EventSink& sink);
 
   const JsonProgress& progress() const { return progress_; }
-  bool empty() const { return waiting_.empty() && !progress_.begun(); }
+  /// Nothing has come that is not white space.
+  bool empty() const { return !progress_.begun(); }
+  /// Bytes that wait.
+  size_t waiting() const { return waiting_.size(); }
   /// close() has found their end to be missing.
   bool cut() const { return cut_; }
 

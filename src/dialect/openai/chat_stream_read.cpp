@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "dialect/chat/digest.hpp"
-#include "dialect/chat/reading.hpp"
 #include "json/writer.hpp"
 
 namespace sluice::dialect::openai {
@@ -59,7 +58,7 @@ void ChatStreamReader::start(const EventParts& parts, std::string_view model, Ev
 void ChatStreamReader::read_text(Open kind, String text, EventSink& sink) {
   if (open_ == Open::kTool) {
     const Call& call = calls_->list[calls_->open];
-    if (!call.progress.whole()) {
+    if (!call.arguments.progress().whole()) {
       // The call's block may not be closed yet.
       if (kind == Open::kText) keep(calls_->late, text.bytes);
       return;
@@ -101,13 +100,14 @@ ChatStreamReader::Call& ChatStreamReader::call_of(const EventParts::Call& piece)
     if (!has_id || call.id.empty() || call.id == piece.id.bytes) return call;
     if (by_id != list.end()) return *by_id;
     // Some upstreams give every call the same index, others every piece an id of its own.
-    const bool another = call.progress.whole() || (!call.progress.begun() && !piece.name.empty());
+    const bool another =
+        call.arguments.progress().whole() || (call.arguments.empty() && !piece.name.empty());
     return another ? add() : call;
   }
   if (by_id != list.end()) return *by_id;
   Call& last = list.back();
   if (piece.name.empty()) return last;
-  const bool another = has_id ? !last.id.empty() : last.progress.whole();
+  const bool another = has_id ? !last.id.empty() : last.arguments.progress().whole();
   return another ? add() : last;
 }
 
@@ -126,19 +126,19 @@ void ChatStreamReader::read_call(const EventParts::Call& piece, EventSink& sink)
     arguments = slice(quoted);
     arguments.bytes = arguments.bytes.substr(1, quoted.size() - 2);
   }
-  call.progress.feed(arguments);
-  const bool open = open_ == Open::kTool && &call == &calls_->list[calls_->open];
-  if (open && call.streams) {
-    if (!arguments.empty()) send(sink, Event::Kind::kDelta, BlockKind::kToolUse, arguments);
+  const size_t waiting = call.arguments.waiting();
+  if (open_ == Open::kTool && &call == &calls_->list[calls_->open]) {
+    call.arguments.take(arguments, sink);
   } else {
-    keep(call.waiting, arguments.bytes);
-    if (open) hand_out(call, sink);
+    call.arguments.keep(arguments);
   }
+  count(call.arguments.waiting() - std::min(waiting, call.arguments.waiting()));
   if (open_ == Open::kTool) {
     advance(sink);
   } else if (!call.opened && !call.name.empty()) {
     close_block(false, sink);
     open_call(static_cast<size_t>(&call - calls_->list.data()), sink);
+    call.arguments.hand_out(sink);
     advance(sink);
   }
 }
@@ -157,32 +157,27 @@ void ChatStreamReader::open_call(size_t at, EventSink& sink) {
              .id = slice(call.id),
              .name = slice(call.name),
              .text = {}});
-  hand_out(call, sink);
 }
 
 void ChatStreamReader::keep(std::string& waiting, std::string_view bytes) {
-  calls_->waiting += bytes.size();
-  overflowed_ |= calls_->waiting > kMaxWaiting;
+  count(bytes.size());
   if (!overflowed_) waiting += bytes;
 }
 
-void ChatStreamReader::hand_out(Call& call, EventSink& sink) {
-  // What is no object is made one when all of it is there; so is what came whole and is no JSON.
-  if (call.waiting.empty() || !call.progress.is_object() || call.progress.broken()) return;
-  if (call.progress.whole() && !json::valid(slice(call.waiting).str())) return;
-  call.streams = true;
-  send(sink, Event::Kind::kDelta, BlockKind::kToolUse, slice(call.waiting));
-  std::string().swap(call.waiting);
+void ChatStreamReader::count(size_t bytes) {
+  calls_->waiting += bytes;
+  overflowed_ |= calls_->waiting > kMaxWaiting;
 }
 
 void ChatStreamReader::advance(EventSink& sink) {
   std::vector<Call>& list = calls_->list;
-  while (list[calls_->open].progress.whole()) {
+  while (list[calls_->open].arguments.progress().whole()) {
     const auto next = std::ranges::find_if(
         list, [](const Call& call) { return !call.opened && !call.name.empty(); });
     if (next == list.end()) return;
     close_call(false, sink);
     open_call(static_cast<size_t>(next - list.begin()), sink);
+    next->arguments.hand_out(sink);
   }
 }
 
@@ -197,21 +192,10 @@ bool ChatStreamReader::close_block(bool may_be_cut, EventSink& sink) {
 
 bool ChatStreamReader::close_call(bool may_be_cut, EventSink& sink) {
   Call& call = calls_->list[calls_->open];
-  bool usable = true;
-  if (call.streams) {
-    usable = call.progress.whole();
-    cut_ = !usable && !call.progress.broken() && may_be_cut;
-    usable |= cut_;
-  } else if (call.progress.begun()) {
-    chat::Arena arena;
-    std::vector<std::string> dropped;
-    const json::Value value = chat::arguments_of(slice(call.waiting), may_be_cut, arena, dropped);
-    const String text = arena.text(value.raw());
-    send(sink, Event::Kind::kDelta, BlockKind::kToolUse, text);
-  }
+  const bool usable = call.arguments.close(may_be_cut, sink);
+  cut_ = call.arguments.cut();
   send(sink, Event::Kind::kBlockStop, BlockKind::kToolUse);
   call.closed = true;
-  std::string().swap(call.waiting);
   open_ = Open::kNone;
   return usable;
 }
@@ -224,18 +208,8 @@ bool ChatStreamReader::close(FinishReason reason, EventSink& sink) {
     Call& call = calls_->list[i];
     if (call.opened || call.name.empty()) continue;
     // Nothing of it has been handed out, so what is broken can still be mended.
-    chat::Arena arena;
-    std::vector<std::string> dropped;
-    const String waiting = slice(call.waiting);
-    cut_ = may_be_cut && call.progress.begun() && !call.progress.whole();
-    const std::string value(chat::arguments_of(waiting, may_be_cut, arena, dropped).raw());
-    call.waiting.clear();
     open_call(i, sink);
-    const String text = arena.text(value);
-    send(sink, Event::Kind::kDelta, BlockKind::kToolUse, text);
-    send(sink, Event::Kind::kBlockStop, BlockKind::kToolUse);
-    call.closed = true;
-    open_ = Open::kNone;
+    usable = close_call(may_be_cut, sink);
   }
   if (!calls_->late.empty() && usable) {
     open_block(Open::kText, sink);

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "dialect/chat/answer.hpp"
+#include "dialect/chat/call_arguments.hpp"
 #include "dialect/chat/events.hpp"
-#include "dialect/chat/json_progress.hpp"
 #include "dialect/chat/stream_reader.hpp"
 #include "dialect/event_facts.hpp"
 
@@ -35,12 +35,10 @@ class ChatStreamReader final : public chat::StreamReader {
 
   struct Call {
     int64_t index = -1;
-    std::string id;       // as in JSON
-    std::string name;     // as in JSON
-    std::string waiting;  // arguments not handed out yet, as in JSON
-    chat::JsonProgress progress;
+    std::string id;    // as in JSON
+    std::string name;  // as in JSON
+    chat::CallArguments arguments;
     bool opened = false;
-    bool streams = false;  // pieces have been handed out, and can no longer be mended
     bool closed = false;
   };
   struct Calls {
@@ -56,8 +54,8 @@ class ChatStreamReader final : public chat::StreamReader {
   Call& call_of(const EventParts::Call& piece);
   void open_block(Open open, chat::EventSink& sink);
   void open_call(size_t at, chat::EventSink& sink);
-  void hand_out(Call& call, chat::EventSink& sink);
   void keep(std::string& waiting, std::string_view bytes);
+  void count(size_t bytes);
   /// Opens the next call that waits, as long as the open one is whole.
   void advance(chat::EventSink& sink);
   bool close_block(bool may_be_cut, chat::EventSink& sink);

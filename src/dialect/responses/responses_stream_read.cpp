@@ -145,7 +145,9 @@ void ResponsesStreamReader::read_text(const OutputText& piece, EventSink& sink) 
     item->waiting += piece.text.bytes;
     item->part = piece.choice;
   } else if (call) {
+    const size_t waiting = item->arguments->waiting();
     item->arguments->take(piece.text, sink);
+    waiting_ += item->arguments->waiting() - std::min(waiting, item->arguments->waiting());
     if (item->arguments->progress().whole()) advance(sink);
   } else {
     send_text(*item, piece.choice, piece.text, sink);
