@@ -132,7 +132,8 @@ Result<KeyRing> KeyRing::make(const config::Config& config, std::span<const stor
                      .name = key.name,
                      .models = key.models,
                      .allow_ips = {},
-                     .expires_at = key.expires_at};
+                     .expires_at = key.expires_at,
+                     .strict = key.strict};
     if (Status added = ring.add(digest, std::move(record), key.allow_ips); !added) {
       return std::unexpected(std::move(added.error()));
     }
@@ -147,7 +148,8 @@ Result<KeyRing> KeyRing::make(const config::Config& config, std::span<const stor
                      .name = key.name,
                      .models = key.models,
                      .allow_ips = {},
-                     .expires_at = key.expires_at};
+                     .expires_at = key.expires_at,
+                     .strict = std::nullopt};
     if (Status added = ring.add(digest, std::move(record), key.allow_ips); !added) {
       return std::unexpected(std::move(added.error()));
     }

@@ -26,6 +26,7 @@ struct KeyRecord {
   std::vector<std::string> models;    // empty: any; a trailing '*' makes a prefix
   std::vector<Cidr> allow_ips;        // empty: any
   std::optional<int64_t> expires_at;  // Unix seconds
+  std::optional<bool> strict;         // conversion's mode; absent: the configuration's
 
   bool allows_model(std::string_view model) const;
   bool allows_address(const IpAddress& address) const;

@@ -32,6 +32,15 @@ class RoutingBinder {
     routing.drain_on_disconnect = text(node_, "on_disconnect") == "drain";
     routing.strict = text(node_, "mode") == "strict";
     routing.show_upstream_model = text(node_, "response_model") == "upstream";
+    routing.spread_keys = text(node_, "affinity") == "spread";
+    routing.keep_alive = duration(node_, "keep_alive");
+    const std::string auto_cache = text(node_, "auto_cache");
+    routing.auto_cache = auto_cache == "off"      ? AutoCache::kOff
+                         : auto_cache == "always" ? AutoCache::kAlways
+                                                  : AutoCache::kToolsOrMultiturn;
+    routing.repair_tools = flag(node_, "repair_tools");
+    routing.prefer_forced_tool = flag(node_, "prefer_forced_tool");
+    routing.expose_reasoning = flag(node_, "expose_reasoning");
     return routing;
   }
 

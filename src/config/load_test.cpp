@@ -205,14 +205,12 @@ routing:
   groups:
     - { name: pool, strategy: random, members: [ { target: a, weight: 3 } ] }
 keys:
-  - { key: a, name: a, mode: strict }
   - { key: b, name: b, mode: lenient, rpm: 10 }
 limiter: { enabled: true, burst: 11, max_rate: 2 }
 )");
   EXPECT_EQ(said,
             "routing.groups: accepted, but has no effect in this version (test.yaml:4)\n"
-            "keys.mode: accepted, but has no effect in this version (test.yaml:6 and 1 more)\n"
-            "limiter.max_rate: accepted, but has no effect in this version (test.yaml:8)");
+            "limiter.max_rate: accepted, but has no effect in this version (test.yaml:7)");
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ HttpCall::HttpCall(ByteStream& stream, Scope& scope, std::string& received, std:
       peer_(peer),
       limits_(limits),
       draining_(draining),
-      started_(scope.loop().now()) {}
+      started_(scope.loop().now()),
+      last_sent_(started_) {}
 
 HttpCall::~HttpCall() { stream_.descriptor().unwatch(); }
 
@@ -242,6 +243,7 @@ bool HttpCall::send_parts(std::span<iovec> parts) {
       return false;
     }
     bytes_sent_ += io.bytes;
+    last_sent_ = loop().now();
     drop_front(parts, io.bytes);
   }
   for (const iovec& part : parts) {
@@ -257,6 +259,7 @@ Task<Status> HttpCall::flush() {
     const Io io = co_await stream_.write(scope_, pending_);
     if (own_deadline) scope_.clear_deadline();
     bytes_sent_ += io.bytes;
+    last_sent_ = loop().now();
     if (io.ok()) {
       std::string().swap(pending_);
       break;

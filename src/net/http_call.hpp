@@ -82,6 +82,12 @@ class HttpCall final : private DescriptorWatch {
   /// gone; await flush() before the next push. `last` also ends the body, in the same write.
   bool push(std::string_view payload, bool last = false);
 
+  /// Nothing that was pushed waits for the client to read. While something does, whoever awaits
+  /// flush() is at it.
+  bool flushed() const { return pending_.empty(); }
+  /// When bytes were last handed to the kernel; started() before that.
+  TimePoint last_sent() const { return last_sent_; }
+
   /// Awaits that everything pushed is handed to the kernel. The scope's deadline applies; without
   /// one, kTimeout when the client takes nothing for the server's write_stall. What a cancellation
   /// leaves unsent can still be flushed after forgive().
@@ -118,6 +124,7 @@ class HttpCall final : private DescriptorWatch {
   http::RequestHead head_;
   http::BodyDecoder body_;
   TimePoint started_;
+  TimePoint last_sent_;
   std::string extra_headers_;
   std::string pending_;  // response bytes that the kernel would not take yet
   uint64_t bytes_sent_ = 0;

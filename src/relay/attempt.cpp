@@ -5,10 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "dialect/response.hpp"
-#include "dialect/stream.hpp"
 #include "http/content_coding.hpp"
-#include "http/sse.hpp"
 #include "relay/headers.hpp"
 
 namespace sluice::relay {
@@ -94,15 +91,19 @@ net::Task<Status> Attempt::prepare() {
                                .model = in_.upstream_model,
                                .output_limit = in_.charge.output_limit(),
                                .config = in_.config,
+                               .strict = in_.strict,
+                               .moved = in_.moved,
                                .fields = in_.call.head().fields,
-                               .remote = in_.remote};
-  if (upstream_endpoint(in_.request.endpoint, in_.upstream) == in_.request.endpoint) {
+                               .remote = in_.remote,
+                               .blocking = in_.context.blocking};
+  if (passes_unchanged(in_.request, terms)) {
     translation_ = translate_answer(in_.request, terms);
     co_return Status{};
   }
   auto translated = co_await translate(in_.request, terms, in_.call.scope());
   if (!translated) co_return std::unexpected(std::move(translated.error()));
   translation_ = std::move(*translated);
+  in_.keep_alive.note_dropped(dropped_header(translation_->dropped));
   if (translation_->empty_answer && in_.request.stream) {
     co_return fail(ErrorCode::kInvalidRequest, "An answer of no tokens cannot be streamed.",
                    "max_tokens");
@@ -136,6 +137,7 @@ net::Task<Status> Attempt::send_request() {
   const std::string head = upstream_head(request);
   const config::Timeouts& timeouts = in_.upstream.provider->timeouts;
   for (bool fresh = false;; fresh = true) {
+    in_.charge.note_asked(false);
     scope.set_deadline(total_until_);
     auto connection = co_await in_.context.client.acquire(in_.upstream.origin, fresh, scope);
     if (!connection) co_return std::unexpected(std::move(connection.error()));
@@ -147,11 +149,15 @@ net::Task<Status> Attempt::send_request() {
     // The clock itself: the loop's is from before the request was even read.
     sent_at_ = sluice::now();
     if (status) {
+      in_.charge.note_asked(true);
       scope.set_deadline(std::min(total_until_, sent_at_ + patience));
       status = co_await connection_->read_head("POST", scope);
     }
     if (status) {
-      if (translation_) std::string().swap(translation_->body);
+      if (translation_) {
+        const std::string sent = std::exchange(translation_->body, {});
+        if (translation_->upstream == dialect::Endpoint::kMessages) continuation_.keep(sent);
+      }
       co_return Status{};
     }
     // An idle connection may have been closed just as it was taken. It never saw the request
@@ -177,7 +183,7 @@ net::Task<Attempted> Attempt::stream() {
   add_stream_headers(headers);
   const observe::GaugeHold active(in_.context.metrics.active_streams);
   Pump pump({.call = in_.call,
-             .upstream = *connection_,
+             .upstream = connection_.get(),
              .request = in_.request,
              .remote = in_.remote,
              .timeouts = in_.upstream.provider->timeouts,
@@ -185,6 +191,7 @@ net::Task<Attempted> Attempt::stream() {
              .total_until = total_until_,
              .headers = headers,
              .translation = translation_ ? &*translation_ : nullptr,
+             .continuation = continuation_,
              .request_id = in_.request_id,
              .charge = in_.charge,
              .keep_alive = in_.keep_alive,
@@ -193,6 +200,17 @@ net::Task<Attempted> Attempt::stream() {
              .metrics = in_.context.metrics,
              .series = in_.series});
   PumpEnd end = co_await pump.run();
+  while (end.kind == PumpEnd::kPaused) {
+    give_back_connection();
+    if (!in_.charge.go_on(in_.charge.output_tokens())) {
+      end = co_await pump.give_up();
+    } else if (co_await go_on(pump.turn()) && is_event_stream(connection_->head().fields)) {
+      pump.resume(*connection_, sent_at_);
+      end = co_await pump.run();
+    } else {
+      end = co_await pump.interrupt();
+    }
+  }
   if (end.kind != PumpEnd::kBeforeContent) in_.charge.report(pump.usage());
   Attempted done;
   done.finish = pump.finish_reason();
@@ -220,6 +238,7 @@ net::Task<Attempted> Attempt::stream() {
     case PumpEnd::kAfterContent:
       done.kind = Attempted::kCutShort;
       break;
+    case PumpEnd::kPaused:
     case PumpEnd::kCancelled:
       done.kind = Attempted::kCancelled;
       break;
@@ -227,7 +246,16 @@ net::Task<Attempted> Attempt::stream() {
   co_return done;
 }
 
+net::Task<bool> Attempt::go_on(std::string_view blocks) {
+  translation_->body = continuation_.next(blocks);
+  const Status sent = co_await send_request();
+  if (sent && connection_->head().status == 200) co_return true;
+  connection_.reset();
+  co_return false;
+}
+
 net::Task<Attempted> Attempt::refused() {
+  in_.charge.note_asked(false);
   const http::ResponseHead& head = connection_->head();
   Attempted done;
   done.kind = Attempted::kFailed;
@@ -313,6 +341,7 @@ void Attempt::add_dropped(net::HeaderList& headers) const {
 }
 
 void Attempt::give_back_connection() {
+  if (!connection_) return;
   in_.context.client.release(in_.upstream.origin, std::move(connection_));
 }
 

@@ -1,6 +1,7 @@
 // One try at one target: a connection, the request, and the answer to the client if it is good.
 #pragma once
 
+#include <list>
 #include <optional>
 #include <string>
 
@@ -12,6 +13,8 @@
 #include "observe/trace_context.hpp"
 #include "relay/charge.hpp"
 #include "relay/context.hpp"
+#include "relay/continuation.hpp"
+#include "relay/keep_alive.hpp"
 #include "relay/pump.hpp"
 #include "relay/remote_content.hpp"
 #include "relay/snapshot.hpp"
@@ -47,6 +50,10 @@ struct Attempted {
   std::optional<Duration> upstream_wait;
 };
 
+/// What `done.upstream` means for the retry table. An error without a status of its own (an event
+/// in a stream) gets the one it would have come with.
+void note_failure(Attempted& done);
+
 /// What an attempt works with; all of it outlives the attempt.
 struct AttemptInput {
   LoopContext& context;
@@ -56,11 +63,14 @@ struct AttemptInput {
   const Upstream& upstream;
   std::string_view upstream_model;
   const Secret* credential;
+  bool moved;                  // the conversation was elsewhere before
+  std::optional<bool> strict;  // what the client's key says of conversion
   std::string_view request_id;
   const observe::TraceContext& trace;
   net::HeaderList own_headers;  // the gateway's part of the response head
   const config::Config& config;
   Charge& charge;
+  KeepAlive& keep_alive;
   Settler& settler;
   observe::LiveEntry& live;
   observe::RequestSeries& series;
@@ -68,7 +78,8 @@ struct AttemptInput {
 
 class Attempt {
  public:
-  explicit Attempt(AttemptInput input) : in_(std::move(input)) {}
+  explicit Attempt(AttemptInput input)
+      : in_(std::move(input)), continuation_(in_.context.kept_turns) {}
   net::Task<Attempted> run();
 
  private:
@@ -77,8 +88,21 @@ class Attempt {
   net::Task<Status> send_request();
   net::Task<Attempted> stream();
   net::Task<Attempted> whole();
+  /// Asks an upstream that has paused its turn to go on after `blocks`. False: it does not, and
+  /// there is no connection.
+  net::Task<bool> go_on(std::string_view blocks);
+  struct Turn {
+    std::string body;
+    dialect::chat::Answer answer;
+  };
+  /// Lets an upstream that was not asked to stream finish a turn that it has paused. `body` is what
+  /// it has answered; what is added to `answer` is a view of `turns`.
+  net::Task<void> finish_turn(dialect::chat::Answer& answer, std::string_view body,
+                              std::list<Turn>& turns);
   /// Counts an event stream that came whole, in answer to who had not asked for one.
-  dialect::Usage count_events(std::string_view text);
+  dialect::Usage count_events(dialect::Endpoint endpoint, std::string_view text);
+  /// The body's text without its coding; kUpstreamError where it is broken.
+  static Result<std::string> decoded(std::string body, http::Coding coding);
   /// Settles a whole answer, durable before the client has the last byte, and sends it.
   net::Task<Attempted> deliver(Attempted done, int status, const net::HeaderList& headers,
                                std::string_view body);
@@ -98,6 +122,7 @@ class Attempt {
 
   AttemptInput in_;
   std::optional<Translation> translation_;
+  Continuation continuation_;
   std::unique_ptr<net::UpstreamConnection> connection_;
   TimePoint sent_at_{};
   TimePoint total_until_{};

@@ -146,6 +146,7 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
   };
   if (!granted) co_return refused(std::move(granted.error()));
   lease_ = std::move(granted->lease);
+  if (!ask.by_event) whole_output_ = std::min(granted->output, ask.output_limit);
   // Lowered to what the balance covers; and told where it was only assumed, since otherwise an
   // upstream could write more than is leased.
   const bool assumed = !request.max_tokens && lease_.bounded();
@@ -179,6 +180,7 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
 }
 
 void Charge::begin_attempt(std::string_view model) {
+  asked_ = false;
   if (model_name_ == model && counter_) return;
   model_name_ = model;
   model_ = tokens::facts_of(model);
@@ -194,6 +196,21 @@ void Charge::keep_prompt(dialect::InferenceRequest& request) {
     prompt_body_ = std::move(request.body);
     context_.kept_prompts += prompt_body_.size();
   }
+}
+
+void Charge::abandon(dialect::InferenceRequest& request) {
+  if (!asked_ || delivered_) return;
+  abandoned_ = true;
+  keep_prompt(request);
+}
+
+bool Charge::go_on(int64_t output) {
+  const int64_t first = prompt_tokens_ - earlier_prompts_;
+  const int64_t prompts = prompt_tokens_ + first + output;
+  if (!lease_.cover(prompts, output + whole_output_)) return false;
+  prompt_tokens_ = prompts;
+  earlier_prompts_ = prompts - first;
+  return true;
 }
 
 bool Charge::count(std::span<const dialect::OutputText> texts) {
@@ -242,7 +259,7 @@ int64_t Charge::scaled(int64_t counted) const {
 }
 
 void Charge::set_prompt(int64_t tokens, bool exact) {
-  prompt_tokens_ = scaled(tokens);
+  prompt_tokens_ = scaled(tokens) + earlier_prompts_;
   prompt_exact_ = exact;
 }
 
@@ -266,13 +283,13 @@ net::Task<void> Charge::count_prompt(std::string_view body, net::Scope& scope) {
 TokenCounts Charge::counts() const {
   if (usage_.reported) return usage_.counts;
   TokenCounts counts;
-  if (!delivered_) return counts;
+  if (!prompt_due()) return counts;
   if (usage_.input_known) {
     counts = usage_.counts;
   } else {
     counts.input = prompt_tokens_;
   }
-  counts.output = relayed_output_;
+  counts.output = delivered_ ? relayed_output_ : 0;
   counts.reasoning = 0;
   return counts;
 }
@@ -285,14 +302,14 @@ Money Charge::cost() const {
 
 Basis Charge::basis() const {
   if (usage_.reported) return Basis::kReported;
-  if (!delivered_) return Basis::kNone;
+  if (!prompt_due()) return Basis::kNone;
   return model_.exact && prompt_exact_ ? Basis::kCounted : Basis::kEstimated;
 }
 
 net::Task<Status> Charge::settle(store::Settlement row, bool wait, net::Scope& scope) {
   if (settled_ || !admitted_) co_return Status{};
   settled_ = true;
-  if (delivered_ && !usage_.reported && !usage_.input_known && !prompt_exact_ &&
+  if (prompt_due() && !usage_.reported && !usage_.input_known && !prompt_exact_ &&
       !prompt_body_.empty()) {
     if (scope.cancelled()) scope.forgive();
     scope.set_deadline(context_.loop.now() + kLedgerPatience);

@@ -70,6 +70,17 @@ class Charge {
   /// An attempt at `model` begins; nothing of an earlier one was relayed.
   void begin_attempt(std::string_view model);
 
+  /// The attempt's request lies with its upstream, which may be working on it; or it does not, or
+  /// the upstream has refused it.
+  void note_asked(bool asked) { asked_ = asked; }
+  /// The client's side ends the request without an answer. Who was asked has read the prompt, so
+  /// that it is due; its body is taken over to be counted.
+  void abandon(dialect::InferenceRequest& request);
+
+  /// The upstream is to be asked to go on with what it has said, `output` tokens, so that its
+  /// prompt is due once more, with those. False: the lease does not cover that.
+  bool go_on(int64_t output);
+
   /// Takes over the request's body once nothing is tried again: the prompt may still have to be
   /// counted from it.
   void keep_prompt(dialect::InferenceRequest& request);
@@ -102,6 +113,8 @@ class Charge {
   Basis basis() const;
   /// Of the prompt, as far as is known without the upstream; not less than it has.
   int64_t prompt_tokens() const { return prompt_tokens_; }
+  /// Output that has been counted.
+  int64_t output_tokens() const { return relayed_output_; }
   /// For a client whose upstream reports nothing.
   dialect::Usage told_usage() const {
     return {.counts = counts(), .input_known = true, .reported = true};
@@ -127,6 +140,8 @@ class Charge {
   net::Task<void> count_prompt(std::string_view body, net::Scope& scope);
   void forget_prompt();
   void begin_delivery();
+  /// Whether the prompt is to be paid, though nothing was reported.
+  bool prompt_due() const { return delivered_ || abandoned_; }
   void set_prompt(int64_t tokens, bool exact);
   int64_t scaled(int64_t counted) const;
   void mark(int64_t output);
@@ -143,6 +158,8 @@ class Charge {
   bool prompt_exact_ = false;
   bool admitted_ = false;
   bool delivered_ = false;
+  bool asked_ = false;
+  bool abandoned_ = false;
   bool settled_ = false;
 
   // The rest is of the beginning and the end.
@@ -155,8 +172,10 @@ class Charge {
   std::string id_;
   /// Of a stream, until its first content: before that, nothing is owed that a crash could lose.
   std::unique_ptr<store::LeaseOpened> opening_;
-  std::string prompt_body_;  // until the prompt is counted, or known from a report
-  int64_t rate_spent_ = 0;   // of the tokens a minute
+  std::string prompt_body_;      // until the prompt is counted, or known from a report
+  int64_t rate_spent_ = 0;       // of the tokens a minute
+  int64_t whole_output_ = 0;     // what a lease for a whole answer began with
+  int64_t earlier_prompts_ = 0;  // of an answer that was gone on with; within prompt_tokens_
   std::optional<int64_t> output_limit_;
   dialect::Usage usage_;
   std::optional<TimePoint> first_content_;

@@ -189,6 +189,59 @@ TEST_F(ChargeTest, AClientThatLeavesPaysForWhatItWasSent) {
   EXPECT_EQ(relay.registry_account(1).tokens().available(), 1000 - kPrompt - 2);
 }
 
+// Else prompts could be had for nothing, again and again.
+TEST_F(ChargeTest, AClientThatLeavesBeforeTheFirstContentPaysForItsPrompt) {
+  key().quota_tokens = 1000;
+  const auto test = [&]() -> Task<void> {
+    co_await ask_stream();
+    co_await a.send(kChunkedHead + kRole);
+    client.reset();
+    co_await relay.ended.wait(a.scope);
+  };
+  relay.run(test());
+  EXPECT_EQ(row().outcome, "client_gone");
+  EXPECT_EQ(row().basis, "counted");
+  EXPECT_EQ(row().charged.input, kPrompt);
+  EXPECT_EQ(row().charged.output, 0);
+  EXPECT_EQ(relay.registry_account(1).tokens().available(), 1000 - kPrompt);
+}
+
+TEST_F(ChargeTest, AClientThatDoesNotWaitForItsWholeAnswerPaysForItsPrompt) {
+  key().quota_tokens = 1000;
+  // Long enough not to be counted before it is asked for.
+  const std::string long_body = fmt::format(
+      R"({{"model":"mock","max_tokens":9,"messages":[{{"role":"user","content":"{}"}}]}})",
+      std::string(700, ' ') + "hi");
+  const auto test = [&]() -> Task<void> {
+    co_await ask(long_body);
+    client.reset();
+    co_await relay.ended.wait(a.scope);
+  };
+  relay.run(test());
+  EXPECT_EQ(row().outcome, "client_gone");
+  EXPECT_EQ(row().basis, "counted");
+  EXPECT_GT(row().charged.input, kPrompt);
+  EXPECT_LT(row().charged.input, 100);
+  EXPECT_EQ(row().charged.output, 0);
+}
+
+TEST_F(ChargeTest, AClientThatLeavesWhenTheUpstreamHasRefusedPaysNothing) {
+  key().quota_tokens = 1000;
+  relay.config.routing.fallbacks.clear();
+  const auto test = [&]() -> Task<void> {
+    co_await ask_stream();
+    // Its body does not come to an end.
+    co_await a.send("HTTP/1.1 500 x\r\ncontent-length: 100\r\n\r\n{}");
+    net::Scope scope(relay.loop());
+    co_await net::Sleep(scope, relay.loop().now() + std::chrono::milliseconds(5));
+    client.reset();
+    co_await relay.ended.wait(a.scope);
+  };
+  relay.run(test());
+  EXPECT_EQ(row().outcome, "client_gone");
+  EXPECT_EQ(row().charged.total(), 0);
+}
+
 TEST_F(ChargeTest, WhatFailsBeforeItsFirstContentCostsNothing) {
   key().quota_tokens = 1000;
   const auto test = [&]() -> Task<void> {

@@ -26,6 +26,7 @@ struct LoopContext {
   tokens::Calibration& calibration;
   SnapshotPtr snapshot;     // of requests that begin now
   size_t kept_prompts = 0;  // bytes of bodies kept to count prompts from
+  size_t kept_turns = 0;    // and of those kept to ask again with
 };
 
 }  // namespace sluice::relay

@@ -4,6 +4,7 @@
 
 #include "base/ids.hpp"
 #include "dialect/models.hpp"
+#include "dialect/session.hpp"
 #include "observe/log.hpp"
 #include "quota/headers.hpp"
 #include "relay/headers.hpp"
@@ -11,6 +12,9 @@
 namespace sluice::relay {
 
 namespace {
+
+// For an answer of the gateway's own.
+constexpr auto kSendTime = std::chrono::seconds(30);
 
 route::Speakers speakers_of(dialect::Endpoint endpoint) {
   switch (endpoint) {
@@ -49,7 +53,8 @@ Exchange::Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint 
       live_gauge_(context.metrics.live_requests),
       client_address_(client_of(call, snapshot_->trusted_proxies).to_string()),
       remote_(*snapshot_, context.foreign_hosts),
-      charge_(context) {
+      charge_(context),
+      keep_alive_(call, *this, dialect_) {
   live_ = context.live.begin({.id = request_id_,
                               .route = route_,
                               .dialect = dialect::to_string(dialect_),
@@ -146,11 +151,12 @@ net::Task<bool> Exchange::admit() {
 }
 
 net::Task<void> Exchange::attempt_all() {
+  if (request_.stream) keep_alive_.start(snapshot_->config->routing.keep_alive);
   for (;;) {
     const route::Target& target = plan_.targets[target_];
     charge_.begin_attempt(target.model);
     const Upstream& upstream = snapshot_->upstream(target);
-    const auto choice = upstream.keys.pick(call_.loop().now(), used_keys_);
+    const auto choice = upstream.keys.pick(call_.loop().now(), used_keys_, session(upstream));
     const Secret* credential = choice ? &upstream.provider->api_keys[choice->index] : nullptr;
     ++attempts_;
     ++tries_;
@@ -165,11 +171,14 @@ net::Task<void> Exchange::attempt_all() {
                                          .upstream = upstream,
                                          .upstream_model = target.model,
                                          .credential = credential,
+                                         .moved = target_ > 0 || (choice && !choice->home),
+                                         .strict = key_->strict,
                                          .request_id = request_id_,
                                          .trace = trace_,
                                          .own_headers = std::move(headers),
                                          .config = *snapshot_->config,
                                          .charge = charge_,
+                                         .keep_alive = keep_alive_,
                                          .settler = *this,
                                          .live = live_,
                                          .series = *series()})
@@ -192,6 +201,7 @@ net::Task<void> Exchange::attempt_all() {
         co_return;
       case Attempted::kCancelled:
         context_.metrics.cancelled(label_of(call_.scope().reason()));
+        if (call_.scope().reason() != net::CancelReason::kDraining) charge_.abandon(request_);
         co_return co_await answer_cancelled();
       case Attempted::kFailed:
         break;
@@ -199,6 +209,15 @@ net::Task<void> Exchange::attempt_all() {
     if (choice) note_key(upstream, choice->index, result);
     if (!co_await may_try_again(result)) co_return;
   }
+}
+
+std::optional<uint64_t> Exchange::session(const Upstream& upstream) {
+  if (upstream.keys.size() < 2 || snapshot_->config->routing.spread_keys) return std::nullopt;
+  if (!session_) {
+    session_ = dialect::session_of(endpoint_, request_.body,
+                                   call_.head().fields.get("x-claude-code-session-id"));
+  }
+  return *session_;
 }
 
 void Exchange::note_key(const Upstream& upstream, size_t index, const Attempted& result) {
@@ -266,7 +285,9 @@ net::Task<bool> Exchange::may_try_again(const Attempted& failed) {
 
 net::Task<void> Exchange::answer_failure(const Attempted& failed) {
   error_ = failed.error.code;
-  if (!failed.upstream) co_return co_await answer_error(failed.error, failed.retry_after);
+  if (!failed.upstream || keep_alive_.opened()) {
+    co_return co_await answer_error(failed.error, failed.retry_after);
+  }
   net::HeaderList headers;
   for (const auto& [name, value] : failed.passed_headers) {
     // The body may be another one than the upstream's.
@@ -282,6 +303,7 @@ net::Task<void> Exchange::answer_failure(const Attempted& failed) {
 
 net::Task<void> Exchange::answer_error(const Error& error, std::optional<Duration> retry_after) {
   error_ = error.code;
+  if (keep_alive_.opened()) co_return co_await end_opened(error);
   co_await respond(dialect::render_error(dialect_, error, request_id_), {}, retry_after);
 }
 
@@ -291,7 +313,7 @@ net::Task<void> Exchange::answer_cancelled() {
     error_ = ErrorCode::kClientGone;
     co_return;
   }
-  if (call_.begun()) {
+  if (call_.begun() && !keep_alive_.opened()) {
     // The client was too slow for the end of its answer; it sees the connection reset.
     error_ = ErrorCode::kServerDraining;
     co_return;
@@ -323,17 +345,43 @@ net::Task<void> Exchange::respond(const dialect::ErrorAnswer& answer, net::Heade
   if (answer.should_retry) {
     headers.emplace_back("x-should-retry", *answer.should_retry ? "true" : "false");
   }
-  call_.scope().set_deadline(call_.loop().now() + std::chrono::seconds(30));
+  call_.scope().set_deadline(call_.loop().now() + kSendTime);
   co_await call_.respond(answer.status, headers, answer.body);
 }
 
-void Exchange::add_own_headers(net::HeaderList& headers) const {
+net::Task<void> Exchange::end_opened(const Error& error) {
+  call_.forbid_reuse();
+  const std::string frame = dialect::render_stream_error(dialect_, error, request_id_);
+  call_.scope().set_deadline(call_.loop().now() + kSendTime);
+  if (!call_.push(frame, true)) co_await call_.flush();
+}
+
+std::optional<net::HeaderList> Exchange::early_head() {
+  // Where the upstream's own bytes pass, OpenAI's clients get its status too, however late.
+  const Upstream& upstream = snapshot_->upstream(plan_.targets[target_]);
+  if (dialect_ == dialect::Dialect::kOpenAi &&
+      upstream_endpoint(endpoint_, upstream) == endpoint_) {
+    return std::nullopt;
+  }
+  net::HeaderList headers;
+  // Who answers is not known yet.
+  add_request_headers(headers);
+  headers.emplace_back("content-type", "text/event-stream; charset=utf-8");
+  add_stream_headers(headers);
+  return headers;
+}
+
+void Exchange::add_request_headers(net::HeaderList& headers) const {
   headers.emplace_back("x-request-id", request_id_);
   for (auto& limit : quota::limit_headers(limits_)) {
     std::erase_if(headers, [&](const auto& each) { return each.first == limit.first; });
     headers.push_back(std::move(limit));
   }
   if (dialect_ == dialect::Dialect::kAnthropic) headers.emplace_back("request-id", request_id_);
+}
+
+void Exchange::add_own_headers(net::HeaderList& headers) const {
+  add_request_headers(headers);
   if (attempts_ == 0) return;
   const route::Target& target = plan_.targets[target_];
   headers.emplace_back("x-sluice-provider", target.provider->name);

@@ -16,13 +16,14 @@
 #include "relay/attempt.hpp"
 #include "relay/charge.hpp"
 #include "relay/context.hpp"
+#include "relay/keep_alive.hpp"
 #include "relay/remote_content.hpp"
 
 namespace sluice::relay {
 
 /// Lives in the frame of the connection's coroutine and owns all that the request holds; letting
 /// go of it returns everything.
-class Exchange final : private Settler, private observe::LiveOwner {
+class Exchange final : private Settler, private KeepAlive::Opener, private observe::LiveOwner {
  public:
   Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint endpoint,
            std::string_view route);
@@ -47,9 +48,15 @@ class Exchange final : private Settler, private observe::LiveOwner {
   net::Task<void> answer_error(const Error& error, std::optional<Duration> retry_after = {});
   net::Task<void> respond(const dialect::ErrorAnswer& answer, net::HeaderList headers,
                           std::optional<Duration> retry_after);
+  /// The end of a stream whose head has gone out before there was an answer.
+  net::Task<void> end_opened(const Error& error);
+  std::optional<net::HeaderList> early_head() override;
   void add_own_headers(net::HeaderList& headers) const;
+  void add_request_headers(net::HeaderList& headers) const;
   observe::RequestSeries* series() const;
   void note_cancel(const Attempted& result);
+  /// By which the key of a provider is chosen; nullopt: each in turn.
+  std::optional<uint64_t> session(const Upstream& upstream);
   void note_key(const Upstream& upstream, size_t index, const Attempted& result);
   /// Phase two, before the client learns that its answer has ended.
   net::Task<Status> settle(Outcome outcome) override;
@@ -80,7 +87,9 @@ class Exchange final : private Settler, private observe::LiveOwner {
   int tries_ = 0;                  // on this target
   int attempts_ = 0;               // in all
   std::vector<size_t> used_keys_;  // of this target
+  std::optional<std::optional<uint64_t>> session_;
   Charge charge_;
+  KeepAlive keep_alive_;
   quota::LimitState limits_;  // as they stood at the admission
   struct Failure {
     std::string_view provider;  // the snapshot's own text

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "base/text.hpp"
 #include "relay/test_relay.hpp"
 
@@ -117,6 +119,7 @@ TEST_F(ExchangeTest, DoesNotCountAStaleConnectionAsAnAttempt) {
 
 TEST_F(ExchangeTest, TriesAnotherKeyAtOnceWhenOneIsLimited) {
   relay.config.providers[0].api_keys = {Secret("key-one"), Secret("key-two")};
+  relay.config.routing.spread_keys = true;
   relay.config.routing.retry.attempts = 2;
   const auto body = [&]() -> Task<void> {
     co_await asked();
@@ -133,6 +136,34 @@ TEST_F(ExchangeTest, TriesAnotherKeyAtOnceWhenOneIsLimited) {
   };
   relay.run(body());
   EXPECT_EQ(retries(observe::RetryReason::kRateLimited), 1U);
+}
+
+TEST_F(ExchangeTest, SendsAllOfAConversationToOneAccount) {
+  relay.config.providers[0].api_keys = {Secret("k-0"), Secret("k-1"), Secret("k-2")};
+  const auto key_of = [&](const std::string& text) -> Task<std::string> {
+    const std::string body = fmt::format(R"({{"model":"m","messages":[{}]}})", text);
+    if (!client.stream) {
+      co_await relay.ask(client, TestRelay::request(body));
+    } else {
+      co_await client.send(TestRelay::request(body));
+    }
+    const std::string seen = co_await relay.take_request(relay.up_a, a);
+    co_await a.send(answer(200, kOk));
+    co_await got();
+    co_return seen.substr(seen.find("Bearer "), 10);
+  };
+  std::set<std::string> used;
+  const auto body = [&]() -> Task<void> {
+    for (int i = 0; i < 12; ++i) {
+      const std::string first = fmt::format(R"({{"role":"user","content":"{}"}})", i);
+      const std::string more = first + R"(,{"role":"assistant","content":"a"})";
+      const std::string key = co_await key_of(first);
+      EXPECT_EQ(co_await key_of(more), key);
+      used.insert(key);
+    }
+  };
+  relay.run(body());
+  EXPECT_GT(used.size(), 1U);
 }
 
 TEST_F(ExchangeTest, DoesNotRestAKeyForAContentPolicyRefusal) {

@@ -185,4 +185,14 @@ void pass_response_headers(const http::Fields& upstream, net::HeaderList& header
   }
 }
 
+bool is_event_stream(const http::Fields& fields) {
+  return istarts_with(fields.get("content-type"), "text/event-stream");
+}
+
+void add_stream_headers(net::HeaderList& headers) {
+  headers.emplace_back("cache-control", "no-cache");
+  // Asks proxies such as nginx in front of the gateway to pass events on at once.
+  headers.emplace_back("x-accel-buffering", "no");
+}
+
 }  // namespace sluice::relay

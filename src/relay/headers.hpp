@@ -51,6 +51,12 @@ std::string model_list_head(const Upstream& upstream, const Secret* credential);
 /// the gateway's own and wins.
 void pass_response_headers(const http::Fields& upstream, net::HeaderList& headers);
 
+/// The body is server-sent events.
+bool is_event_stream(const http::Fields& fields);
+
+/// What every streamed answer says.
+void add_stream_headers(net::HeaderList& headers);
+
 /// The query of the client's request line as it goes upstream: without credentials.
 std::string upstream_query(std::string_view query);
 

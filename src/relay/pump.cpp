@@ -14,6 +14,9 @@ constexpr size_t kMaxHeld = 64 * 1024;
 constexpr auto kClientStall = std::chrono::seconds(120);
 // For the last chunk behind a terminal event, so that the connection can be used again.
 constexpr auto kUpstreamTail = std::chrono::milliseconds(50);
+// How long usage and the terminal event may take after the last finish reason: some servers keep
+// the connection open and never send them.
+constexpr auto kTerminalGrace = std::chrono::seconds(2);
 constexpr uint64_t kMaxDecoded = uint64_t{1} << 30;
 // A buffer that one huge event has blown up is given back.
 constexpr size_t kKeptBuffer = 512 * 1024;
@@ -24,14 +27,15 @@ PumpEnd cancelled() { return {.kind = PumpEnd::kCancelled, .error = {}}; }
 
 Pump::Pump(const PumpContext& context)
     : context_(context), inspector_(context.request), last_arrival_(context.sent_at) {
-  const auto coding = http::parse_coding(context.upstream.head().fields.get("content-encoding"));
+  const auto coding = http::parse_coding(context.upstream->head().fields.get("content-encoding"));
   if (coding != http::Coding::kIdentity) inflater_.emplace(coding, kMaxDecoded);
   if (const Translation* translation = context.translation) {
     converter_ = std::make_unique<dialect::chat::StreamConverter>(
         translation->upstream, translation->client, translation->plan,
         dialect::chat::StreamOptions{.request_id = context.request_id,
                                      .input_estimate = context.charge.prompt_tokens(),
-                                     .end_without_finish = translation->end_without_finish});
+                                     .end_without_finish = translation->end_without_finish,
+                                     .keep_turn = context.continuation.possible()});
   }
 }
 
@@ -40,7 +44,7 @@ net::Task<PumpEnd> Pump::run() {
   std::string& out = scope.loop().output();
   for (;;) {
     set_deadline();
-    BodyPiece piece = co_await context_.upstream.next(scope, context_.charge.hot());
+    BodyPiece piece = co_await context_.upstream->next(scope, context_.charge.hot());
     out.clear();
     bool more = true;
     if (piece.kind == BodyPiece::kData) {
@@ -48,20 +52,24 @@ net::Task<PumpEnd> Pump::run() {
       any_byte_ = true;
       do {
         more = take(piece.data);
-        piece = context_.upstream.ready();
+        piece = context_.upstream->ready();
       } while (more && piece.kind == BodyPiece::kData);
       if (begun_ && !head_released_) {
         // Not before: the first pieces may lie behind the head, in its memory.
         head_released_ = true;
-        context_.upstream.release_head();
+        context_.upstream->release_head();
       }
     }
     if (terminated()) {
       if (!begun_) begin();
       const bool ended = piece.kind == BodyPiece::kEnd;
       if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
+      if (paused()) {
+        if (!ended) co_await await_upstream_end();
+        co_return at_pause();
+      }
       const bool stopped = converter_ && converter_->stopped_early();
-      if (stopped) context_.upstream.abort();
+      if (stopped) context_.upstream->abort();
       PumpEnd end = co_await complete();
       if (end.kind == PumpEnd::kComplete && !ended && !stopped) co_await await_upstream_end();
       co_return end;
@@ -103,8 +111,11 @@ bool Pump::push(bool last) {
 }
 
 void Pump::set_deadline() {
-  const TimePoint phase = begun_ ? last_arrival_ + context_.timeouts.between_tokens
-                                 : context_.sent_at + context_.timeouts.first_token;
+  TimePoint phase = context_.sent_at + context_.timeouts.first_token;
+  if (begun_ && any_byte_) {
+    phase = last_arrival_ + context_.timeouts.between_tokens;
+    if (finished_) phase = std::min(phase, last_arrival_ + kTerminalGrace);
+  }
   context_.call.scope().set_deadline(std::min(phase, context_.total_until));
 }
 
@@ -153,6 +164,7 @@ bool Pump::take_event(const http::SseEvent& event) {
     return false;
   }
   context_.call.loop().output().append(event.raw);
+  if (verdict.finish) finished_ = inspector_.finished();
   if (verdict.has_content) note_content(event.raw.size(), !verdict.texts.empty());
   return true;
 }
@@ -180,6 +192,7 @@ bool Pump::convert_event(const http::SseEvent& event) {
   }
   const size_t bytes = out.size() - before;
   if (!begun_ && (verdict.has_content || verdict.terminal || held_.size() > kMaxHeld)) begin();
+  if (verdict.finish) finished_ = converter_->finished();
   if (verdict.has_content) note_content(bytes, !verdict.texts.empty());
   return !verdict.terminal;
 }
@@ -200,7 +213,9 @@ void Pump::note_content(size_t bytes, bool has_text) {
 
 void Pump::begin() {
   begun_ = true;
-  context_.call.begin_stream(200, context_.headers);
+  // The head may have gone out already, with signs of life.
+  if (!context_.call.begun()) context_.call.begin_stream(200, context_.headers);
+  context_.keep_alive.answer_begins();
   context_.call.loop().output().append(held_);
   // From here on nothing is tried again, so nothing is kept for it.
   net::HeaderList().swap(context_.headers);
@@ -270,6 +285,10 @@ net::Task<PumpEnd> Pump::at_upstream_error() {
 }
 
 net::Task<PumpEnd> Pump::at_timeout() {
+  if (finished_) {
+    context_.upstream->abort();
+    co_return co_await at_end();
+  }
   if (!begun_) {
     co_return co_await fail_with(any_byte_ ? route::Failure::kStalled : route::Failure::kSilent,
                                  ErrorCode::kUpstreamTimeout,
@@ -334,7 +353,35 @@ net::Task<PumpEnd> Pump::at_converted_end() {
   }
   if (!begun_) begin();
   if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
+  if (paused()) co_return at_pause();
   co_return co_await complete();
+}
+
+bool Pump::paused() {
+  return converter_ && converter_->finish_reason() == dialect::FinishReason::kPause &&
+         context_.continuation.possible() && !converter_->turn().empty();
+}
+
+PumpEnd Pump::at_pause() {
+  context_.upstream = nullptr;
+  return {.kind = PumpEnd::kPaused, .error = {}};
+}
+
+void Pump::resume(net::UpstreamConnection& upstream, TimePoint sent_at) {
+  context_.upstream = &upstream;
+  context_.sent_at = last_arrival_ = sent_at;
+  reader_ = http::SseReader();
+  inflater_.reset();
+  const auto coding = http::parse_coding(upstream.head().fields.get("content-encoding"));
+  if (coding != http::Coding::kIdentity) inflater_.emplace(coding, kMaxDecoded);
+  converter_->resume();
+  finished_ = head_released_ = any_byte_ = false;
+}
+
+net::Task<PumpEnd> Pump::interrupt() {
+  if (context_.call.scope().cancelled()) co_return co_await at_cancel();
+  co_return co_await fail_with(route::Failure::kCut, ErrorCode::kUpstreamStreamInterrupted,
+                               "the upstream did not go on with its answer");
 }
 
 Outcome Pump::outcome_of(const PumpEnd& end) const {
@@ -353,7 +400,7 @@ net::Task<PumpEnd> Pump::fail_with(route::Failure failure, ErrorCode code, std::
   if (!begun_) co_return end;
   net::HttpCall& call = context_.call;
   context_.charge.report(usage());
-  context_.upstream.abort();
+  if (context_.upstream != nullptr) context_.upstream->abort();
   // What it says is recorded before it is said; the frame goes out either way.
   co_await context_.settler.settle(outcome_of(end));
   if (call.client_left()) co_return end;
@@ -374,7 +421,7 @@ net::Task<void> Pump::await_upstream_end() {
   net::Scope& scope = context_.call.scope();
   scope.set_deadline(scope.loop().now() + kUpstreamTail);
   for (;;) {
-    const BodyPiece piece = co_await context_.upstream.next(scope);
+    const BodyPiece piece = co_await context_.upstream->next(scope);
     if (piece.kind != BodyPiece::kData) break;
   }
 }

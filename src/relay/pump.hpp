@@ -15,6 +15,8 @@
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
 #include "relay/charge.hpp"
+#include "relay/continuation.hpp"
+#include "relay/keep_alive.hpp"
 #include "relay/translation.hpp"
 #include "route/retry.hpp"
 
@@ -28,6 +30,7 @@ struct PumpEnd {
     kRefused,        // the money was used up while the client had nothing: not to be tried again
     kAfterContent,   // failed with an error frame to the client
     kCancelled,      // see the scope's reason
+    kPaused,         // the upstream waits to be asked to go on: resume(), give_up() or interrupt()
   };
   Kind kind = kComplete;
   route::Failure failure = route::Failure::kCut;  // for kBeforeContent
@@ -46,7 +49,7 @@ class Settler {
 /// What the pump works on; all of it outlives the pump.
 struct PumpContext {
   net::HttpCall& call;
-  net::UpstreamConnection& upstream;
+  net::UpstreamConnection* upstream;   // null between a pause and resume()
   dialect::InferenceRequest& request;  // its body is given back with the first content
   RemoteContent& remote;               // likewise
   const config::Timeouts& timeouts;
@@ -54,8 +57,10 @@ struct PumpContext {
   TimePoint total_until;           // the attempt's last moment
   net::HeaderList& headers;        // of the response; sent with the first content, then cleared
   const Translation* translation;  // null where client and upstream speak one dialect
+  const Continuation& continuation;
   std::string_view request_id;
   Charge& charge;
+  KeepAlive& keep_alive;
   Settler& settler;
   observe::LiveEntry& live;
   observe::LoopMetrics& metrics;
@@ -71,6 +76,16 @@ class Pump {
   explicit Pump(const PumpContext& context);
 
   net::Task<PumpEnd> run();
+
+  // After kPaused.
+  /// What the answer says so far, as Continuation::next() takes it.
+  std::string_view turn() { return converter_->turn(); }
+  /// The upstream has been asked again; to be run once more.
+  void resume(net::UpstreamConnection& upstream, TimePoint sent_at);
+  /// It is not asked again: the answer ends as one that was cut off by its length.
+  net::Task<PumpEnd> give_up() { return complete(); }
+  /// It could not be asked again.
+  net::Task<PumpEnd> interrupt();
 
   // As the inspector's.
   const dialect::Usage& usage() const {
@@ -97,6 +112,8 @@ class Pump {
   bool terminated() const {
     return converter_ ? converter_->terminated() : inspector_.terminated();
   }
+  bool paused();
+  PumpEnd at_pause();
   void begin();
   /// Pushes what was gathered. False: drain() must be awaited (no coroutine where none waits).
   bool push(bool last);
@@ -127,6 +144,7 @@ class Pump {
   TimePoint last_arrival_;
   bool any_byte_ = false;  // of the body
   bool begun_ = false;
+  bool finished_ = false;  // every finish reason has come
   bool head_released_ = false;
   bool upstream_error_ = false;
   bool exhausted_ = false;  // the lease is used up

@@ -267,6 +267,32 @@ TEST_F(PumpTest, EndsASilentUpstreamAfterContent) {
   EXPECT_EQ(cancels(observe::CancelReason::kStalled), 1U);
 }
 
+TEST_F(PumpTest, EndsAnAnswerWhoseUpstreamNeverSendsItsTerminalEvent) {
+  relay.config.providers[0].timeouts.between_tokens = std::chrono::milliseconds(20);
+  const auto body = [&]() -> Task<void> {
+    // The connection stays open: nothing but time tells that there will be no more.
+    co_await begin(kChunkedHead + content("all") + kFinish + kUsage);
+    const std::string got = co_await answer();
+    EXPECT_THAT(got, HasSubstr("data: [DONE]\n\n"));
+    EXPECT_THAT(got, Not(HasSubstr("error")));
+  };
+  relay.run(body());
+  EXPECT_EQ(relay.series().tokens_in.value(), 3U);
+  EXPECT_EQ(cancels(observe::CancelReason::kStalled), 0U);
+}
+
+TEST_F(PumpTest, EndsAConvertedAnswerWhoseUpstreamNeverSendsItsTerminalEvent) {
+  relay.endpoint = dialect::Endpoint::kMessages;
+  relay.config.providers[0].timeouts.between_tokens = std::chrono::milliseconds(20);
+  const auto body = [&]() -> Task<void> {
+    co_await begin(kChunkedHead + content("all") + kFinish + kUsage);
+    const std::string got = co_await answer();
+    EXPECT_THAT(got, HasSubstr("message_stop"));
+    EXPECT_THAT(got, HasSubstr(R"("output_tokens":2)"));
+  };
+  relay.run(body());
+}
+
 TEST_F(PumpTest, BoundsTheWholeAnswer) {
   relay.config.providers[0].timeouts.total = std::chrono::milliseconds(50);
   const auto body = [&]() -> Task<void> {

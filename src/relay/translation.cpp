@@ -6,9 +6,12 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "dialect/chat/answer_gatherer.hpp"
 #include "dialect/chat/conversions.hpp"
+#include "dialect/chat/efforts.hpp"
 #include "dialect/chat/reading.hpp"
 #include "json/writer.hpp"
+#include "net/offload.hpp"
 
 namespace sluice::relay {
 
@@ -20,11 +23,14 @@ using dialect::Endpoint;
 
 // More names than this tell nobody anything.
 constexpr size_t kMaxDroppedHeader = 1024;
+// Larger bodies are converted off the loop: a megabyte takes milliseconds.
+constexpr size_t kConvertedInline = 256 * 1024;
 
 Result<chat::Mode> mode_of(const TranslationTerms& terms) {
   constexpr std::string_view kHeader = "x-sluice-mode";
   if (!terms.fields.has(kHeader)) {
-    return terms.config.routing.strict ? chat::Mode::kStrict : chat::Mode::kLenient;
+    const bool strict = terms.strict.value_or(terms.config.routing.strict);
+    return strict ? chat::Mode::kStrict : chat::Mode::kLenient;
   }
   const std::string_view wanted = terms.fields.get(kHeader);
   if (iequals(wanted, "strict")) return chat::Mode::kStrict;
@@ -106,38 +112,53 @@ Endpoint upstream_endpoint(Endpoint client, const Upstream& upstream) {
 
 namespace {
 
+/// What is built in and what the configuration says.
+Result<chat::Capabilities> capabilities_for(const dialect::InferenceRequest& request,
+                                            const TranslationTerms& terms) {
+  chat::Capabilities capabilities =
+      chat::capabilities_of(terms.upstream.provider->type, terms.model);
+  if (const auto* model = configured(terms.config, terms.model, request.model)) {
+    const Status taken = override_capabilities(capabilities, *model);
+    if (!taken) return std::unexpected(taken.error());
+  }
+  return capabilities;
+}
+
 /// With what has been fetched so far; `terms.remote` then tells what else is wanted.
 Result<Translation> translate_now(const dialect::InferenceRequest& request,
                                   const TranslationTerms& terms) {
   const config::Provider& provider = *terms.upstream.provider;
   const auto mode = mode_of(terms);
   if (!mode) return std::unexpected(mode.error());
-  chat::Capabilities capabilities = chat::capabilities_of(provider.type, terms.model);
-  if (const auto* model = configured(terms.config, terms.model, request.model)) {
-    const Status taken = override_capabilities(capabilities, *model);
-    if (!taken) return std::unexpected(taken.error());
-  }
+  const auto known = capabilities_for(request, terms);
+  if (!known) return std::unexpected(known.error());
+  const chat::Capabilities& capabilities = *known;
+  const config::Routing& routing = terms.config.routing;
   const chat::Target target{.model = terms.model,
                             .provider = provider.name,
                             .capabilities = capabilities,
                             .mode = *mode,
                             .output_limit = terms.output_limit,
+                            .auto_cache = routing.auto_cache,
+                            .repair_tools = routing.repair_tools,
+                            .prefer_forced_tool = routing.prefer_forced_tool,
+                            .expose_reasoning = routing.expose_reasoning,
                             .signature_key = terms.upstream.signature_key};
   Endpoint asked = upstream_endpoint(request.endpoint, terms.upstream);
   const auto read = [&] {
     auto read_request = chat::parse_request(request.endpoint, request.body);
-    if (read_request) terms.remote.fill(*read_request, capabilities);
+    if (!read_request) return read_request;
+    if (terms.moved && capabilities.thinking_prefix_bound) chat::forget_thinking(*read_request);
+    terms.remote.fill(*read_request, capabilities);
     return read_request;
   };
   auto parsed = read();
   if (!parsed) return std::unexpected(std::move(parsed.error()));
-  auto outgoing = chat::write_request(asked, *parsed, target);
-  if (outgoing && outgoing->needs_responses && terms.upstream.responses) {
-    // A request is written once.
+  if (asked == Endpoint::kChatCompletions && terms.upstream.responses &&
+      chat::needs_responses(*parsed, capabilities)) {
     asked = Endpoint::kResponses;
-    parsed = read();
-    if (parsed) outgoing = chat::write_request(asked, *parsed, target);
   }
+  auto outgoing = chat::write_request(asked, *parsed, target);
   if (!outgoing) return std::unexpected(std::move(outgoing.error()));
   Translation out{.client = request.endpoint,
                   .upstream = asked,
@@ -153,16 +174,47 @@ Result<Translation> translate_now(const dialect::InferenceRequest& request,
   return out;
 }
 
+/// Off the loop where it would keep others waiting.
+net::Task<Result<Translation>> translate_off_loop(const dialect::InferenceRequest& request,
+                                                  const TranslationTerms& terms,
+                                                  net::Scope& scope) {
+  if (request.body.size() <= kConvertedInline) co_return translate_now(request, terms);
+  // Awaited to its end even if the client leaves: it works on what lives in this chain.
+  net::Scope own(scope.loop());
+  std::move_only_function<Result<Translation>()> work = [&request, &terms] {
+    return translate_now(request, terms);
+  };
+  auto translated =
+      co_await net::offload<Result<Translation>>(terms.blocking, std::move(work), own);
+  if (!translated) co_return translate_now(request, terms);  // the pool is full
+  if (scope.cancelled()) co_return fail(ErrorCode::kClientGone, "cancelled");
+  co_return std::move(*translated);
+}
+
 }  // namespace
+
+bool passes_unchanged(const dialect::InferenceRequest& request, const TranslationTerms& terms) {
+  if (upstream_endpoint(request.endpoint, terms.upstream) != request.endpoint) return false;
+  const bool tools = request.body.contains("\"tools\"") || request.body.contains("\"functions\"");
+  if (request.endpoint != Endpoint::kChatCompletions || !terms.upstream.responses || !tools) {
+    return true;
+  }
+  using Tools = chat::Capabilities::ToolsWithReasoning;
+  const auto known = capabilities_for(request, terms);
+  if (!known || known->tools_with_reasoning != Tools::kUseResponses) return true;
+  // What cannot be converted is the upstream's to judge.
+  const auto parsed = chat::parse_request(request.endpoint, request.body);
+  return !parsed || !chat::needs_responses(*parsed, *known);
+}
 
 net::Task<Result<Translation>> translate(const dialect::InferenceRequest& request,
                                          const TranslationTerms& terms, net::Scope& scope) {
-  auto translated = translate_now(request, terms);
+  auto translated = co_await translate_off_loop(request, terms, scope);
   if (!terms.remote.wants_any()) co_return translated;
   if (const Status fetched = co_await terms.remote.fetch(scope); !fetched) {
     co_return std::unexpected(fetched.error());
   }
-  co_return translate_now(request, terms);
+  co_return co_await translate_off_loop(request, terms, scope);
 }
 
 std::optional<Translation> translate_answer(const dialect::InferenceRequest& request,
@@ -193,6 +245,11 @@ std::optional<Translation> translate_answer(const dialect::InferenceRequest& req
 
 Result<chat::Answer> read_answer(const Translation& translation, std::string_view body) {
   return chat::parse_answer(translation.upstream, body, translation.plan);
+}
+
+Result<chat::Answer> gather_answer(const Translation& translation, std::string_view events) {
+  return chat::gather_answer(translation.upstream, events, translation.plan,
+                             translation.end_without_finish);
 }
 
 std::string write_answer(const Translation& translation, chat::Answer& answer) {

@@ -13,6 +13,7 @@
 #include "dialect/chat/capabilities.hpp"
 #include "dialect/request.hpp"
 #include "http/head.hpp"
+#include "net/blocking_pool.hpp"
 #include "relay/remote_content.hpp"
 #include "relay/snapshot.hpp"
 
@@ -45,13 +46,21 @@ struct TranslationTerms {
   std::string_view model;  // the upstream's name
   std::optional<int64_t> output_limit;
   const config::Config& config;
+  std::optional<bool> strict;  // of the client's key; absent: the configuration's
+  /// The conversation was with another model or account before.
+  bool moved = false;
   const http::Fields& fields;  // the client's
   RemoteContent& remote;       // outlives the writing; wants what it lacks
+  net::BlockingPool& blocking;
 };
+
+/// The client's bytes are what the upstream is asked. They are not where it speaks another dialect,
+/// nor where OpenAI's own takes tools only over Responses.
+bool passes_unchanged(const dialect::InferenceRequest& request, const TranslationTerms& terms);
 
 /// kInvalidRequest, with the field in `param`, for what cannot be told in the other dialect or
 /// cannot be fetched for it, and in strict mode for all that would be lost. kClientGone once the
-/// scope is cancelled.
+/// scope is cancelled. A large body is converted on the blocking pool.
 net::Task<Result<Translation>> translate(const dialect::InferenceRequest& request,
                                          const TranslationTerms& terms, net::Scope& scope);
 
@@ -63,6 +72,10 @@ std::optional<Translation> translate_answer(const dialect::InferenceRequest& req
 
 /// Reads a whole answer of the upstream; a view of the body. kUpstreamError when it is none.
 Result<dialect::chat::Answer> read_answer(const Translation& translation, std::string_view body);
+
+/// The same of one that came as events though it was not asked to.
+Result<dialect::chat::Answer> gather_answer(const Translation& translation,
+                                            std::string_view events);
 
 /// Writes it for the client. What is lost is added to `answer.dropped`.
 std::string write_answer(const Translation& translation, dialect::chat::Answer& answer);

@@ -12,8 +12,9 @@
 
 namespace sluice::route {
 
-/// Spreads requests over a provider's keys, and lets a key rest that was refused. Shared by all
-/// loops without a lock: one short atomic operation a pick.
+/// Spreads requests over a provider's keys, and lets a key rest that was refused. A conversation
+/// keeps its key, since caches and thinking belong to the account behind it. Shared by all loops
+/// without a lock: one short atomic operation a pick.
 class KeyRotation {
  public:
   static constexpr Duration kDefaultRest = std::chrono::seconds(10);
@@ -28,12 +29,17 @@ class KeyRotation {
     /// When the key is free: not after the `now` of the pick unless all of them rest.
     TimePoint free_at;
     bool resting = false;
+    /// It is where the conversation's earlier requests went, as long as no key rests.
+    bool home = false;
   };
 
-  /// The next key in turn that does not rest and is not among `exclude` (those that this
-  /// request has tried); when all such keys rest, the one that is free soonest. nullopt when
-  /// none is left, or the provider has no keys at all and is called without a credential.
-  std::optional<Choice> pick(TimePoint now, std::span<const size_t> exclude = {});
+  /// Of the keys that do not rest and are not among `exclude` (those that this request has tried)
+  /// the one that `session` likes best, or without a session the next in turn; when all such keys
+  /// rest, the one that is free soonest. A session likes the keys in an order of its own, which
+  /// another key at the end of the list hardly changes. nullopt when none is left, or the provider
+  /// has no keys at all and is called without a credential.
+  std::optional<Choice> pick(TimePoint now, std::span<const size_t> exclude = {},
+                             std::optional<uint64_t> session = std::nullopt);
 
   /// True when a key outside `exclude` does not rest.
   bool has_free(TimePoint now, std::span<const size_t> exclude = {}) const;

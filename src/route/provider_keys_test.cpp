@@ -80,6 +80,45 @@ TEST(KeyRotation, ARequestGetsNoKeyTwice) {
   EXPECT_FALSE(keys.pick(kStart, all));
 }
 
+TEST(KeyRotation, AConversationKeepsItsKeyWhileOthersAreSpread) {
+  KeyRotation keys(3);
+  int used[3] = {};
+  for (uint64_t session = 0; session < 300; ++session) {
+    const auto first = keys.pick(kStart, {}, session);
+    EXPECT_TRUE(first->home);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(keys.pick(kStart, {}, session)->index, first->index);
+    ++used[first->index];
+  }
+  for (const int each : used) EXPECT_GT(each, 60);
+}
+
+TEST(KeyRotation, AConversationLeavesItsKeyWhileThatRestsAndComesBack) {
+  KeyRotation keys(3);
+  const size_t home = keys.pick(kStart, {}, 7)->index;
+  keys.rate_limited(home, kStart, 30s);
+  const auto other = keys.pick(kStart, {}, 7);
+  EXPECT_NE(other->index, home);
+  EXPECT_FALSE(other->home);
+  EXPECT_EQ(keys.pick(kStart + 10s, {}, 7)->index, other->index);
+  EXPECT_EQ(keys.pick(kStart + 30s, {}, 7)->index, home);
+  const size_t tried[] = {home};
+  EXPECT_EQ(keys.pick(kStart + 30s, tried, 7)->index, other->index);
+}
+
+TEST(KeyRotation, AnotherKeyMovesFewConversations) {
+  KeyRotation three(3);
+  KeyRotation four(4);
+  int moved = 0;
+  for (uint64_t session = 0; session < 400; ++session) {
+    const size_t before = three.pick(kStart, {}, session)->index;
+    const size_t after = four.pick(kStart, {}, session)->index;
+    if (before == after) continue;
+    EXPECT_EQ(after, 3U);
+    ++moved;
+  }
+  EXPECT_LT(moved, 140);
+}
+
 TEST(KeyRotation, LoopsShareItSafely) {
   KeyRotation keys(4);
   {

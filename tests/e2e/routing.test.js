@@ -203,12 +203,13 @@ describe('several keys of a provider', async () => {
   const start = async (upstream, more) =>
     startGateway(
       configFor(upstream.url, {
+        routing: { affinity: 'spread', retry: { budget: 1, backoff: '10ms' } },
         ...more,
         providers: [provider('many', upstream.url, { default: true, api_keys: keys })],
       }),
     );
 
-  test('are used in turn', async () => {
+  test('are used in turn where conversations need not stay together', async () => {
     const mock = await startMock();
     const gateway = await start(mock);
     for (let i = 0; i < 6; ++i) assert.equal((await answered(gateway, 'mock-c1')).status, 200);

@@ -17,8 +17,7 @@ namespace sluice::dialect::chat {
 /// Whether a field that cannot be converted is dropped and named, or refused.
 enum class Mode : uint8_t { kLenient, kStrict };
 
-/// When a breakpoint for Anthropic's prompt cache is set for a client that sets none.
-enum class AutoCache : uint8_t { kOff, kToolsOrMultiturn, kAlways };
+using config::AutoCache;
 
 struct Target {
   std::string_view model;  // the upstream's name
@@ -45,9 +44,6 @@ struct Outgoing {
   /// Of the client's fields what was lost, each once.
   std::vector<std::string> dropped;
   AnswerPlan plan;
-  /// The model cannot be asked this over Chat Completions, only over Responses; `body` is what
-  /// comes nearest.
-  bool needs_responses = false;
   /// Answered without an upstream: Anthropic's max_tokens 0, which only warms a cache.
   bool empty_answer = false;
 };

@@ -19,11 +19,18 @@ EventParts& scratch() {
 
 StreamConverter::StreamConverter(Endpoint upstream, Endpoint client, const AnswerPlan& plan,
                                  const StreamOptions& options)
+    : StreamConverter(upstream, make_stream_writer(client, plan), plan, options) {}
+
+StreamConverter::StreamConverter(Endpoint upstream, std::unique_ptr<StreamWriter> writer,
+                                 const AnswerPlan& plan, const StreamOptions& options)
     : options_(options),
       upstream_(upstream),
       inspector_(upstream, false),
       reader_(make_stream_reader(upstream, plan)),
-      writer_(make_stream_writer(client, plan)) {
+      writer_(std::move(writer)) {
+  if (options.keep_turn && upstream == Endpoint::kMessages) {
+    turn_ = std::make_unique<anthropic::TurnKeeper>();
+  }
   usage_.counts.input = options.input_estimate;
   writer_->prepare(usage_, options.request_id);
   if (ReasoningGate::needed(plan)) reasoning_ = std::make_unique<ReasoningGate>(plan, *writer_);
@@ -38,6 +45,7 @@ EventVerdict StreamConverter::convert(const http::SseEvent& event, std::string& 
   if (verdict.malformed) return verdict;
   writer_->set_output(out);
   take_usage();
+  if (turn_) turn_->take(parts, verdict.texts);
   if (parts.finish_reason != FinishReason::kNone) finish_ = parts.finish_reason;
   // OpenAI's [DONE] is no JSON, and holds nothing.
   if (event.has_data && !(verdict.terminal && upstream_ == Endpoint::kChatCompletions)) {

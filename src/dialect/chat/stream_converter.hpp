@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "dialect/anthropic/turn_keeper.hpp"
 #include "dialect/chat/reasoning_gate.hpp"
 #include "dialect/chat/stream_reader.hpp"
 #include "dialect/chat/stream_writer.hpp"
@@ -20,6 +21,8 @@ struct StreamOptions {
   int64_t input_estimate = 0;
   /// An upstream that ends its stream without saying why has finished its answer.
   bool end_without_finish = false;
+  /// What an Anthropic upstream says is kept, for turn().
+  bool keep_turn = false;
 };
 
 /// Stands where StreamInspector does when client and upstream speak different dialects. One a
@@ -37,6 +40,9 @@ class StreamConverter {
  public:
   /// Clients do not speak Gemini's dialect. `plan` outlives the converter.
   StreamConverter(Endpoint upstream, Endpoint client, const AnswerPlan& plan,
+                  const StreamOptions& options);
+  /// Writes something else than a client's stream.
+  StreamConverter(Endpoint upstream, std::unique_ptr<StreamWriter> writer, const AnswerPlan& plan,
                   const StreamOptions& options);
   StreamConverter(const StreamConverter&) = delete;
   StreamConverter& operator=(const StreamConverter&) = delete;
@@ -59,6 +65,10 @@ class StreamConverter {
   /// Instead of finish(), when finish_reason() is kPause: what comes next is another stream, in
   /// which the upstream goes on with its answer. Its usage is added to that of the first.
   void resume();
+
+  /// With keep_turn: the blocks of the answer so far as JSON separated by commas, for the upstream
+  /// to go on with; empty where that cannot be. After a `terminal` verdict.
+  std::string_view turn() { return turn_ ? turn_->blocks() : std::string_view{}; }
 
   /// An event that shows a client that the stream lives; may be sent before any of convert()'s.
   std::string_view keep_alive() const { return writer_->keep_alive(); }
@@ -98,6 +108,7 @@ class StreamConverter {
   Usage usage_;
   std::unique_ptr<Usage> earlier_;  // of the streams before resume()
   std::unique_ptr<UpstreamFailure> failure_;
+  std::unique_ptr<anthropic::TurnKeeper> turn_;
   std::unique_ptr<StreamReader> reader_;
   std::unique_ptr<StreamWriter> writer_;
   // From the reader to the writer, where they are needed.
