@@ -101,10 +101,10 @@ struct Provider {
   std::vector<Secret> api_keys;  // empty ones removed
   bool is_default = false;
   bool enabled = true;
-  std::optional<bool> responses;    // has OpenAI's Responses; absent: as its type tells
+  std::optional<bool> responses;  // has OpenAI's Responses; absent: as its type tells
   Platform platform = Platform::kZai;
   ReasoningDisplay reasoning = ReasoningDisplay::kShown;
-  std::vector<std::string> models;  // empty: any
+  std::vector<std::string> models;                           // empty: any
   std::vector<std::pair<std::string, std::string>> headers;  // added to every request
   std::string ca_file;
   std::string proxy;
