@@ -212,6 +212,8 @@ void append_echo(Value body, Ask& ask) {
   append_member(ask.echo, "verbosity", body["text"]["verbosity"], R"("medium")");
   ask.echo.back() = '}';
   ask.echo += ',';
+  // What a client has written over several lines would end the data of an event.
+  std::erase_if(ask.echo, [](char c) { return c == '\n' || c == '\r'; });
 }
 
 /// What both endpoints have in common.
