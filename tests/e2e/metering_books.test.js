@@ -170,6 +170,30 @@ describe('a client that leaves', () => {
     });
   }
 
+  for (const stream of [true, false]) {
+    test(`pays for its prompt before the first content of ${stream ? 'a stream' : 'an answer'}`, async () => {
+      const never = 'mock-c5-f600000';
+      const gateway = await gatewayWith({ models: [{ name: never, ...kPrice }] });
+      const gone = new AbortController();
+      const asked = gateway
+        .post('/v1/chat/completions', chat(never, { stream }), {
+          authorization: `Bearer ${key}`,
+          'x-request-id': 'early',
+        }, { signal: gone.signal })
+        .catch((error) => error.name);
+      await mock.countsOf(never, { requests: stream ? 1 : 2 });
+      gone.abort();
+      assert.equal(await asked, 'AbortError');
+      const row = await gateway.books.rowOf('early');
+      assert.equal(row.input_tokens, kPrompt.openai);
+      assert.equal(row.output_tokens, 0);
+      assert.equal(row.outcome, 'client_gone');
+      assert.equal(row.basis, 'counted');
+      assert.equal(row.cost, costOf(kPrice, kPrompt.openai, 0));
+      gateway.books.check();
+    });
+  }
+
   test('pays for what it had received otherwise', async () => {
     const gateway = await gatewayWith();
     const left = await call(gateway, {
