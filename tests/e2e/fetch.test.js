@@ -57,11 +57,13 @@ const host = await startHost('127.0.0.1', {
 const mock = await startMock();
 const kModel = 'mock-c3-b2';
 
+const google = { name: 'go', type: 'gemini', base_url: mock.url, api_keys: ['k'], default: true };
+
 async function gatewayTo(name, fetch) {
   const { providers } = configFor(mock.url);
   return startGateway(
     configFor(mock.url, {
-      providers: providers.filter((each) => each.name === name),
+      providers: [...providers, google].filter((each) => each.name === name),
       models: [
         { name: kModel, capabilities: { image_url_fetch: false, document_url_fetch: false } },
       ],
@@ -73,6 +75,7 @@ async function gatewayTo(name, fetch) {
 const allow = ['127.0.0.1'];
 const toClaude = await gatewayTo('an', { allow, max_size: '4KiB', max_per_request: 5 });
 const toGpt = await gatewayTo('oa', { allow });
+const toGemini = await gatewayTo('go', { allow });
 const hasty = await gatewayTo('an', { allow, timeout: '100ms' });
 const strange = await gatewayTo('an', {});
 const chats = openai(toClaude);
@@ -146,6 +149,28 @@ describe('an image at a URL', () => {
       parts[1].file.file_data,
       `data:application/pdf;base64,${kPdf.toString('base64')}`,
     );
+  });
+
+  test('is fetched for a client of Responses', async () => {
+    const asked = (url) => [
+      { role: 'user', content: [{ type: 'input_image', detail: 'auto', image_url: url }] },
+    ];
+    await chats.responses.create({ model: kModel, input: asked(host.url('/cat.png')) });
+    assert.deepEqual(sources(await lastSent()), [png]);
+    const error = await refusal(
+      chats.responses.create({ model: kModel, input: asked(secret.url('/cat.png')) }),
+    );
+    assert.equal(error.status, 400);
+    assert.equal(error.param, 'input[0].content[0]');
+  });
+
+  test('is fetched for Gemini, which reads no URLs but its own', async () => {
+    const model = 'mock-c5-b2';
+    const client = openai(toGemini);
+    await client.chat.completions.create({ ...asking([host.url('/cat.png')]), model });
+    const sent = JSON.parse((await mock.requestsFor(model)).at(-1).body);
+    const data = sent.contents.flatMap(({ parts }) => parts).find((part) => part.inlineData);
+    assert.deepEqual(data.inlineData, { mimeType: 'image/png', data: png.data });
   });
 
   test('stays a URL for an upstream that fetches', async () => {
