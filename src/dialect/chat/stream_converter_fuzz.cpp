@@ -1,6 +1,6 @@
 // An upstream's bytes in pieces against the same bytes whole: what the client gets must be the
 // same, made of whole frames, and end with a terminal event or an error. The first byte chooses
-// the dialects and what was asked for, the second the size of the pieces.
+// what was asked for, and both the dialects; the second the size of the pieces.
 #include <cstdlib>
 
 #include "dialect/chat/stream_testing.hpp"
@@ -47,7 +47,10 @@ void check_frames(const std::string& client, Endpoint endpoint) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   const unsigned choice = data[0];
-  const Endpoint endpoint = (choice & 1) != 0 ? Endpoint::kMessages : Endpoint::kChatCompletions;
+  const Endpoint endpoint = data[1] / 61 == 1   ? Endpoint::kResponses
+                            : data[1] / 61 == 2 ? Endpoint::kGenerateContent
+                            : (choice & 1) != 0 ? Endpoint::kMessages
+                                                : Endpoint::kChatCompletions;
   AnswerPlan plan;
   plan.created = 1;
   plan.include_usage = (choice & 2) != 0;
@@ -59,9 +62,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t piece = data[1] % 61 + 1u;
   const std::string_view bytes(reinterpret_cast<const char*>(data + 2), size - 2);
 
-  const Endpoint client = (choice & 128) != 0               ? Endpoint::kResponses
-                          : endpoint == Endpoint::kMessages ? Endpoint::kChatCompletions
-                                                            : Endpoint::kMessages;
+  const Endpoint client = (choice & 128) != 0 ? Endpoint::kResponses
+                          : (choice & 1) != 0 ? Endpoint::kChatCompletions
+                                              : Endpoint::kMessages;
   const auto whole = run(endpoint, client, plan, lenient, bytes, bytes.size());
   const auto split = run(endpoint, client, plan, lenient, bytes, piece);
   if (whole.client != split.client || whole.verdicts != split.verdicts) std::abort();

@@ -1,0 +1,252 @@
+// Clients of both older dialects on models that OpenAI serves with tools over Responses only.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { anthropic, chat, message, openai, refusal } from '../harness/clients.mjs';
+import { configFor, kOpenAiKey, startGateway } from '../harness/gateway.mjs';
+import { Books } from '../harness/metering.mjs';
+import { header, startMock } from '../harness/mock.mjs';
+
+const kModels = [
+  'mock-c3-b2',
+  'mock-c3-b3',
+  'mock-c2-b2-t-k',
+  'mock-c2-t-k',
+  'mock-c1-t-k',
+  'mock-c4-h9',
+  'mock-t-k',
+  'mock-t-a6',
+  'mock-c5-q3-a9',
+  'mock-c6-b2',
+  'mock-c1-g0',
+  'mock-c9',
+];
+const mock = await startMock();
+const base = configFor(mock.url);
+const gateway = await startGateway(
+  configFor(mock.url, {
+    providers: base.providers.filter((each) => each.name === 'oa'),
+    routing: { retry: { attempts: 1 } },
+    models: kModels.map((name) => ({
+      name,
+      capabilities: {
+        tools_with_reasoning: 'use_responses',
+        efforts: 'none low medium high',
+        effort_default: 'medium',
+      },
+    })),
+  }),
+);
+const books = new Books(gateway.folder);
+const chats = openai(gateway);
+const messages = anthropic(gateway);
+const direct = openai({ url: mock.url });
+
+const parameters = { type: 'object', properties: { city: { type: 'string' } } };
+const names = ['get_weather', 'get_time'];
+const functions = names.map((name) => ({ type: 'function', function: { name, parameters } }));
+const tools = names.map((name) => ({ name, input_schema: parameters }));
+const thinking = { type: 'adaptive' };
+const lastSent = async (model) => (await mock.requestsFor(model)).at(-1);
+const textOf = (content) => content.map((block) => block.text ?? '').join('');
+
+/// What the model says to a client of Responses itself.
+async function said(model, more = {}) {
+  return direct.responses.create({ model, input: 'Hello', ...more });
+}
+
+describe('an Anthropic client on a model that needs Responses', () => {
+  test('asks it there, with what it has to know', async () => {
+    const model = 'mock-c3-b2';
+    const answer = await messages.messages.create(
+      message(model, { tools, thinking, system: 'Be brief.', stop_sequences: ['never'] }),
+    );
+    const sent = await lastSent(model);
+    assert.equal(sent.target, '/v1/responses');
+    assert.equal(header(sent, 'authorization'), `Bearer ${kOpenAiKey}`);
+    const body = JSON.parse(sent.body);
+    assert.equal(body.instructions, 'Be brief.');
+    assert.equal(body.store, false);
+    assert.deepEqual(body.reasoning, { effort: 'high', summary: 'auto' });
+    assert.deepEqual(body.include, ['reasoning.encrypted_content']);
+    assert.equal(body.max_output_tokens, 1000);
+    assert.deepEqual(
+      body.tools.map((each) => [each.type, each.name, each.strict]),
+      names.map((name) => ['function', name, false]),
+    );
+    assert.equal(answer.model, model);
+    assert.match(answer.id, /^msg_/);
+    assert.equal(answer.stop_reason, 'end_turn');
+    assert.equal(textOf(answer.content), (await said(model)).output_text);
+  });
+
+  test('without tools it is asked over Chat Completions', async () => {
+    const model = 'mock-c3-b3';
+    await messages.messages.create(message(model, { thinking }));
+    assert.equal((await lastSent(model)).target, '/v1/chat/completions');
+  });
+
+  test('streams thinking, text and calls, and plays them back', async () => {
+    const model = 'mock-c2-b2-t-k';
+    const ask = { tools, thinking };
+    const answer = await messages.messages.stream(message(model, ask)).finalMessage();
+    assert.deepEqual(
+      answer.content.map((block) => block.type),
+      ['thinking', 'text', 'tool_use', 'tool_use'],
+    );
+    const [thought, , first, second] = answer.content;
+    assert.ok(thought.thinking.length > 0);
+    assert.match(thought.signature, /^gwsig1\.oa\./);
+    assert.deepEqual([first.name, second.name], names);
+    assert.equal(answer.stop_reason, 'tool_use');
+    // Once more, whole: the same.
+    const whole = await messages.messages.create(message(model, ask));
+    assert.deepEqual(
+      whole.content.map((block) => [block.type, block.text ?? block.thinking ?? block.input]),
+      answer.content.map((block) => [block.type, block.text ?? block.thinking ?? block.input]),
+    );
+    // The mock verifies the reasoning that comes back.
+    const next = await messages.messages.create(
+      message(model, {
+        ...ask,
+        messages: [
+          { role: 'user', content: 'Hello' },
+          { role: 'assistant', content: answer.content },
+          {
+            role: 'user',
+            content: [first, second].map((call) => ({
+              type: 'tool_result',
+              tool_use_id: call.id,
+              content: 'fine',
+            })),
+          },
+        ],
+      }),
+    );
+    assert.equal(next.role, 'assistant');
+    const { input } = JSON.parse((await lastSent(model)).body);
+    assert.deepEqual(
+      input.map((item) => item.type),
+      ['message', 'reasoning', 'message', 'function_call', 'function_call', 'function_call_output', 'function_call_output'],
+    );
+    assert.ok(input[1].encrypted_content.length > 0);
+  });
+
+  test('calls without arguments have an empty input', async () => {
+    const model = 'mock-t-a6';
+    const answer = await messages.messages.stream(message(model, { tools, thinking })).finalMessage();
+    assert.deepEqual(
+      answer.content.filter((block) => block.type === 'tool_use').map((block) => block.input),
+      [{}, {}],
+    );
+  });
+
+  test('is told what was read from the cache, and charged for it', async () => {
+    const model = 'mock-c4-h9';
+    const { data, response } = await messages.messages
+      .create(message(model, { tools, thinking }))
+      .withResponse();
+    assert.equal(data.usage.cache_read_input_tokens, 9);
+    assert.equal(data.usage.output_tokens, 4);
+    const row = await books.rowOf(response.headers.get('x-request-id'));
+    assert.equal(row.output_tokens, 4);
+    assert.equal(row.basis, 'reported');
+  });
+
+  test('sees a response that fails as an error in its own dialect', async () => {
+    const model = 'mock-c5-q3-a9';
+    const stream = messages.messages.stream(message(model, { tools, thinking }));
+    const error = await refusal(stream.finalMessage());
+    assert.equal(error.error?.type ?? error.type, 'error');
+  });
+
+  test('an answer that reaches the limit says so', async () => {
+    const model = 'mock-c6-b2';
+    const answer = await messages.messages
+      .stream(message(model, { tools, thinking, max_tokens: 3 }))
+      .finalMessage();
+    // Nothing below 16 is taken.
+    assert.equal(JSON.parse((await lastSent(model)).body).max_output_tokens, 16);
+    assert.equal(answer.stop_reason, 'end_turn');
+  });
+
+  test('a refusal is one', async () => {
+    const model = 'mock-c1-g0';
+    for (const answer of [
+      await messages.messages.create(message(model, { tools, thinking })),
+      await messages.messages.stream(message(model, { tools, thinking })).finalMessage(),
+    ]) {
+      assert.equal(answer.stop_reason, 'refusal');
+      assert.ok(textOf(answer.content).length > 0);
+    }
+  });
+});
+
+describe('a Chat Completions client on a model that needs Responses', () => {
+  test('is answered as over Chat Completions', async () => {
+    const model = 'mock-c2-t-k';
+    const ask = chat(model, { tools: functions, reasoning_effort: 'high' });
+    const answer = await chats.chat.completions.create(ask);
+    assert.equal((await lastSent(model)).target, '/v1/responses');
+    const [choice] = answer.choices;
+    assert.equal(answer.object, 'chat.completion');
+    assert.equal(answer.model, model);
+    assert.equal(choice.finish_reason, 'tool_calls');
+    assert.deepEqual(
+      choice.message.tool_calls.map((call) => call.function.name),
+      names,
+    );
+    assert.ok(choice.message.reasoning_content.length > 0);
+    const streamed = await chats.chat.completions
+      .stream({ ...ask, stream_options: { include_usage: true } })
+      .finalChatCompletion();
+    assert.equal(streamed.choices[0].message.content, choice.message.content);
+    assert.deepEqual(
+      streamed.choices[0].message.tool_calls.map((call) => call.function.arguments),
+      choice.message.tool_calls.map((call) => call.function.arguments),
+    );
+    assert.deepEqual(streamed.usage, answer.usage);
+  });
+
+  test('may go on with the calls and what was thought', async () => {
+    const model = 'mock-c1-t-k';
+    const ask = { tools: functions, reasoning_effort: 'low' };
+    const answer = await chats.chat.completions.create(chat(model, ask));
+    const said = answer.choices[0].message;
+    await chats.chat.completions.create(
+      chat(model, {
+        ...ask,
+        messages: [
+          { role: 'user', content: 'Hello' },
+          said,
+          ...said.tool_calls.map((call) => ({
+            role: 'tool',
+            tool_call_id: call.id,
+            content: 'fine',
+          })),
+        ],
+      }),
+    );
+    const { input } = JSON.parse((await lastSent(model)).body);
+    assert.equal(input[1].type, 'reasoning');
+  });
+
+  test('whose reasoning is off keeps its bytes', async () => {
+    const model = 'mock-t-k';
+    await chats.chat.completions.create(
+      chat(model, { tools: functions, reasoning_effort: 'none', seed: 1 }),
+    );
+    const sent = await lastSent(model);
+    assert.equal(sent.target, '/v1/chat/completions');
+    assert.equal(JSON.parse(sent.body).seed, 1);
+  });
+
+  test('that did not ask for reasoning is not shown any, and told what was lost', async () => {
+    const model = 'mock-c9';
+    const { data, response } = await chats.chat.completions
+      .create(chat(model, { tools: functions, seed: 1 }))
+      .withResponse();
+    assert.equal(response.headers.get('x-sluice-dropped'), 'seed');
+    assert.equal(data.choices[0].message.reasoning_content, undefined);
+    assert.equal(JSON.parse((await lastSent(model)).body).reasoning, undefined);
+  });
+});
