@@ -6,6 +6,7 @@
 
 #include "dialect/chat/conversions.hpp"
 #include "dialect/chat/stream_testing.hpp"
+#include "dialect/response.hpp"
 
 using namespace sluice;
 using namespace sluice::dialect;
