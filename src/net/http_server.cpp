@@ -42,6 +42,7 @@ class HttpConnection {
  private:
   Task<bool> one_request();
   Task<bool> read_head(HttpCall& call);
+  void split_head(HttpCall& call, size_t size);
   Task<void> refuse(HttpCall& call, int status, std::string_view reason);
   Task<void> linger();
 
@@ -100,13 +101,7 @@ Task<bool> HttpConnection::read_head(HttpCall& call) {
         co_return false;
       }
       if (result.state == http::HeadState::kDone) {
-        // The views of the parsed head move with the bytes: parse again where they will stay.
-        call.head_bytes_.assign(received_, 0, result.consumed);
-        received_.erase(0, result.consumed);
-        if (received_.empty()) std::string().swap(received_);
-        scanned = 0;
-        call.head_ = {};
-        http::parse_request_head(call.head_bytes_, scanned, limits.head, call.head_);
+        split_head(call, result.consumed);
         break;
       }
     }
@@ -130,6 +125,26 @@ Task<bool> HttpConnection::read_head(HttpCall& call) {
   call.http_1_0_ = call.head_.minor_version == 0;
   call.awaits_continue_ = call.head_.expect_continue;
   co_return true;
+}
+
+/// Leaves in received_ what lies behind the head, whose bytes become the call's.
+void HttpConnection::split_head(HttpCall& call, size_t size) {
+  constexpr size_t kSmall = 4096;
+  const char* parsed = received_.data();
+  std::string rest = received_.substr(size);
+  if (received_.capacity() <= kSmall) {
+    received_.resize(size);
+    call.head_bytes_ = std::move(received_);
+  } else {
+    // Much of a body came with it, for whose room the head has no use.
+    call.head_bytes_.assign(received_, 0, size);
+  }
+  received_ = std::move(rest);
+  if (call.head_bytes_.data() == parsed) return;
+  // The views of the parsed head move with the bytes.
+  size_t scanned = 0;
+  call.head_ = {};
+  http::parse_request_head(call.head_bytes_, scanned, server_.limits_.head, call.head_);
 }
 
 Task<void> HttpConnection::refuse(HttpCall& call, int status, std::string_view reason) {

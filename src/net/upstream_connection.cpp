@@ -63,27 +63,21 @@ Task<Status> UpstreamConnection::send(std::string_view head, std::string_view bo
 Task<Status> UpstreamConnection::read_head(std::string_view request_method, Scope& scope) {
   Loop& loop = scope.loop();
   const http::HeadLimits limits;
-  std::string received = std::move(head_bytes_);
   size_t scanned = 0;
   for (;;) {
-    if (!received.empty()) {
+    if (!head_bytes_.empty()) {
       const auto result =
-          http::parse_response_head(received, scanned, limits, request_method, head_);
+          http::parse_response_head(head_bytes_, scanned, limits, request_method, head_);
       if (result.state == http::HeadState::kBad) {
         co_return fail(ErrorCode::kProtocol,
                        fmt::format("malformed response head: {}", result.error.reason));
       }
       if (result.state == http::HeadState::kDone) {
         if (head_.status >= 200) {
-          head_bytes_ = std::move(received);
-          scanned = 0;
-          head_ = {};
-          // Short strings move with their object: views are taken where the bytes stay.
-          http::parse_response_head(head_bytes_, scanned, limits, request_method, head_);
           unread_ = std::string_view(head_bytes_).substr(result.consumed);
           break;
         }
-        received.erase(0, result.consumed);
+        head_bytes_.erase(0, result.consumed);
         scanned = 0;
         head_ = {};
         continue;
@@ -93,12 +87,12 @@ Task<Status> UpstreamConnection::read_head(std::string_view request_method, Scop
     if (io.kind == Io::kTimeout) co_return fail(ErrorCode::kTimeout, "no response in time");
     if (io.kind == Io::kCancelled) co_return fail(ErrorCode::kClientGone, "cancelled");
     if (!io.ok()) {
-      if (received.empty()) {
+      if (head_bytes_.empty()) {
         co_return fail(ErrorCode::kConnectionClosed, "the connection closed before a response");
       }
       co_return fail(ErrorCode::kProtocol, "the connection closed inside the response head");
     }
-    received.append(loop.input().data(), io.bytes);
+    head_bytes_.append(loop.input().data(), io.bytes);
   }
   body_ = http::BodyDecoder(head_.framing, head_.content_length);
   keep_alive_ = head_.keep_alive;
