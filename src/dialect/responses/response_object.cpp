@@ -78,15 +78,13 @@ std::string ResponseIds::item(std::string_view prefix, uint32_t index) const {
 }
 
 void append_response(std::string& out, const ResponseState& state, const chat::AnswerPlan& plan) {
-  const bool complete = state.status == Status::kCompleted;
   out += R"({"id":)";
   chat::append_text(out, {.bytes = state.id, .escaped = state.id.contains('\\')});
   out += R"(,"object":"response","created_at":)";
   out += std::to_string(plan.created);
   append_status(out, state.status);
-  out += complete ? R"(,"completed_at":)" + std::to_string(plan.created)
-                  : std::string(R"(,"completed_at":null)");
-  out += R"(,"error":null,"incomplete_details":)";
+  // When it is done, nobody looks at the clock.
+  out += R"(,"completed_at":null,"error":null,"incomplete_details":)";
   if (state.status == Status::kIncomplete) {
     out += R"({"reason":")";
     out += state.reason;
