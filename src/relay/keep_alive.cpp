@@ -15,8 +15,8 @@ void KeepAlive::start(Duration interval) {
 void KeepAlive::fire() {
   if (call_.finished()) return;
   const TimePoint now = loop_.now();
-  if (call_.last_sent() + interval_ > now && call_.begun())
-    return arm(call_.last_sent() + interval_);
+  const TimePoint due = call_.last_sent() + interval_;
+  if (call_.begun() && due > now) return arm(due);
   beat();
   arm(now + interval_);
 }

@@ -359,7 +359,8 @@ net::Task<PumpEnd> Pump::at_converted_end() {
 
 bool Pump::paused() {
   return converter_ && converter_->finish_reason() == dialect::FinishReason::kPause &&
-         context_.continuation.possible() && !converter_->turn().empty();
+         !context_.call.client_left() && context_.continuation.possible() &&
+         !converter_->turn().empty();
 }
 
 PumpEnd Pump::at_pause() {
@@ -376,6 +377,7 @@ void Pump::resume(net::UpstreamConnection& upstream, TimePoint sent_at) {
   if (coding != http::Coding::kIdentity) inflater_.emplace(coding, kMaxDecoded);
   converter_->resume();
   finished_ = head_released_ = any_byte_ = false;
+  context_.live.state(observe::LiveState::kStreaming);
 }
 
 net::Task<PumpEnd> Pump::interrupt() {

@@ -92,6 +92,48 @@ TEST_F(TranslationTest, AsksInTheUpstreamsWordsAndPassesNoneOfTheClients) {
   relay.run(body());
 }
 
+TEST_F(TranslationTest, LeavesThinkingWithTheAccountThatItBelongsTo) {
+  relay.config.providers[0].api_keys = {Secret("key-one"), Secret("key-two")};
+  relay.config.routing.retry.attempts = 2;
+  relay.config.models.emplace_back().name = "m";
+  relay.config.models.back().capabilities = {{"thinking_prefix_bound", "true"}};
+  constexpr std::string_view kBody =
+      R"({"model":"m","messages":[{"role":"user","content":"hi"},{"role":"assistant",)"
+      R"("content":"a","thinking_blocks":[{"type":"thinking","thinking":"t","signature":)"
+      R"("by-claude"}]},{"role":"user","content":"more"}]})";
+  const auto body = [&]() -> Task<void> {
+    co_await asked(kBody);
+    EXPECT_THAT(request, HasSubstr("by-claude"));
+    co_await a.send(answer(429, "{}"));
+    const std::string other = co_await relay.take_request(relay.up_a, a);
+    EXPECT_THAT(other, Not(HasSubstr("by-claude")));
+    EXPECT_THAT(other, HasSubstr("more"));
+    co_await a.send(answer(400, "{}"));
+    co_await got();
+  };
+  relay.run(body());
+}
+
+TEST_F(TranslationTest, ConvertsALargeRequestWholeAndRefusesItAsAnyOther) {
+  const std::string long_text(400'000, 'x');
+  const auto large = [&](std::string_view more) {
+    return fmt::format(R"({{"model":"m","max_tokens":9{},"messages":[{{"role":"user",)"
+                       R"("content":"{}"}}]}})",
+                       more, long_text);
+  };
+  const auto body = [&]() -> Task<void> {
+    co_await asked(large(R"(,"seed":1)"));
+    EXPECT_THAT(request, HasSubstr(long_text));
+    co_await a.send(answer(400, "{}"));
+    EXPECT_THAT(co_await got(), HasSubstr("HTTP/1.1 400"));
+    co_await client.send(TestRelay::request(large(R"(,"seed":1)"), "x-sluice-mode: strict\r\n"));
+    const std::string refused = co_await got();
+    EXPECT_THAT(refused, HasSubstr("HTTP/1.1 400"));
+    EXPECT_THAT(refused, HasSubstr("seed"));
+  };
+  relay.run(body());
+}
+
 TEST_F(TranslationTest, StreamsEachEventInTheClientsDialectAsItComes) {
   const auto body = [&]() -> Task<void> {
     co_await begin(kStart + kBlock + delta("Hel"));

@@ -15,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "dialect/chat/answer_gatherer.hpp"
 #include "dialect/chat/conversion_testing.hpp"
 #include "dialect/chat/conversions.hpp"
 #include "dialect/chat/names.hpp"
@@ -217,6 +218,12 @@ TEST_P(StreamConversion, IsWhatTheWholeAnswerIs) {
     return summary(parse_answer(case_.client_endpoint, client, case_.plan));
   };
   EXPECT_EQ(read(gathered), read(whole));
+
+  // And so when the gateway gathers it, for a client that wanted no stream.
+  auto unasked = gather_answer(case_.endpoint, case_.upstream[0], case_.plan,
+                               case_.options.end_without_finish);
+  ASSERT_TRUE(unasked.has_value()) << unasked.error().message;
+  EXPECT_EQ(read(write_answer(case_.client_endpoint, *unasked, case_.plan)), read(whole));
 }
 
 INSTANTIATE_TEST_SUITE_P(Vectors, StreamConversion, ::testing::ValuesIn(names()),
