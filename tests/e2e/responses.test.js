@@ -304,3 +304,24 @@ for (const [name, lane] of Object.entries(lanes)) {
     });
   });
 }
+
+test('a stream of an upstream that knows Responses ends with an error that is numbered on', async () => {
+  const gateway = await gatewayTo({
+    name: 'oa',
+    type: 'openai',
+    base_url: `${mock.url}/v1`,
+    api_keys: ['sk-upstream-0123456789'],
+  });
+  const model = 'mock-c9-x3';
+  const answer = await gateway.post('/v1/responses', { model, input: 'Hello', stream: true });
+  const events = (await answer.text())
+    .split('\n')
+    .filter((line) => line.startsWith('data: '))
+    .map((line) => JSON.parse(line.slice(6)));
+  assert.equal((await mock.requestsFor(model)).at(-1).target, '/v1/responses');
+  assert.deepEqual(events.map((event) => event.sequence_number), [...events.keys()]);
+  assert.equal(events.at(-1).type, 'error');
+  assert.equal(events.at(-1).code, 'upstream_stream_interrupted');
+  const stream = openai(gateway).responses.stream({ model, input: 'Hello' });
+  assert.equal((await refusal(stream.finalResponse())).code, 'upstream_stream_interrupted');
+});
