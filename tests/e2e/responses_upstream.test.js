@@ -1,9 +1,9 @@
 // Clients of both older dialects on models that OpenAI serves with tools over Responses only.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { anthropic, chat, message, openai, refusal } from '../harness/clients.mjs';
-import { configFor, kOpenAiKey, startGateway } from '../harness/gateway.mjs';
-import { Books } from '../harness/metering.mjs';
+import { all, anthropic, chat, message, openai, refusal } from '../harness/clients.mjs';
+import { configFor, kClientKey, kOpenAiKey, startGateway } from '../harness/gateway.mjs';
+import { Books, kPrompt } from '../harness/metering.mjs';
 import { header, startMock } from '../harness/mock.mjs';
 
 const kModels = [
@@ -20,12 +20,18 @@ const kModels = [
   'mock-c1-g0',
   'mock-c9',
 ];
+const kQuota = kPrompt.openai + 25;
 const mock = await startMock();
 const base = configFor(mock.url);
 const gateway = await startGateway(
   configFor(mock.url, {
     providers: base.providers.filter((each) => each.name === 'oa'),
     routing: { retry: { attempts: 1 } },
+    keys: [
+      { key: kClientKey, name: 'tester' },
+      { key: 'sk-whole-0123456789', name: 'whole', quota_tokens: kQuota },
+      { key: 'sk-stream-0123456789', name: 'stream', quota_tokens: kQuota },
+    ],
     models: kModels.map((name) => ({
       name,
       capabilities: {
@@ -248,5 +254,67 @@ describe('a Chat Completions client on a model that needs Responses', () => {
     assert.equal(response.headers.get('x-sluice-dropped'), 'seed');
     assert.equal(data.choices[0].message.reasoning_content, undefined);
     assert.equal(JSON.parse((await lastSent(model)).body).reasoning, undefined);
+  });
+});
+
+describe('a client of Responses on an upstream that has it', () => {
+  const ask = (model, more = {}) => ({ model, input: 'Hello', ...more });
+
+  test('has its bytes passed, and the events as they come', async () => {
+    const body = JSON.stringify(ask('mock-c4-b2-t-k-z7', { stream: true, zzz: undefined, store: false }));
+    const post = async (url) =>
+      fetch(`${url}/v1/responses`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${kClientKey}`, 'content-type': 'application/json' },
+        body,
+      });
+    const [passed, straight] = [await post(gateway.url), await post(mock.url)];
+    assert.equal((await lastSent('mock-c4-b2-t-k-z7')).body, body);
+    const same = (text) => text.replaceAll(/"(id|item_id|call_id|created_at|obfuscation|encrypted_content)":("[^"]*"|\d+)/g, '');
+    assert.equal(same(await passed.text()), same(await straight.text()));
+  });
+
+  test('is metered as the upstream counts', async () => {
+    for (const stream of [false, true]) {
+      const { data, response } = await chats.responses
+        .create(ask('mock-c11-b2-k', { stream }))
+        .withResponse();
+      const { usage } = stream ? (await all(data)).at(-1).response : data;
+      assert.equal(usage.output_tokens, 30);
+      const row = await books.rowOf(response.headers.get('x-request-id'));
+      assert.equal(row.output_tokens, 30);
+      assert.equal(row.input_tokens, usage.input_tokens);
+      assert.equal(row.basis, 'reported');
+    }
+  });
+
+  test('a stream ends where its tokens do, a whole answer is asked for no longer', async () => {
+    const spender = (key) => openai(gateway, { apiKey: `sk-${key}-0123456789` });
+    const body = ask('mock-c400', { max_output_tokens: 900 });
+    const error = await refusal(
+      (async () => all(await spender('stream').responses.create({ ...body, stream: true })))(),
+    );
+    assert.equal(error.code, 'budget_exhausted');
+    assert.equal(books.key('stream').used_tokens, kQuota);
+    const answer = await spender('whole').responses.create(body);
+    assert.deepEqual(answer.incomplete_details, { reason: 'max_output_tokens' });
+    assert.equal(JSON.parse((await lastSent('mock-c400')).body).max_output_tokens, 25);
+    assert.equal(books.key('whole').used_tokens, kQuota);
+  });
+
+  test('sees a response fail as it does, and has it in the log', async () => {
+    const { data, response } = await chats.responses
+      .create(ask('mock-c5-q3-a9', { stream: true }))
+      .withResponse();
+    const last = (await all(data)).at(-1);
+    assert.equal(last.type, 'response.failed', JSON.stringify(last));
+    const row = await books.rowOf(response.headers.get('x-request-id'));
+    assert.equal(row.outcome, 'upstream_failed');
+  });
+
+  test('nothing runs on in the background', async () => {
+    const error = await refusal(chats.responses.create(ask('mock-c1', { background: true })));
+    assert.equal(error.status, 400);
+    assert.equal(error.param, 'background');
   });
 });
