@@ -15,6 +15,12 @@ namespace sluice::testing {
 #endif
 #endif
 
+#ifdef SLUICE_ALLOCATIONS_UNCOUNTED
+inline constexpr bool kAllocationsCounted = false;
+#else
+inline constexpr bool kAllocationsCounted = true;
+#endif
+
 inline thread_local size_t allocation_count = 0;
 
 /// How many allocations this thread has made so far.
