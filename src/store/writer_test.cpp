@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "store/test_store.hpp"
@@ -248,6 +249,29 @@ TEST_F(Writer, ALockedDatabaseLosesNothing) {
 
 TEST_F(Writer, AReadOnlyDatabaseLosesNothing) {
   survive([&] { pragma("PRAGMA query_only = ON"); }, [&] { pragma("PRAGMA query_only = OFF"); });
+}
+
+TEST_F(Writer, ADatabaseThatIsMovedAwayLosesNothing) {
+  const std::string away = folder_.database() + ".away";
+  survive([&] { std::filesystem::rename(folder_.database(), away); },
+          [&] { std::filesystem::rename(away, folder_.database()); });
+}
+
+TEST_F(Writer, WritesNothingWhereAnotherFileHasTakenThePlaceOfTheDatabase) {
+  start(std::chrono::milliseconds(1));
+  settle("before");
+  durable_.wait_for(1);
+  const std::string away = folder_.database() + ".away";
+  std::filesystem::rename(folder_.database(), away);
+  std::filesystem::copy_file(away, folder_.database());
+  settle("during");
+  wait_until_unhealthy();
+  {
+    const std::lock_guard turn(turn_);
+    EXPECT_THAT(settler_->failure(), ::testing::HasSubstr("moved, deleted or replaced"));
+  }
+  stop();
+  EXPECT_EQ(durable_.count(), 1u);
 }
 
 TEST_F(Writer, FindsOutByItselfThatItCanWriteAgain) {

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "store/migrations.hpp"
@@ -93,6 +94,18 @@ Status make_private(const std::string& file) {
   if (done) return {};
   return fail(ErrorCode::kConfig,
               fmt::format("cannot make {} private: {}", file, std::strerror(error)));
+}
+
+FileIdentity::FileIdentity(std::string file) : file_(std::move(file)) {
+  struct stat now{};
+  if (::stat(file_.c_str(), &now) != 0) return;
+  device_ = now.st_dev;
+  inode_ = now.st_ino;
+}
+
+bool FileIdentity::is_there() const {
+  struct stat now{};
+  return ::stat(file_.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == inode_;
 }
 
 Status migrate(Connection& connection, const std::string& file) {

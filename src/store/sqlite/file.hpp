@@ -1,6 +1,7 @@
 // The database as a file: where it lies, that it is ours, that its schema is this binary's.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,23 @@ Result<std::string> path_of(std::string_view url);
 
 /// Makes the file, mode 0600, if it is not there; takes away what others may do with it.
 Status make_private(const std::string& file);
+
+/// Which file a path names. A connection goes on writing into a file that was renamed or deleted
+/// as if nothing were the matter.
+class FileIdentity {
+ public:
+  FileIdentity() = default;
+  /// The file that is there now.
+  explicit FileIdentity(std::string file);
+  /// Asks the system, which takes less than a microsecond.
+  bool is_there() const;
+  const std::string& file() const { return file_; }
+
+ private:
+  std::string file_;
+  uint64_t device_ = 0;
+  uint64_t inode_ = 0;
+};
 
 /// Applies what is missing, all in one transaction. kConfig when the database is newer than this
 /// binary, or is none of ours.

@@ -60,6 +60,7 @@ Result<Settler> Settler::open(const std::string& file, bool power, WalLimits lim
   Result<Connection> connection = Connection::open(file, Connection::Mode::kReadWrite, kBusyMs);
   if (!connection) return std::unexpected(connection.error());
   settler.connection_ = std::move(*connection);
+  settler.file_ = FileIdentity(file);
   if (Status set = settler.connection_.run(settings(power).c_str()); !set) {
     return std::unexpected(set.error());
   }
@@ -85,8 +86,16 @@ Result<Settler> Settler::open(const std::string& file, bool power, WalLimits lim
   return settler;
 }
 
+// What was written into a file that nobody will find again would be no ledger.
+Settler::Outcome Settler::begin() {
+  if (file_.is_there()) return outcome_of(sql_[kBegin].run());
+  failure_ =
+      fmt::format("{} was moved, deleted or replaced; put it back, or restart", file_.file());
+  return Outcome::kUnavailable;
+}
+
 Settler::Outcome Settler::write(std::span<const Entry> entries, std::span<const Mark> marks) {
-  Outcome outcome = outcome_of(sql_[kBegin].run());
+  Outcome outcome = begin();
   if (outcome != Outcome::kWritten) return outcome;
   outcome = write_marks(marks);
   if (outcome == Outcome::kWritten) outcome = write_usage(entries);
@@ -223,7 +232,7 @@ Settler::Outcome Settler::delete_leases(std::span<const Entry> entries) {
 }
 
 Settler::Outcome Settler::bury(const Entry& entry, std::string_view why) {
-  Outcome outcome = outcome_of(sql_[kBegin].run());
+  Outcome outcome = begin();
   if (outcome != Outcome::kWritten) return outcome;
   const int code = sql_[kCountBuried].step();
   const int64_t buried = code == SQLITE_ROW ? sql_[kCountBuried].integer(0) : 0;
@@ -243,8 +252,10 @@ Settler::Outcome Settler::bury(const Entry& entry, std::string_view why) {
 }
 
 Settler::Outcome Settler::probe() {
+  const Outcome outcome = begin();
+  if (outcome != Outcome::kWritten) return outcome;
   const std::string at = std::to_string(unix_ms());
-  return outcome_of(sql_[kProbe].bind(at).run());
+  return finish(outcome_of(sql_[kProbe].bind(at).run()));
 }
 
 void Settler::checkpoint() {

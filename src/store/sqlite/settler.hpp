@@ -14,6 +14,7 @@
 #include "store/records.hpp"
 #include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/connection.hpp"
+#include "store/sqlite/file.hpp"
 
 namespace sluice::store::sqlite {
 
@@ -90,10 +91,12 @@ class Settler {
   Outcome write_balances();
   Outcome write_transactions();
   Outcome delete_leases(std::span<const Entry> entries);
+  Outcome begin();
   Outcome finish(Outcome outcome);
   Outcome outcome_of(int code);
   Outcome bad_row(std::string why);
 
+  FileIdentity file_;
   std::unique_ptr<Checkpointer> checkpointer_;  // the connection's hook tells it
   uint64_t checkpointed_ = 0;
   Connection connection_;  // before the statements, which must go first
