@@ -76,6 +76,21 @@ std::expected<Place, Refusal> enter(Account& account, int64_t prompt_tokens, Tim
   return place;
 }
 
+std::expected<void, Refusal> enter_for_nothing(Account& account, TimePoint now) {
+  const Limits limits = account.limits();
+  if (const auto wait =
+          account.requests().spend(1, 1, limits.requests_per_minute, limits.burst, now)) {
+    return limited(LimitReason::kRequests, *wait);
+  }
+  return {};
+}
+
+bool is_limited(const Account& account) {
+  const Limits limits = account.limits();
+  return limits.requests_per_minute > 0 || limits.tokens_per_minute > 0 ||
+         limits.max_parallel > 0 || account.has_quota() || account.wallet() != nullptr;
+}
+
 LimitState limit_state(const Account& account, TimePoint now) {
   const Limits limits = account.limits();
   LimitState state;

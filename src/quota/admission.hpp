@@ -42,6 +42,12 @@ class Place {
 /// settled: Account::token_rate().correct()), parallel calls. Spends nothing when it refuses.
 std::expected<Place, Refusal> enter(Account& account, int64_t prompt_tokens, TimePoint now);
 
+/// One request that takes neither tokens nor a place: only the requests per minute.
+std::expected<void, Refusal> enter_for_nothing(Account& account, TimePoint now);
+
+/// Whether anything at all limits the key: a rate, parallel calls, a quota, a wallet.
+bool is_limited(const Account& account);
+
 /// What the limits of a key stand at, for the x-ratelimit headers; absent where there is no limit.
 struct LimitState {
   struct One {

@@ -50,6 +50,18 @@ TEST(Enter, LetsABurstInAndThenSaysWhenToComeBack) {
   EXPECT_TRUE(enter(key.account, 1, kStart + seconds(1)));
 }
 
+TEST(Enter, ForNothingSpendsARequestAlone) {
+  Keyed key({.requests_per_minute = 60, .burst = 2, .tokens_per_minute = 1, .max_parallel = 1});
+  const auto place = enter(key.account, 5, kStart);
+  ASSERT_TRUE(place);
+  // The place is taken and the tokens of the minute are used up.
+  EXPECT_TRUE(enter_for_nothing(key.account, kStart));
+  const auto refused = enter_for_nothing(key.account, kStart + milliseconds(300));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().limit, LimitReason::kRequests);
+  EXPECT_EQ(refused.error().retry_after, milliseconds(700));
+}
+
 TEST(Enter, APlaceIsHeldUntilItIsLetGo) {
   Keyed key({.max_parallel = 2});
   auto one = enter(key.account, 1, kStart);

@@ -324,7 +324,7 @@ net::Task<Result<std::string>> Attempt::read_body(size_t limit, TimePoint first_
 void Attempt::pass_headers(net::HeaderList& headers) const {
   const http::Fields& fields = connection_->head().fields;
   if (!translation_ || translation_->answer_only) {
-    pass_response_headers(fields, headers);
+    pass_response_headers(fields, in_.charge.limited(), headers);
     // What is written anew says itself what it is.
     if (translation_) {
       std::erase_if(headers, [](const auto& each) { return each.first == "content-type"; });

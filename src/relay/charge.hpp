@@ -64,6 +64,9 @@ class Charge {
                                                        net::Scope& scope);
   bool admitted() const { return admitted_; }
 
+  /// Its key has limits of its own, or somebody's wallet pays.
+  bool limited() const { return account_ != nullptr && quota::is_limited(*account_); }
+
   /// To be sent upstream instead of the client's own limit: the balance covers no more.
   std::optional<int64_t> output_limit() const { return output_limit_; }
 

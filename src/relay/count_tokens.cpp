@@ -6,6 +6,7 @@
 #include "dialect/upstream_error.hpp"
 #include "net/offload.hpp"
 #include "observe/log.hpp"
+#include "relay/caller.hpp"
 #include "relay/headers.hpp"
 
 namespace sluice::relay {
@@ -51,20 +52,17 @@ CountTokens::CountTokens(LoopContext& context, net::HttpCall& call, dialect::Cou
 net::Task<void> CountTokens::run() {
   Status status = authenticate();
   if (status) status = co_await understand();
-  if (status) {
+  if (!status) {
+    co_await answer_error(status.error());
+  } else if (co_await admit()) {
     choose();
     co_await answer();
-  } else {
-    co_await answer_error(status.error());
   }
   tell();
 }
 
 Status CountTokens::authenticate() {
-  const auto address = IpAddress::parse(client_address_);
-  auto key = snapshot_->clients.keys.authenticate(client_credential(call_.head().fields),
-                                                  address.value_or(IpAddress{}),
-                                                  wall_nanos() / 1'000'000'000);
+  auto key = relay::authenticate(*snapshot_, call_, client_address_);
   if (!key) return std::unexpected(std::move(key.error()));
   key_ = *key;
   live_.key_name(key_->name);
@@ -72,14 +70,26 @@ Status CountTokens::authenticate() {
 }
 
 net::Task<Status> CountTokens::understand() {
-  auto body = co_await call_.read_body(snapshot_->config->server.max_body);
+  auto body = co_await read_body(context_, *snapshot_, call_);
   if (!body) co_return std::unexpected(std::move(body.error()));
-  context_.metrics.bytes_in.add(body->size());
   auto request = dialect::understand_count(endpoint_, std::move(*body));
   if (!request) co_return std::unexpected(std::move(request.error()));
   request_ = std::move(*request);
   live_.model(request_.model);
   co_return accounts::KeyRing::check_model(*key_, request_.model);
+}
+
+net::Task<bool> CountTokens::admit() {
+  quota::Account& account = snapshot_->clients.account(key_->key_id);
+  const TimePoint now = call_.loop().now();
+  const auto entered = quota::enter_for_nothing(account, now);
+  limited_ = quota::is_limited(account);
+  // It takes no tokens, and says nothing of those that are left.
+  limits_.requests = quota::limit_state(account, now).requests;
+  if (entered) co_return true;
+  context_.metrics.limited(entered.error().limit);
+  co_await answer_error(entered.error().error, entered.error().retry_after);
+  co_return false;
 }
 
 void CountTokens::choose() {
@@ -150,7 +160,7 @@ net::Task<Result<CountTokens::Reply>> CountTokens::exchange(const Upstream& upst
     if (!stale) co_return std::unexpected(std::move(sent.error()));
   }
   Reply reply{.status = connection->head().status, .headers = {}, .body = {}};
-  pass_response_headers(connection->head().fields, reply.headers);
+  pass_response_headers(connection->head().fields, limited_, reply.headers);
   for (;;) {
     net::BodyPiece piece = co_await connection->next(scope);
     for (; piece.kind == net::BodyPiece::kData; piece = connection->ready()) {
@@ -217,7 +227,7 @@ net::Task<void> CountTokens::answer_reply(Reply reply) {
   co_await respond(reply.status, std::move(reply.headers), reply.body);
 }
 
-net::Task<void> CountTokens::answer_error(const Error& error) {
+net::Task<void> CountTokens::answer_error(const Error& error, std::optional<Duration> retry_after) {
   net::Scope& scope = call_.scope();
   Error told = error;
   if (scope.cancelled()) {
@@ -233,7 +243,12 @@ net::Task<void> CountTokens::answer_error(const Error& error) {
   dialect::ErrorAnswer answer = dialect::render_error(dialect_, told, request_id_);
   net::HeaderList headers;
   headers.emplace_back("content-type", "application/json");
-  if (answer.wants_retry_after) headers.emplace_back("retry-after", "1");
+  if (retry_after) {
+    const auto whole = std::chrono::ceil<std::chrono::seconds>(*retry_after).count();
+    headers.emplace_back("retry-after", std::to_string(whole));
+  } else if (answer.wants_retry_after) {
+    headers.emplace_back("retry-after", "1");
+  }
   if (answer.should_retry) {
     headers.emplace_back("x-should-retry", *answer.should_retry ? "true" : "false");
   }
@@ -242,6 +257,7 @@ net::Task<void> CountTokens::answer_error(const Error& error) {
 
 net::Task<void> CountTokens::respond(int status, net::HeaderList headers, std::string_view body) {
   headers.emplace_back("x-request-id", request_id_);
+  add_limits(limits_, headers);
   if (dialect_ == dialect::Dialect::kAnthropic) headers.emplace_back("request-id", request_id_);
   if (upstream_answered_) {
     headers.emplace_back("x-sluice-provider", target_->provider->name);

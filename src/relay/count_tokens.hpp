@@ -11,6 +11,7 @@
 #include "net/http_call.hpp"
 #include "observe/live.hpp"
 #include "observe/trace_context.hpp"
+#include "quota/admission.hpp"
 #include "relay/context.hpp"
 
 namespace sluice::relay {
@@ -27,6 +28,8 @@ class CountTokens {
  private:
   Status authenticate();
   net::Task<Status> understand();
+  /// Counts against the key's requests per minute. False: the client has been told why not.
+  net::Task<bool> admit();
   /// The first target, if it is an upstream that can count.
   void choose();
   /// What the upstream answered, if that is an answer for the client.
@@ -43,7 +46,7 @@ class CountTokens {
   net::Task<Result<int64_t>> count();
   net::Task<void> answer();
   net::Task<void> answer_reply(Reply reply);
-  net::Task<void> answer_error(const Error& error);
+  net::Task<void> answer_error(const Error& error, std::optional<Duration> retry_after = {});
   net::Task<void> respond(int status, net::HeaderList headers, std::string_view body);
   void tell();
 
@@ -61,6 +64,8 @@ class CountTokens {
   const accounts::KeyRecord* key_ = nullptr;
   dialect::InferenceRequest request_;
   std::optional<route::Target> target_;
+  quota::LimitState limits_;  // as they stood at the admission
+  bool limited_ = false;
   bool upstream_answered_ = false;
   std::optional<ErrorCode> error_;
 };

@@ -6,7 +6,7 @@
 #include "dialect/models.hpp"
 #include "dialect/session.hpp"
 #include "observe/log.hpp"
-#include "quota/headers.hpp"
+#include "relay/caller.hpp"
 #include "relay/headers.hpp"
 
 namespace sluice::relay {
@@ -86,10 +86,7 @@ net::Task<void> Exchange::run() {
 }
 
 Status Exchange::authenticate() {
-  const auto address = IpAddress::parse(client_address_);
-  auto key = snapshot_->clients.keys.authenticate(client_credential(call_.head().fields),
-                                                  address.value_or(IpAddress{}),
-                                                  wall_nanos() / 1'000'000'000);
+  auto key = relay::authenticate(*snapshot_, call_, client_address_);
   if (!key) return std::unexpected(std::move(key.error()));
   key_ = *key;
   live_.key_name(key_->name);
@@ -97,9 +94,8 @@ Status Exchange::authenticate() {
 }
 
 net::Task<Status> Exchange::understand() {
-  auto body = co_await call_.read_body(snapshot_->config->server.max_body);
+  auto body = co_await read_body(context_, *snapshot_, call_);
   if (!body) co_return std::unexpected(std::move(body.error()));
-  context_.metrics.bytes_in.add(body->size());
   auto request = dialect::understand(endpoint_, std::move(*body));
   if (!request) co_return std::unexpected(std::move(request.error()));
   request_ = std::move(*request);
@@ -373,10 +369,7 @@ std::optional<net::HeaderList> Exchange::early_head() {
 
 void Exchange::add_request_headers(net::HeaderList& headers) const {
   headers.emplace_back("x-request-id", request_id_);
-  for (auto& limit : quota::limit_headers(limits_)) {
-    std::erase_if(headers, [&](const auto& each) { return each.first == limit.first; });
-    headers.push_back(std::move(limit));
-  }
+  add_limits(limits_, headers);
   if (dialect_ == dialect::Dialect::kAnthropic) headers.emplace_back("request-id", request_id_);
 }
 

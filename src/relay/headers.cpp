@@ -6,6 +6,7 @@
 #include "accounts/client_address.hpp"
 #include "base/text.hpp"
 #include "http/content_coding.hpp"
+#include "quota/headers.hpp"
 
 namespace sluice::relay {
 
@@ -84,6 +85,14 @@ class HeadWriter {
 };
 
 constexpr std::string_view kAnthropicVersion = "2023-06-01";
+
+// Of OpenAI, of Anthropic ("anthropic-ratelimit-", "anthropic-priority-", "anthropic-fast-"), and
+// of the draft standard.
+bool is_rate_limit(std::string_view name) {
+  return istarts_with(name, "x-ratelimit-") || istarts_with(name, "ratelimit") ||
+         istarts_with(name, "anthropic-ratelimit-") || istarts_with(name, "anthropic-priority-") ||
+         istarts_with(name, "anthropic-fast-");
+}
 
 }  // namespace
 
@@ -170,9 +179,11 @@ std::string model_list_head(const Upstream& upstream, const Secret* credential) 
   return head.take();
 }
 
-void pass_response_headers(const http::Fields& upstream, net::HeaderList& headers) {
+void pass_response_headers(const http::Fields& upstream, bool hide_limits,
+                           net::HeaderList& headers) {
   const size_t own = headers.size();
   for (const auto& [name, value] : upstream) {
+    if (hide_limits && is_rate_limit(name)) continue;
     if (iequals(name, "content-type") || iequals(name, "retry-after") ||
         istarts_with(name, "anthropic-") || istarts_with(name, "openai-") ||
         istarts_with(name, "x-ratelimit-") || istarts_with(name, "ratelimit")) {
@@ -182,6 +193,13 @@ void pass_response_headers(const http::Fields& upstream, net::HeaderList& header
                               [&](const auto& each) { return each.first == lower; });
       if (!ours) headers.emplace_back(std::move(lower), value);
     }
+  }
+}
+
+void add_limits(const quota::LimitState& limits, net::HeaderList& headers) {
+  for (auto& limit : quota::limit_headers(limits)) {
+    std::erase_if(headers, [&](const auto& each) { return each.first == limit.first; });
+    headers.push_back(std::move(limit));
   }
 }
 

@@ -10,6 +10,7 @@
 #include "dialect/request.hpp"
 #include "http/head.hpp"
 #include "net/http_call.hpp"
+#include "quota/admission.hpp"
 #include "relay/snapshot.hpp"
 
 namespace sluice::relay {
@@ -49,7 +50,12 @@ std::string model_list_head(const Upstream& upstream, const Secret* credential);
 /// Appends the upstream's fields that a client gets: content type, anthropic-*, openai-*,
 /// rate limits and retry-after. Their names come in lower case. What stands in `headers` already is
 /// the gateway's own and wins.
-void pass_response_headers(const http::Fields& upstream, net::HeaderList& headers);
+/// Without its rate limits where `hide_limits`: those are of all that share its key.
+void pass_response_headers(const http::Fields& upstream, bool hide_limits,
+                           net::HeaderList& headers);
+
+/// Where the key's own limits stand, in place of what is there of the same name.
+void add_limits(const quota::LimitState& limits, net::HeaderList& headers);
 
 /// The body is server-sent events.
 bool is_event_stream(const http::Fields& fields);

@@ -132,11 +132,26 @@ TEST_F(HeadersTest, GiveTheClientTheUpstreamsFieldsInLowerCase) {
   fields.add("X-Request-Id", "theirs");
   fields.add("Server", "x");
   net::HeaderList headers;
-  pass_response_headers(fields, headers);
+  pass_response_headers(fields, false, headers);
   EXPECT_THAT(headers,
               ElementsAre(Pair("content-type", "text/html"), Pair("openai-processing-ms", "5"),
                           Pair("anthropic-ratelimit-tokens-remaining", "9"),
                           Pair("x-ratelimit-limit-requests", "3")));
+}
+
+TEST_F(HeadersTest, HideWhatOthersLeaveOfAnUpstreamsLimits) {
+  http::Fields fields;
+  for (const std::string_view name :
+       {"X-RateLimit-Remaining-Tokens", "RateLimit-Reset", "Anthropic-RateLimit-Tokens-Remaining",
+        "Anthropic-Priority-Input-Tokens-Limit", "Anthropic-Fast-Output-Tokens-Limit"}) {
+    fields.add(name, "7");
+  }
+  fields.add("Anthropic-Organization-Id", "org");
+  fields.add("Retry-After", "2");
+  net::HeaderList headers;
+  pass_response_headers(fields, true, headers);
+  EXPECT_THAT(headers,
+              ElementsAre(Pair("anthropic-organization-id", "org"), Pair("retry-after", "2")));
 }
 
 TEST_F(HeadersTest, ReadACredentialFromEitherField) {

@@ -18,6 +18,8 @@ const gateway = await startGateway(
       keyOf('tpm', { tpm: 200 }),
       keyOf('parallel', { max_parallel: 2 }),
       keyOf('all', { rpm: 1000, tpm: 1_000_000, max_parallel: 100, quota_tokens: 10_000 }),
+      keyOf('count0', { rpm: 2, quota_tokens: 1 }),
+      keyOf('count1', { rpm: 2, quota_tokens: 1 }),
       keyOf('free'),
     ],
   }),
@@ -56,8 +58,8 @@ describe('requests a minute', () => {
       assert.equal(headers['x-ratelimit-remaining-requests'], left);
       const reset = seconds(headers['x-ratelimit-reset-requests']);
       assert.ok(reset > 0 && reset <= 60, headers['x-ratelimit-reset-requests']);
-      // The key has no limit of this kind: it is the upstream's word that comes through.
-      assert.equal(headers['x-ratelimit-limit-tokens'], '30000000');
+      // The key has no limit of this kind, and the upstream's tells of others.
+      assert.equal(headers['x-ratelimit-limit-tokens'], undefined);
     }
     const before = (await mock.stats()).requests;
     const refused = await ask('rpm');
@@ -117,6 +119,31 @@ describe('tokens a minute', () => {
     const other = await ask('tpm', asMessage);
     assert.equal(other.error.type, 'rate_limit_error');
     assertWait(other, 60);
+  });
+});
+
+describe('counting tokens', () => {
+  const routes = [
+    { route: '/v1/messages/count_tokens', body: message('mock-c5') },
+    { route: '/v1/responses/input_tokens', body: { model: 'mock-c5', input: 'Hello' } },
+  ];
+  test('counts against the requests a minute, and nothing else', async () => {
+    for (const [i, more] of routes.entries()) {
+      const name = `count${i}`;
+      for (const left of ['1', '0']) {
+        const { status, headers } = await ask(name, more);
+        assert.equal(status, 200);
+        assert.equal(headers['x-ratelimit-remaining-requests'], left);
+        assert.equal(headers['x-ratelimit-limit-tokens'], undefined);
+        assert.equal(headers['anthropic-ratelimit-tokens-limit'], undefined);
+      }
+      const refused = await ask(name, more);
+      assert.equal(refused.status, 429);
+      assert.equal(refused.error.type, 'rate_limit_error');
+      assertWait(refused, 30);
+      assert.equal((await ask(name)).status, 429, 'inference has a rate of its own');
+      assert.equal(books.key(name).used_tokens, 0);
+    }
   });
 });
 

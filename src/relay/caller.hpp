@@ -1,0 +1,24 @@
+// What every route that takes an API key does before its own work: whose request is it, and what
+// does it say.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "accounts/key_ring.hpp"
+#include "base/error.hpp"
+#include "net/http_call.hpp"
+#include "net/task.hpp"
+#include "relay/context.hpp"
+
+namespace sluice::relay {
+
+/// The key that the request was sent with, as long as the snapshot lives; why it may not be used.
+Result<const accounts::KeyRecord*> authenticate(const Snapshot& snapshot, const net::HttpCall& call,
+                                                std::string_view client_address);
+
+/// The body, counted as traffic. `snapshot` outlives this.
+net::Task<Result<std::string>> read_body(LoopContext& context, const Snapshot& snapshot,
+                                         net::HttpCall& call);
+
+}  // namespace sluice::relay
