@@ -4,6 +4,7 @@
 #include "dialect/anthropic/blocks.hpp"
 #include "dialect/anthropic/messages_request.hpp"
 #include "dialect/chat/reading.hpp"
+#include "dialect/chat/request_reader.hpp"
 
 namespace sluice::dialect::anthropic {
 namespace {
@@ -54,27 +55,17 @@ std::string client_field(std::string_view name) {
   return std::string(name);
 }
 
-class MessagesReader {
+class MessagesReader final : public chat::RequestReader<MessagesReader> {
  public:
   Status read(std::string_view body) {
-    json::Members members(body);
-    json::Member member;
-    while (members.next(member)) {
-      if (member.value.is_null()) continue;
-      if (Status status = read_member(member); !status) return status;
-    }
-    if (!members.complete()) return refuse({}, "The body is not a JSON object.");
+    if (Status members = read_members(body, handlers()); !members) return members;
     if (request.messages.empty()) return refuse("messages", "messages must not be empty.");
     if (system_.exists()) return read_system();
     return {};
   }
 
-  Request request;
-
  private:
-  using Handler = Status (MessagesReader::*)(Value);
-
-  Status read_member(const json::Member& member) {
+  static Handlers handlers() {
     static constexpr auto kHandlers = std::to_array<std::pair<std::string_view, Handler>>({
         {"model", &MessagesReader::read_model},
         {"messages", &MessagesReader::read_messages},
@@ -96,15 +87,7 @@ class MessagesReader {
         {"mcp_servers", &MessagesReader::read_mcp_servers},
         {"thread", &MessagesReader::read_thread},
     });
-    for (const auto& [name, handler] : kHandlers) {
-      if (member.key == name) return (this->*handler)(member.value);
-    }
-    return chat::keep_extra(member, request);
-  }
-
-  Status read_model(Value value) {
-    request.model = as_text(value);
-    return {};
+    return kHandlers;
   }
 
   Status keep_system(Value value) {
@@ -225,19 +208,6 @@ class MessagesReader {
     return {};
   }
 
-  Status read_number(Value value, std::string_view name, Value& out) {
-    if (value.kind() != Kind::kNumber) {
-      return refuse(std::string(name), std::string(name) + " must be a number.");
-    }
-    out = value;
-    return {};
-  }
-  Status read_temperature(Value value) {
-    return read_number(value, "temperature", request.temperature);
-  }
-  Status read_top_p(Value value) { return read_number(value, "top_p", request.top_p); }
-  Status read_top_k(Value value) { return read_number(value, "top_k", request.top_k); }
-
   Status read_stop(Value value) {
     if (value.kind() != Kind::kArray) {
       return refuse("stop_sequences", "stop_sequences must be a list.");
@@ -250,11 +220,6 @@ class MessagesReader {
       }
       request.stop.push_back(as_text(element));
     }
-    return {};
-  }
-
-  Status read_stream(Value value) {
-    request.stream = value.as_bool().value_or(false);
     return {};
   }
 

@@ -3,6 +3,7 @@
 
 #include "dialect/anthropic/blocks.hpp"
 #include "dialect/chat/reading.hpp"
+#include "dialect/chat/request_reader.hpp"
 #include "dialect/openai/chat_request.hpp"
 #include "dialect/openai/messages_read.hpp"
 
@@ -15,16 +16,10 @@ using chat::Request;
 using json::Kind;
 using json::Value;
 
-class ChatReader {
+class ChatReader final : public chat::RequestReader<ChatReader> {
  public:
   Status read(std::string_view body) {
-    json::Members members(body);
-    json::Member member;
-    while (members.next(member)) {
-      if (member.value.is_null()) continue;
-      if (Status status = read_member(member); !status) return status;
-    }
-    if (!members.complete()) return refuse({}, "The body is not a JSON object.");
+    if (Status members = read_members(body, handlers()); !members) return members;
     if (request.messages.empty()) return refuse("messages", "messages must not be empty.");
     request.max_tokens = max_completion_tokens_ ? max_completion_tokens_ : max_tokens_;
     request.user = !safety_identifier_.empty() ? safety_identifier_ : user_;
@@ -35,12 +30,8 @@ class ChatReader {
     return {};
   }
 
-  Request request;
-
  private:
-  using Handler = Status (ChatReader::*)(Value);
-
-  Status read_member(const json::Member& member) {
+  static Handlers handlers() {
     static constexpr auto kHandlers = std::to_array<std::pair<std::string_view, Handler>>({
         {"model", &ChatReader::read_model},
         {"messages", &ChatReader::read_messages},
@@ -69,15 +60,7 @@ class ChatReader {
         {"cache_control", &ChatReader::read_cache_control},
         {"prompt_cache_options", &ChatReader::read_cache_options},
     });
-    for (const auto& [name, handler] : kHandlers) {
-      if (member.key == name) return (this->*handler)(member.value);
-    }
-    return chat::keep_extra(member, request);
-  }
-
-  Status read_model(Value value) {
-    request.model = as_text(value);
-    return {};
+    return kHandlers;
   }
 
   Status read_messages(Value value) {
@@ -104,19 +87,6 @@ class ChatReader {
     return read_limit(value, "max_completion_tokens", max_completion_tokens_);
   }
 
-  static Status read_number(Value value, std::string_view name, Value& out) {
-    if (value.kind() != Kind::kNumber) {
-      return refuse(std::string(name), std::string(name) + " must be a number.");
-    }
-    out = value;
-    return {};
-  }
-  Status read_temperature(Value value) {
-    return read_number(value, "temperature", request.temperature);
-  }
-  Status read_top_p(Value value) { return read_number(value, "top_p", request.top_p); }
-  Status read_top_k(Value value) { return read_number(value, "top_k", request.top_k); }
-
   Status read_stop(Value value) {
     if (value.kind() == Kind::kString) {
       request.stop.push_back(as_text(value));
@@ -137,11 +107,6 @@ class ChatReader {
   Status read_n(Value value) {
     if (value.as_int() == 1) return {};
     return refuse("n", "This model answers with one choice only; n must be 1.");
-  }
-
-  Status read_stream(Value value) {
-    request.stream = value.as_bool().value_or(false);
-    return {};
   }
 
   Status read_stream_options(Value value) {
@@ -253,11 +218,6 @@ class ChatReader {
     if (choice.allowed.empty()) {
       return refuse("tool_choice.allowed_tools.tools", "tools must be a list that is not empty.");
     }
-    return {};
-  }
-
-  Status read_parallel(Value value) {
-    request.tool_choice.parallel = value.as_bool();
     return {};
   }
 
