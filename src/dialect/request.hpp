@@ -24,6 +24,8 @@ struct InferenceRequest {
   bool stream = false;
   /// OpenAI: the client asked for the usage chunk itself.
   bool include_usage = false;
+  /// Chat: the model is given tools, or functions.
+  bool has_tools = false;
   /// Most output tokens per choice that the client wants, where it says so. Of two limits the
   /// larger, since upstreams differ in which of them they obey.
   std::optional<int64_t> max_tokens;

@@ -17,7 +17,9 @@ constexpr std::array<std::string_view, kFieldCount> kNames = {"model",
                                                               "messages",
                                                               "input",
                                                               "max_output_tokens",
-                                                              "background"};
+                                                              "background",
+                                                              "tools",
+                                                              "functions"};
 
 }  // namespace
 

@@ -26,8 +26,10 @@ enum class Field : uint8_t {
   kInput,
   kMaxOutputTokens,
   kBackground,
+  kTools,
+  kFunctions,
 };
-inline constexpr size_t kFieldCount = 13;
+inline constexpr size_t kFieldCount = 15;
 
 std::string_view to_string(Field field);
 

@@ -195,8 +195,8 @@ net::Task<Result<Translation>> translate_off_loop(const dialect::InferenceReques
 
 bool passes_unchanged(const dialect::InferenceRequest& request, const TranslationTerms& terms) {
   if (upstream_endpoint(request.endpoint, terms.upstream) != request.endpoint) return false;
-  const bool tools = request.body.contains("\"tools\"") || request.body.contains("\"functions\"");
-  if (request.endpoint != Endpoint::kChatCompletions || !terms.upstream.responses || !tools) {
+  if (request.endpoint != Endpoint::kChatCompletions || !terms.upstream.responses ||
+      !request.has_tools) {
     return true;
   }
   using Tools = chat::Capabilities::ToolsWithReasoning;

@@ -84,6 +84,7 @@ Status read_request(const RequestFields& fields, InferenceRequest& request) {
       return {};
     case Endpoint::kChatCompletions:
       if (Status messages = fields.require_elements(Field::kMessages); !messages) return messages;
+      request.has_tools = fields.given(Field::kTools) || fields.given(Field::kFunctions);
       return read_generation(fields, request);
     default:
       return read_generation(fields, request);
