@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dialect/chat/reading.hpp"
+#include "dialect/chat/request_reader.hpp"
 #include "dialect/responses/echo.hpp"
 #include "dialect/responses/input_read.hpp"
 #include "dialect/responses/responses_request.hpp"
@@ -17,17 +18,11 @@ using chat::Request;
 using json::Kind;
 using json::Value;
 
-class ResponsesReader {
+class ResponsesReader final : public chat::RequestReader<ResponsesReader> {
  public:
   Status read(std::string_view body) {
     request.client_field = client_field;
-    json::Members members(body);
-    json::Member member;
-    while (members.next(member)) {
-      if (member.value.is_null()) continue;
-      if (Status status = read_member(member); !status) return status;
-    }
-    if (!members.complete()) return refuse({}, "The body is not a JSON object.");
+    if (Status members = read_members(body, handlers()); !members) return members;
     if (!input_.exists()) return refuse("input", "input is required.");
     if (Status read = InputReader(request).read(input_); !read) return read;
     add_instructions();
@@ -38,12 +33,17 @@ class ResponsesReader {
     return {};
   }
 
-  Request request;
+  Status keep(const json::Member& member) {
+    // Repeated in the response, where its meaning is the client's alone, or without effect on it.
+    static constexpr auto kSilent = std::to_array<std::string_view>(
+        {"metadata", "store", "stream_options", "prompt_cache_key", "prompt_cache_retention"});
+    const bool silent =
+        std::ranges::any_of(kSilent, [&](std::string_view name) { return member.key == name; });
+    return silent ? Status{} : chat::keep_extra(member, request);
+  }
 
  private:
-  using Handler = Status (ResponsesReader::*)(Value);
-
-  Status read_member(const json::Member& member) {
+  static Handlers handlers() {
     static constexpr auto kHandlers = std::to_array<std::pair<std::string_view, Handler>>({
         {"model", &ResponsesReader::read_model},
         {"input", &ResponsesReader::keep_input},
@@ -68,20 +68,7 @@ class ResponsesReader {
         {"prompt", &ResponsesReader::refuse_prompt},
         {"background", &ResponsesReader::read_background},
     });
-    for (const auto& [name, handler] : kHandlers) {
-      if (member.key == name) return (this->*handler)(member.value);
-    }
-    // Repeated in the response, where its meaning is the client's alone, or without effect on it.
-    static constexpr auto kSilent = std::to_array<std::string_view>(
-        {"metadata", "store", "stream_options", "prompt_cache_key", "prompt_cache_retention"});
-    const bool silent =
-        std::ranges::any_of(kSilent, [&](std::string_view name) { return member.key == name; });
-    return silent ? Status{} : chat::keep_extra(member, request);
-  }
-
-  Status read_model(Value value) {
-    request.model = as_text(value);
-    return {};
+    return kHandlers;
   }
 
   Status keep_input(Value value) {
@@ -108,28 +95,11 @@ class ResponsesReader {
   Status read_tools(Value value) { return responses::read_tools(value, request); }
   Status read_choice(Value value) { return read_tool_choice(value, request.tool_choice); }
 
-  Status read_parallel(Value value) {
-    request.tool_choice.parallel = value.as_bool();
-    return {};
-  }
-
   Status read_limit(Value value) {
     request.max_tokens = value.as_int();
     if (request.max_tokens && *request.max_tokens >= 1) return {};
     return refuse("max_output_tokens", "max_output_tokens must be an integer of 1 or more.");
   }
-
-  static Status read_number(Value value, std::string_view name, Value& out) {
-    if (value.kind() != Kind::kNumber) {
-      return refuse(std::string(name), std::string(name) + " must be a number.");
-    }
-    out = value;
-    return {};
-  }
-  Status read_temperature(Value value) {
-    return read_number(value, "temperature", request.temperature);
-  }
-  Status read_top_p(Value value) { return read_number(value, "top_p", request.top_p); }
 
   Status read_reasoning(Value value) {
     if (value.kind() != Kind::kObject) return refuse("reasoning", "reasoning must be an object.");
@@ -207,11 +177,6 @@ class ResponsesReader {
   }
   Status read_safety_identifier(Value value) {
     safety_identifier_ = as_text(value);
-    return {};
-  }
-
-  Status read_stream(Value value) {
-    request.stream = value.as_bool().value_or(false);
     return {};
   }
 
