@@ -87,6 +87,7 @@ net::Task<Attempted> Attempt::run() {
 }
 
 net::Task<Status> Attempt::prepare() {
+  in_.keep_alive.note_unchanged();
   const TranslationTerms terms{.upstream = in_.upstream,
                                .model = in_.upstream_model,
                                .output_limit = in_.charge.output_limit(),
@@ -103,7 +104,7 @@ net::Task<Status> Attempt::prepare() {
   auto translated = co_await translate(in_.request, terms, in_.call.scope());
   if (!translated) co_return std::unexpected(std::move(translated.error()));
   translation_ = std::move(*translated);
-  in_.keep_alive.note_dropped(dropped_header(translation_->dropped));
+  in_.keep_alive.note_converted(dropped_header(translation_->dropped));
   if (translation_->empty_answer && in_.request.stream) {
     co_return fail(ErrorCode::kInvalidRequest, "An answer of no tokens cannot be streamed.",
                    "max_tokens");

@@ -354,11 +354,7 @@ net::Task<void> Exchange::end_opened(const Error& error) {
 
 std::optional<net::HeaderList> Exchange::early_head() {
   // Where the upstream's own bytes pass, OpenAI's clients get its status too, however late.
-  const Upstream& upstream = snapshot_->upstream(plan_.targets[target_]);
-  if (dialect_ == dialect::Dialect::kOpenAi &&
-      upstream_endpoint(endpoint_, upstream) == endpoint_) {
-    return std::nullopt;
-  }
+  if (dialect_ != dialect::Dialect::kAnthropic && !keep_alive_.converted()) return std::nullopt;
   net::HeaderList headers;
   // Who answers is not known yet.
   add_request_headers(headers);

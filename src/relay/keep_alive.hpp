@@ -35,8 +35,18 @@ class KeepAlive final : private net::Timer {
   /// From now on no silence is longer than `interval`; zero: never mind.
   void start(Duration interval);
 
-  /// What the attempt that runs has lost of the request, for x-sluice-dropped of an early head.
-  void note_dropped(std::string names) { dropped_ = std::move(names); }
+  /// The attempt that runs passes its bytes unchanged, as far as is known.
+  void note_unchanged() {
+    converted_ = false;
+    dropped_.clear();
+  }
+  /// It converts the stream; what the request has lost by that, for x-sluice-dropped of an early
+  /// head.
+  void note_converted(std::string dropped) {
+    converted_ = true;
+    dropped_ = std::move(dropped);
+  }
+  bool converted() const { return converted_; }
 
   /// The head has gone out, and of the answer nothing.
   bool opened() const { return opened_; }
@@ -52,6 +62,7 @@ class KeepAlive final : private net::Timer {
   dialect::Dialect client_;
   Duration interval_{};
   std::string dropped_;
+  bool converted_ = false;
   bool opened_ = false;
 };
 

@@ -132,6 +132,19 @@ TEST_F(KeepAliveTest, LeavesAnOpenAiClientTheStatusOfAnUpstreamOfItsDialect) {
   relay.run(body());
 }
 
+TEST_F(KeepAliveTest, LeavesTheStatusToAClientOfResponsesWhoseBytesPass) {
+  relay.endpoint = dialect::Endpoint::kResponses;
+  relay.config.providers[0].responses = true;
+  relay.config.providers[0].timeouts.first_token = milliseconds(60);
+  relay.config.routing.fallbacks.clear();
+  const auto body = [&]() -> Task<void> {
+    co_await relay.ask(client, TestRelay::request(R"({"model":"m","stream":true,"input":"hi"})"));
+    co_await relay.take_request(relay.up_a, a);
+    EXPECT_THAT(co_await client.read_through("\r\n\r\n"), StartsWith("HTTP/1.1 504"));
+  };
+  relay.run(body());
+}
+
 TEST_F(KeepAliveTest, LetsTheFallbackAnswerAfterSignsOfLife) {
   of_anthropic_client();
   relay.config.providers[0].timeouts.first_token = milliseconds(60);

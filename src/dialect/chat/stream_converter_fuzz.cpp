@@ -3,6 +3,8 @@
 // what was asked for, and both the dialects; the second the size of the pieces.
 #include <cstdlib>
 
+#include "dialect/chat/answer_gatherer.hpp"
+#include "dialect/chat/conversions.hpp"
 #include "dialect/chat/stream_testing.hpp"
 
 using namespace sluice::dialect;
@@ -13,9 +15,21 @@ namespace {
 
 chat_testing::Converted run(Endpoint endpoint, Endpoint client, const AnswerPlan& plan,
                             bool lenient, std::string_view bytes, size_t piece) {
-  StreamConverter converter(endpoint, client, plan,
-                            {.request_id = "req_1", .end_without_finish = lenient});
-  return chat_testing::convert_streams(converter, {std::string(bytes)}, [piece] { return piece; });
+  StreamConverter converter(
+      endpoint, client, plan,
+      {.request_id = "req_1", .end_without_finish = lenient, .keep_turn = true});
+  auto converted =
+      chat_testing::convert_streams(converter, {std::string(bytes)}, [piece] { return piece; });
+  // What a model is asked to go on with.
+  if (!sluice::json::valid('[' + std::string(converter.turn()) + ']')) std::abort();
+  return converted;
+}
+
+/// The same answer for a client that wanted no stream.
+void check_gathered(Endpoint endpoint, Endpoint client, const AnswerPlan& plan, bool lenient,
+                    std::string_view bytes) {
+  auto answer = gather_answer(endpoint, bytes, plan, lenient);
+  if (answer && !sluice::json::valid(write_answer(client, *answer, plan))) std::abort();
 }
 
 void check_frames(const std::string& client, Endpoint endpoint) {
@@ -69,5 +83,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto split = run(endpoint, client, plan, lenient, bytes, piece);
   if (whole.client != split.client || whole.verdicts != split.verdicts) std::abort();
   check_frames(whole.client, client);
+  check_gathered(endpoint, client, plan, lenient, bytes);
   return 0;
 }
