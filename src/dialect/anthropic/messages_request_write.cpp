@@ -41,7 +41,8 @@ class MessagesWriter {
 
   Result<chat::Outgoing> write() {
     outgoing_.dropped = request_.dropped;
-    if (Status extras = judge_extras(); !extras) return std::unexpected(extras.error());
+    if (Status extras = chat::judge_extras(request_, outgoing_.dropped); !extras)
+      return std::unexpected(extras.error());
     if (Status tools = prepare_tools(); !tools) return std::unexpected(tools.error());
     auto turns = build_turns(request_, target_, outgoing_);
     if (!turns) return std::unexpected(turns.error());
@@ -54,30 +55,11 @@ class MessagesWriter {
     top_cache_ = place_breakpoints(request_, turns_, target_);
     write_body();
     fill_plan();
-    if (target_.mode == chat::Mode::kStrict && !outgoing_.dropped.empty()) {
-      const std::string& name = outgoing_.dropped.front();
-      return chat::refuse(name, "'" + name + "' cannot be converted for this model's provider.");
-    }
     return std::move(outgoing_);
   }
 
  private:
   void lose(std::string_view name) { chat::note(outgoing_.dropped, name); }
-
-  Status judge_extras() {
-    static constexpr auto kSilent = std::to_array<std::string_view>(
-        {"prompt_cache_key", "prompt_cache_retention", "stream_options", "n"});
-    for (const chat::Extra& extra : request_.extras) {
-      const bool silent =
-          std::ranges::any_of(kSilent, [&](std::string_view name) { return extra.name == name; });
-      if (silent) continue;
-      if (extra.name == "web_search_options") {
-        return chat::refuse("web_search_options", "This model cannot search the web.");
-      }
-      if (!chat::asks_nothing(extra.value)) lose(extra.name.str());
-    }
-    return {};
-  }
 
   // Tools.
 

@@ -64,6 +64,10 @@ Error renamed(Error error, std::string (*client_field)(std::string_view)) {
 
 Result<Outgoing> write_request(Endpoint upstream, Request& request, const Target& target) {
   auto outgoing = write(upstream, request, target);
+  if (outgoing && target.mode == Mode::kStrict && !outgoing->dropped.empty()) {
+    const std::string& name = outgoing->dropped.front();
+    outgoing = refuse(name, "'" + name + "' cannot be converted for this model's provider.");
+  }
   if (request.client_field == nullptr) return outgoing;
   if (!outgoing) {
     return std::unexpected(renamed(std::move(outgoing.error()), request.client_field));

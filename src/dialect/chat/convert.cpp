@@ -57,6 +57,21 @@ bool is_google_url(json::String url) {
 
 }  // namespace
 
+Status judge_extras(const Request& request, std::vector<std::string>& dropped) {
+  static constexpr auto kSilent = std::to_array<std::string_view>(
+      {"prompt_cache_key", "prompt_cache_retention", "stream_options", "n"});
+  for (const Extra& extra : request.extras) {
+    const bool silent =
+        std::ranges::any_of(kSilent, [&](std::string_view name) { return extra.name == name; });
+    if (silent) continue;
+    if (extra.name == "web_search_options") {
+      return refuse("web_search_options", "This model cannot search the web.");
+    }
+    if (!asks_nothing(extra.value)) note(dropped, extra.name.str());
+  }
+  return {};
+}
+
 void forget_thinking(Request& request) {
   for (Message& message : request.messages) {
     std::erase_if(message.blocks, [](const Block& block) {

@@ -48,6 +48,11 @@ struct Outgoing {
   bool empty_answer = false;
 };
 
+/// Judges what only OpenAI's dialects have, for a model of another: what asks for nothing or
+/// changes no answer is forgotten, the rest named in `dropped`. kInvalidRequest for a search of the
+/// web.
+Status judge_extras(const Request& request, std::vector<std::string>& dropped);
+
 /// Takes the thinking out of what the assistant said, and with it what holds the conversation to
 /// one model and account: for asking another one to go on.
 void forget_thinking(Request& request);

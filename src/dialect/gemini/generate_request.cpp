@@ -33,7 +33,8 @@ class GenerateWriter {
     outgoing_.dropped = request_.dropped;
     outgoing_.empty_answer = request_.max_tokens == 0;
     generation_.take_extras();
-    if (Status extras = judge_extras(); !extras) return std::unexpected(extras.error());
+    if (Status extras = chat::judge_extras(request_, outgoing_.dropped); !extras)
+      return std::unexpected(extras.error());
     if (Status tools = prepare_tools(); !tools) return std::unexpected(tools.error());
     if (Status built = contents_.build(); !built) return std::unexpected(built.error());
     choose_output();
@@ -46,30 +47,11 @@ class GenerateWriter {
     write_tier(out);
     out.end_object();
     fill_plan();
-    if (target_.mode == chat::Mode::kStrict && !outgoing_.dropped.empty()) {
-      const std::string& name = outgoing_.dropped.front();
-      return chat::refuse(name, "'" + name + "' cannot be converted for this model's provider.");
-    }
     return std::move(outgoing_);
   }
 
  private:
   void lose(std::string_view name) { chat::note(outgoing_.dropped, name); }
-
-  Status judge_extras() {
-    static constexpr auto kSilent = std::to_array<std::string_view>(
-        {"prompt_cache_key", "prompt_cache_retention", "stream_options", "n"});
-    for (const chat::Extra& extra : request_.extras) {
-      const bool silent =
-          std::ranges::any_of(kSilent, [&](std::string_view name) { return extra.name == name; });
-      if (silent) continue;
-      if (extra.name == "web_search_options") {
-        return chat::refuse("web_search_options", "This model cannot search the web.");
-      }
-      if (!chat::asks_nothing(extra.value)) lose(extra.name.str());
-    }
-    return {};
-  }
 
   json::String clean(json::String name) {
     return outgoing_.plan.tool_names.clean(name, name_rule(model_), request_.arena);

@@ -8,7 +8,7 @@
 namespace sluice::dialect::gemini {
 
 /// Writes the request for the target. Completes the request's tools, names and messages in place.
-/// In strict mode the first thing lost is an error.
+/// Of what is lost see chat::write_request().
 Result<chat::Outgoing> write_generate_request(chat::Request& request, const chat::Target& target);
 
 }  // namespace sluice::dialect::gemini

@@ -15,7 +15,7 @@ namespace sluice::dialect::openai {
 Result<chat::Request> parse_chat_request(std::string_view body);
 
 /// Writes the request for the target, an OpenAI-compatible upstream. Completes the request's
-/// tools, names and messages in place. In strict mode the first thing lost is an error.
+/// tools, names and messages in place. Of what is lost see chat::write_request().
 Result<chat::Outgoing> write_chat_request(chat::Request& request, const chat::Target& target);
 
 }  // namespace sluice::dialect::openai

@@ -176,12 +176,6 @@ void RequestWriter::fill_plan() {
   plan.signature_key = Secret(std::string(target_.signature_key));
 }
 
-Result<chat::Outgoing> RequestWriter::finish() {
-  if (target_.mode == chat::Mode::kStrict && !outgoing_.dropped.empty()) {
-    const std::string& name = outgoing_.dropped.front();
-    return chat::refuse(name, "'" + name + "' cannot be converted for this model's provider.");
-  }
-  return std::move(outgoing_);
-}
+chat::Outgoing RequestWriter::finish() { return std::move(outgoing_); }
 
 }  // namespace sluice::dialect::openai

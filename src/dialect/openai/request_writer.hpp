@@ -47,8 +47,7 @@ class RequestWriter {
   void write_user();
   void write_service_tier();
   void fill_plan();
-  /// The request, or in strict mode the first thing that was lost.
-  Result<chat::Outgoing> finish();
+  chat::Outgoing finish();
 
   chat::Request& request_;
   const chat::Target& target_;

@@ -20,7 +20,7 @@ Result<chat::Request> parse_responses_request(std::string_view body);
 std::string client_field(std::string_view name);
 
 /// Writes the request for the target. Completes the request's tools, names and messages in place.
-/// In strict mode the first thing lost is an error.
+/// Of what is lost see chat::write_request().
 Result<chat::Outgoing> write_responses_request(chat::Request& request, const chat::Target& target);
 
 }  // namespace sluice::dialect::responses
