@@ -231,6 +231,8 @@ std::string_view anthropic_type(int status) {
   switch (status) {
     case 404:
       return "not_found_error";
+    case 408:
+      return "timeout_error";
     case 409:
       return "conflict_error";
     case 413:
@@ -339,9 +341,16 @@ UpstreamFailure classify_reported_error(Dialect upstream, std::string_view body)
 
 ErrorAnswer map_upstream_error(Dialect client, int status, std::string_view body,
                                const UpstreamFailure& failure, std::string_view request_id) {
-  if (!is_clients_fault(failure.kind)) return render_error(client, failure.error, request_id);
-
   ErrorAnswer answer;
+  if (!is_clients_fault(failure.kind)) {
+    answer = render_error(client, failure.error, request_id);
+    if (failure.kind == FailureKind::kQuotaExhausted) {
+      // Clients would try a 429 again, and the account will not have been filled by then.
+      answer.should_retry = false;
+      answer.wants_retry_after = false;
+    }
+    return answer;
+  }
   answer.status = status < 500 ? status : 400;
   if (failure.well_formed && failure.dialect == client && status < 500) {
     answer.body = body;
@@ -351,6 +360,7 @@ ErrorAnswer map_upstream_error(Dialect client, int status, std::string_view body
   if (message.empty()) message = "The model's provider rejected the request.";
   if (client == Dialect::kAnthropic) {
     if (status == 422 && failure.dialect != client) answer.status = 400;
+    if (status == 408 && failure.dialect != client) answer.status = 504;
     if (failure.kind == FailureKind::kContextLength) message = too_long(message);
     answer.body = anthropic::error_envelope(anthropic_type(status), {}, message, request_id);
     return answer;

@@ -56,8 +56,9 @@ UpstreamFailure classify_reported_error(Dialect upstream, std::string_view body)
 
 /// What the client gets for a failure when nothing is tried any more. The request's faults (400,
 /// 404, 413, 422 and other 4xx) keep their status, and their body when it is well formed and of the
-/// client's dialect (else Anthropic's clients get 400 for 422, which they do not know); 401 and
-/// 403 become upstream_auth, 402 and 429 upstream_rate_limited, 5xx upstream_error.
+/// client's dialect (else Anthropic's clients get 400 for 422, which they do not know, and 504 for
+/// 408); 401 and 403 become upstream_auth, 402 and 429 upstream_rate_limited, 5xx upstream_error.
+/// Where the account behind the credential is out of money, clients are told not to try again.
 ErrorAnswer map_upstream_error(Dialect client, int status, std::string_view body,
                                const UpstreamFailure& failure, std::string_view request_id);
 

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "json/slices.hpp"
 
 namespace sluice::dialect {
@@ -177,82 +181,39 @@ TEST(UpstreamErrors, BoundWhatTheyKeep) {
   EXPECT_EQ(classify_upstream_error(Dialect::kOpenAi, 500, plain).detail, std::string(1023, 'x'));
 }
 
-struct Crossing {
-  Dialect upstream;
-  int status;
-  std::string_view body;
-  int client_status;
-  std::string_view type;
-  std::string_view code;  // OpenAI's clients
-};
-
-std::string openai_error(std::string_view type, std::string_view code) {
-  return R"({"error":{"message":"What is wrong.","type":")" + std::string(type) +
-         R"(","param":null,"code":")" + std::string(code) + R"("}})";
-}
-std::string anthropic_error(std::string_view type) {
-  return R"({"type":"error","error":{"type":")" + std::string(type) +
-         R"(","message":"What is wrong."}})";
-}
-
-// Every status that an upstream of one dialect answers with, for a client of the other. What the
+// Every error that an upstream of one dialect answers with, for a client of the other. What the
 // upstream has against the gateway's own credential or account is no business of the client's.
 TEST(UpstreamError, IsToldInTheClientsDialect) {
-  const std::string of_anthropic[] = {anthropic_error("invalid_request_error"),
-                                      anthropic_error("authentication_error"),
-                                      anthropic_error("billing_error"),
-                                      anthropic_error("permission_error"),
-                                      anthropic_error("not_found_error"),
-                                      anthropic_error("conflict_error"),
-                                      anthropic_error("request_too_large"),
-                                      anthropic_error("rate_limit_error"),
-                                      anthropic_error("api_error"),
-                                      anthropic_error("timeout_error"),
-                                      anthropic_error("overloaded_error")};
-  const std::string of_openai[] = {openai_error("invalid_request_error", "x"),
-                                   openai_error("insufficient_quota", "insufficient_quota"),
-                                   openai_error("server_error", "x")};
-  using enum Dialect;
-  const Crossing crossings[] = {
-      {kAnthropic, 400, of_anthropic[0], 400, "invalid_request_error", ""},
-      {kAnthropic, 401, of_anthropic[1], 502, "server_error", "upstream_auth"},
-      {kAnthropic, 402, of_anthropic[2], 429, "rate_limit_error", "upstream_rate_limited"},
-      {kAnthropic, 403, of_anthropic[3], 502, "server_error", "upstream_auth"},
-      {kAnthropic, 404, of_anthropic[4], 404, "invalid_request_error", ""},
-      {kAnthropic, 409, of_anthropic[5], 409, "conflict_error", ""},
-      {kAnthropic, 413, of_anthropic[6], 413, "invalid_request_error", "request_too_large"},
-      {kAnthropic, 429, of_anthropic[7], 429, "rate_limit_error", "upstream_rate_limited"},
-      {kAnthropic, 500, of_anthropic[8], 502, "server_error", "upstream_error"},
-      {kAnthropic, 504, of_anthropic[9], 502, "server_error", "upstream_error"},
-      {kAnthropic, 529, of_anthropic[10], 502, "server_error", "upstream_error"},
-      {kOpenAi, 400, of_openai[0], 400, "invalid_request_error", ""},
-      {kOpenAi, 422, of_openai[0], 400, "invalid_request_error", ""},
-      {kOpenAi, 401, of_openai[0], 502, "api_error", ""},
-      {kOpenAi, 402, of_openai[1], 429, "rate_limit_error", ""},
-      {kOpenAi, 403, of_openai[0], 502, "api_error", ""},
-      {kOpenAi, 404, of_openai[0], 404, "not_found_error", ""},
-      {kOpenAi, 409, of_openai[0], 409, "conflict_error", ""},
-      {kOpenAi, 413, of_openai[0], 413, "request_too_large", ""},
-      {kOpenAi, 429, of_openai[1], 429, "rate_limit_error", ""},
-      {kOpenAi, 429, of_openai[0], 429, "rate_limit_error", ""},
-      {kOpenAi, 500, of_openai[2], 502, "api_error", ""},
-      {kOpenAi, 503, of_openai[2], 502, "api_error", ""},
-  };
-  for (const Crossing& crossing : crossings) {
-    const Dialect client = crossing.upstream == kOpenAi ? kAnthropic : kOpenAi;
-    const auto failure = classify_upstream_error(crossing.upstream, crossing.status, crossing.body);
-    const auto answer =
-        map_upstream_error(client, crossing.status, crossing.body, failure, "req_1");
+  const auto path = std::filesystem::path(__FILE__).parent_path() / "testdata" / "err_matrix.json";
+  std::ifstream file(path, std::ios::binary);
+  const std::string rows{std::istreambuf_iterator<char>(file), {}};
+  ASSERT_TRUE(json::valid(rows));
+  json::Elements elements(rows);
+  Value row;
+  while (elements.next(row)) {
+    SCOPED_TRACE(row.raw());
+    const bool to_openai = row["upstream"].as_string() == "anthropic";
+    const Dialect upstream = to_openai ? Dialect::kAnthropic : Dialect::kOpenAi;
+    const Dialect client = to_openai ? Dialect::kOpenAi : Dialect::kAnthropic;
+    const auto status = static_cast<int>(row["status"].as_int().value_or(0));
+    const std::string_view told = row["body"].raw();
+    const auto failure = classify_upstream_error(upstream, status, told);
+    const auto answer = map_upstream_error(client, status, told, failure, "req_1");
     const Value body(answer.body);
-    EXPECT_EQ(answer.status, crossing.client_status) << crossing.status << crossing.body;
-    EXPECT_EQ(body["error"]["type"].as_string(), crossing.type) << answer.body;
-    EXPECT_EQ(body["type"].exists(), client == kAnthropic) << answer.body;
-    EXPECT_EQ(body["request_id"].exists(), client == kAnthropic) << answer.body;
-    if (client == kOpenAi) {
-      EXPECT_EQ(body["error"]["code"].as_string().value_or(""), crossing.code) << answer.body;
+    const Value expected = row["client"];
+    EXPECT_TRUE(json::valid(answer.body));
+    EXPECT_EQ(answer.status, expected["status"].as_int());
+    EXPECT_EQ(body["error"]["type"].as_string(), expected["type"].as_string()) << answer.body;
+    EXPECT_EQ(answer.should_retry, expected["should_retry"].as_bool());
+    EXPECT_EQ(body["type"].exists(), !to_openai) << answer.body;
+    EXPECT_EQ(body["request_id"].exists(), !to_openai) << answer.body;
+    if (to_openai) {
+      EXPECT_EQ(body["error"]["code"].as_string(), expected["code"].as_string()) << answer.body;
     }
-    if (crossing.client_status < 429) {
-      EXPECT_EQ(body["error"]["message"].as_string(), "What is wrong.");
+    if (expected["message"].exists()) {
+      EXPECT_EQ(body["error"]["message"].as_string(), expected["message"].as_string());
+    } else {
+      EXPECT_FALSE(answer.body.contains("org-84") || answer.body.contains("sk-up"));
     }
   }
 }

@@ -99,6 +99,8 @@ class Attempt {
   /// it has answered; what is added to `answer` is a view of `turns`.
   net::Task<void> finish_turn(dialect::chat::Answer& answer, std::string_view body,
                               std::list<Turn>& turns);
+  /// The embeddings in the encoding that the client wants; empty where they are.
+  net::Task<std::string> embeddings_as_asked(std::string_view answer);
   /// Counts an event stream that came whole, in answer to who had not asked for one.
   dialect::Usage count_events(dialect::Endpoint endpoint, std::string_view text);
   /// The body's text without its coding; kUpstreamError where it is broken.

@@ -3,11 +3,13 @@
 #include <iterator>
 
 #include "dialect/chat/answer_gatherer.hpp"
+#include "dialect/embeddings.hpp"
 #include "dialect/response.hpp"
 #include "dialect/stream.hpp"
 #include "http/content_coding.hpp"
 #include "http/sse.hpp"
 #include "json/slices.hpp"
+#include "net/offload.hpp"
 #include "relay/attempt.hpp"
 #include "relay/headers.hpp"
 
@@ -18,6 +20,8 @@ namespace {
 constexpr size_t kMaxWholeBody = 64 * 1024 * 1024;
 // A whole answer up to here is counted even though its upstream reports its usage.
 constexpr size_t kMaxCounted = 256 * 1024;
+// Longer lists of embeddings are written off the loop.
+constexpr size_t kWrittenInline = 256 * 1024;
 // At least so long may a client take to read a whole answer.
 constexpr auto kSendTime = std::chrono::seconds(120);
 
@@ -31,14 +35,11 @@ net::Task<Attempted> Attempt::whole() {
   const http::ResponseHead& head = connection_->head();
   net::HeaderList headers = std::move(in_.own_headers);
   pass_headers(headers);
-  const std::string_view encoding = head.fields.get("content-encoding");
+  const std::string encoding(head.fields.get("content-encoding"));
   const http::Coding coding = http::parse_coding(encoding);
   const bool passes =
       !translation_ && (coding == http::Coding::kUnknown ||
                         http::accepts(in_.call.head().fields.get("accept-encoding"), coding));
-  if (coding != http::Coding::kIdentity && passes) {
-    headers.emplace_back("content-encoding", std::string(encoding));
-  }
   const int status = head.status;
   const bool is_events = is_event_stream(head.fields);
   const bool ends_with_connection = head.framing == http::Framing::kUntilClose;
@@ -88,6 +89,13 @@ net::Task<Attempted> Attempt::whole() {
     facts.usage = answer->usage;
   }
   done.finish = answer ? answer->stop.reason : facts.finish_reason;
+  std::string written;
+  if (endpoint == dialect::Endpoint::kEmbeddings && facts.valid) {
+    written = co_await embeddings_as_asked(text);
+  }
+  if (coding != http::Coding::kIdentity && passes && written.empty()) {
+    headers.emplace_back("content-encoding", encoding);
+  }
   in_.charge.keep_prompt(in_.request);
   in_.remote.clear();
   if (is_events) {
@@ -106,7 +114,6 @@ net::Task<Attempted> Attempt::whole() {
   in_.charge.report(facts.usage);
   in_.charge.note_delivered();
   in_.charge.show(in_.live);
-  std::string written;
   if (answer) {
     if (!answer->usage.reported) answer->usage = in_.charge.told_usage();
     written = write_answer(*translation_, *answer);
@@ -115,9 +122,23 @@ net::Task<Attempted> Attempt::whole() {
     headers.emplace_back("content-type", "application/json");
   }
   co_return co_await deliver(std::move(done), status, headers,
-                             answer   ? written
-                             : passes ? std::string_view(*body)
-                                      : text);
+                             !written.empty() ? written
+                             : passes         ? std::string_view(*body)
+                                              : text);
+}
+
+net::Task<std::string> Attempt::embeddings_as_asked(std::string_view answer) {
+  const dialect::EmbeddingEncoding asked = dialect::embedding_encoding(in_.request.body);
+  if (dialect::embeddings_are(asked, answer)) co_return std::string();
+  if (answer.size() <= kWrittenInline) co_return dialect::write_embeddings(asked, answer);
+  // Awaited to its end even if the client leaves: it works on what lives in this chain.
+  net::Scope own(in_.call.loop());
+  std::move_only_function<std::string()> work = [asked, answer] {
+    return dialect::write_embeddings(asked, answer);
+  };
+  auto written = co_await net::offload<std::string>(in_.context.blocking, std::move(work), own);
+  if (!written) co_return dialect::write_embeddings(asked, answer);  // the pool is full
+  co_return std::move(*written);
 }
 
 net::Task<Attempted> Attempt::empty_answer() {
