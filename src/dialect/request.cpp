@@ -7,6 +7,7 @@
 
 #include "dialect/anthropic/request.hpp"
 #include "dialect/openai/request.hpp"
+#include "dialect/replayed_thinking.hpp"
 #include "dialect/request_fields.hpp"
 #include "dialect/responses/request.hpp"
 #include "json/edit.hpp"
@@ -164,7 +165,11 @@ std::string_view upstream_body(const InferenceRequest& request, const UpstreamTe
   if (request.adds_usage()) ask_for_usage(request, edits, after_model);
   if (terms.output_limit) lower_output(request, terms, edits, after_model);
   if (!after_model.empty()) edits.insert(at.offset + at.length, std::move(after_model));
-  return edits.apply(request.body, storage);
+  const std::string_view body = edits.apply(request.body, storage);
+  std::string cleaned = without_foreign_thinking(request.endpoint, body);
+  if (cleaned.empty()) return body;
+  storage = std::move(cleaned);
+  return storage;
 }
 
 }  // namespace sluice::dialect

@@ -87,7 +87,8 @@ Result<InferenceRequest> understand(Endpoint endpoint, std::string body);
 ///     thinking budget, which must stay below them. None is raised. Where none is given one is
 ///     added: `max_completion_tokens` to OpenAI's own chat endpoint, `max_output_tokens` to
 ///     Responses, `max_tokens` elsewhere. A client that gave one of them knows which its model
-///     takes.
+///     takes;
+///   - thinking of models of other dialects, which is left out (dialect/replayed_thinking.hpp).
 /// Embeddings have no output. Returns a view of request.body when nothing changes, else of
 /// `storage`, which then holds the new text.
 std::string_view upstream_body(const InferenceRequest& request, const UpstreamTerms& terms,

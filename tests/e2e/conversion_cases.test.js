@@ -137,6 +137,31 @@ test('embeddings_base64: come as asked from an upstream that knows one encoding 
   assert.deepEqual(await embed('long'), long);
 });
 
+test('a conversation that changes models takes no foreign thinking to the next', async () => {
+  const model = (name) => upstream.on(name, ({ socket, request }) => {
+    const thought = { role: 'assistant', content: 'So.', reasoning_content: 'Hm.' };
+    const chats = { ...oa.whole(''), choices: [{ index: 0, message: thought, finish_reason: 'stop' }] };
+    const said = { id: 'msg_1', type: 'message', role: 'assistant', model: 'm', content: [], stop_reason: 'end_turn', usage: { input_tokens: 1, output_tokens: 1 } };
+    socket.write(json(200, request.head.includes('/chat/') ? chats : said));
+  });
+  const first = await anthropic(toGpt).messages.create(message(model('thinks')));
+  const [thinking] = first.content;
+  assert.equal(thinking.type, 'thinking');
+  assert.match(thinking.signature, /^gwsig1\./);
+  const own = { type: 'thinking', thinking: 'My own.', signature: 'EqQBCgIYAhIM' };
+  const messages = [
+    ...kHello,
+    { role: 'assistant', content: first.content },
+    ...kHello,
+    { role: 'assistant', content: [own, { type: 'text', text: 'Yes.' }] },
+    ...kHello,
+  ];
+  await anthropic(toClaude).messages.create(message(model('goes-on'), { messages }));
+  const sent = JSON.parse(upstream.of('goes-on')[0].body).messages;
+  assert.deepEqual(sent[1].content.map((block) => block.type), ['text']);
+  assert.deepEqual(sent[3].content[0], own);
+});
+
 /// The name of the only tool in a request, as a call of it with the same name in its arguments, in
 /// pieces that come between those of all others.
 function calling({ socket, request }) {

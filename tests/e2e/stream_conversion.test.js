@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
+import AnthropicOld from 'anthropic-0.65';
 import OpenAI from 'openai';
+import OpenAi6 from 'openai-6';
 
 const folder = new URL('../../src/dialect/chat/stream_testdata/', import.meta.url);
 
@@ -37,8 +39,8 @@ const options = (stream) => ({
 });
 const messages = [{ role: 'user', content: 'Hi' }];
 
-async function gatherChat({ head, client }) {
-  const stream = new OpenAI(options(client)).chat.completions.stream({
+async function gatherChat({ head, client }, Sdk = OpenAI) {
+  const stream = new Sdk(options(client)).chat.completions.stream({
     model: 'm',
     messages,
     stream_options: { include_usage: head.plan.include_usage ?? false },
@@ -56,8 +58,8 @@ async function gatherChat({ head, client }) {
   };
 }
 
-async function gatherMessage({ client }) {
-  const stream = new Anthropic(options(client)).messages.stream({
+async function gatherMessage({ client }, Sdk = Anthropic) {
+  const stream = new Sdk(options(client)).messages.stream({
     model: 'm',
     max_tokens: 100,
     messages,
@@ -75,14 +77,14 @@ async function gatherMessage({ client }) {
 }
 
 /// Through the helper, whose answer must be what the events themselves add up to.
-async function gatherResponse({ client }) {
+async function gatherResponse({ client }, Sdk = OpenAI) {
   const params = { model: 'm', input: 'Hi' };
-  const stream = new OpenAI(options(client)).responses.stream(params);
+  const stream = new Sdk(options(client)).responses.stream(params);
   const answer = await stream.finalResponse();
   let text = '';
   let sequence = 0;
   let last;
-  const create = new OpenAI(options(client)).responses.create({ ...params, stream: true });
+  const create = new Sdk(options(client)).responses.create({ ...params, stream: true });
   for await (const event of await create) {
     assert.equal(event.sequence_number, sequence++);
     if (event.type === 'response.output_text.delta') text += event.delta;
@@ -109,19 +111,24 @@ async function gatherResponse({ client }) {
 const cases = readdirSync(folder).filter((file) => file.endsWith('.txt')).sort().map(load);
 const gathering = { openai: gatherChat, anthropic: gatherMessage, responses: gatherResponse };
 const counterpart = { openai: 'anthropic' };
-const gather = (given) =>
-  gathering[given.head.client ?? counterpart[given.head.from] ?? 'openai'](given);
+const clientOf = ({ head }) => head.client ?? counterpart[head.from] ?? 'openai';
+const older = { openai: OpenAi6, anthropic: AnthropicOld, responses: OpenAi6 };
+const gather = (given, Sdk) => gathering[clientOf(given)](given, Sdk);
 const gathered = (name) => gather(cases.find((each) => each.name === name));
 
 describe('streams of converted answers', () => {
   for (const each of cases) {
     const failed = /^(event: error|data: \{"error":.*)$/m.test(each.client);
     test(`${each.name} ${failed ? 'is an error' : 'is an answer'}`, async () => {
-      if (failed) return assert.rejects(gather(each));
+      if (failed) {
+        await assert.rejects(gather(each));
+        return assert.rejects(gather(each, older[clientOf(each)]));
+      }
       const answer = await gather(each);
       assert.ok(answer.reason);
       assert.equal(new Set(answer.ids).size, answer.ids.length);
       for (const input of answer.calls) assert.equal(typeof input, 'object');
+      assert.deepEqual(await gather(each, older[clientOf(each)]), answer);
     });
   }
 

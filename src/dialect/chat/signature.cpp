@@ -8,7 +8,6 @@
 namespace sluice::dialect::chat {
 namespace {
 
-constexpr std::string_view kPrefix = "gwsig1.";
 constexpr size_t kTagBytes = 16;
 
 std::string tag_of(std::string_view signed_part, std::string_view key) {
@@ -21,7 +20,7 @@ std::string tag_of(std::string_view signed_part, std::string_view key) {
 
 std::string mint_signature(std::string_view provider, std::string_view payload,
                            std::string_view key) {
-  std::string signature(kPrefix);
+  std::string signature(kSignaturePrefix);
   signature += clean_name(provider, kMaxToolName);
   signature += '.';
   signature += base64url(payload);
@@ -31,7 +30,9 @@ std::string mint_signature(std::string_view provider, std::string_view payload,
   return signature;
 }
 
-bool is_gateway_signature(std::string_view signature) { return signature.starts_with(kPrefix); }
+bool is_gateway_signature(std::string_view signature) {
+  return signature.starts_with(kSignaturePrefix);
+}
 
 std::optional<std::string> open_signature(std::string_view signature, std::string_view provider,
                                           std::string_view key) {
@@ -42,7 +43,7 @@ std::optional<std::string> open_signature(std::string_view signature, std::strin
     return std::nullopt;
   }
   std::string_view rest = signed_part;
-  rest.remove_prefix(std::min(kPrefix.size(), rest.size()));
+  rest.remove_prefix(std::min(kSignaturePrefix.size(), rest.size()));
   const std::string name = clean_name(provider, kMaxToolName);
   if (!rest.starts_with(name)) return std::nullopt;
   rest.remove_prefix(name.size());

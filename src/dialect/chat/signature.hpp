@@ -14,6 +14,8 @@
 
 namespace sluice::dialect::chat {
 
+inline constexpr std::string_view kSignaturePrefix = "gwsig1.";
+
 /// `provider` is the configured name, cleaned as clean_name() does. `payload` may be empty.
 std::string mint_signature(std::string_view provider, std::string_view payload,
                            std::string_view key);

@@ -20,6 +20,7 @@
 #include "dialect/chat/conversions.hpp"
 #include "dialect/chat/names.hpp"
 #include "dialect/chat/stream_gathering.hpp"
+#include "dialect/chat/stream_order_testing.hpp"
 #include "dialect/chat/stream_testing.hpp"
 
 namespace sluice::dialect::chat {
@@ -179,6 +180,23 @@ TEST_P(StreamConversion, IsWellFormed) {
   EXPECT_EQ(reader.remainder(), "");
 }
 
+/// Clients put an answer together by the order of its events, and more than one counts on it.
+TEST_P(StreamConversion, IsInOrder) {
+  http::SseReader reader;
+  const std::string client = case_.run(case_.upstream, SIZE_MAX).client;
+  reader.feed(client);
+  testing::MessageOrder messages;
+  testing::ChatOrder chats;
+  while (const auto event = reader.next()) {
+    if (!event->has_data) continue;
+    if (case_.client_endpoint == Endpoint::kMessages) {
+      EXPECT_EQ(messages.check(*event), "") << event->data;
+    } else if (case_.client_endpoint == Endpoint::kChatCompletions) {
+      EXPECT_EQ(chats.check(*event), "") << event->data;
+    }
+  }
+}
+
 /// What a client makes of an answer, whatever way it came.
 std::string summary(Result<Answer> answer) {
   if (!answer) return "no answer";
@@ -272,6 +290,47 @@ TEST(StreamConverter, KeepsNoMoreThanIsReasonable) {
   const auto converted = testing::convert_streams(converter, {stream}, [] { return 1 << 16; });
   EXPECT_TRUE(converted.verdicts.contains('e')) << converted.verdicts;
   EXPECT_EQ(converter.failure().error.code, ErrorCode::kUpstreamError);
+}
+
+TEST(StreamOrder, IsFoundWrong) {
+  const auto message = [](const std::vector<std::string_view>& events) {
+    testing::MessageOrder order;
+    std::string found;
+    for (const std::string_view data : events) {
+      const std::string type = Value(data)["type"].as_string().value_or("");
+      found = order.check({.raw = {}, .event = type, .data = data, .id = {}, .has_data = true});
+    }
+    return found;
+  };
+  constexpr std::string_view kStart =
+      R"({"type":"message_start","message":{"usage":{"input_tokens":1}}})";
+  constexpr std::string_view kFirst = R"({"type":"content_block_start","index":0})";
+  constexpr std::string_view kSecond = R"({"type":"content_block_start","index":1})";
+  constexpr std::string_view kEnd = R"({"type":"message_delta","usage":{"output_tokens":1}})";
+  EXPECT_EQ(message({kStart, kFirst, kSecond}), "a block begins inside another");
+  EXPECT_EQ(message({kStart, kSecond}), "block 1 after -1");
+  EXPECT_EQ(message({kStart, kFirst, kEnd}), "inside a block");
+  EXPECT_EQ(message({kStart, kEnd, kEnd}), "a second message_delta");
+  EXPECT_EQ(message({kStart, kStart}), "a second message_start");
+
+  const auto chat = [](const std::vector<std::string_view>& events) {
+    testing::ChatOrder order;
+    std::string found;
+    for (const std::string_view data : events) {
+      found = order.check({.raw = {}, .event = {}, .data = data, .id = {}, .has_data = true});
+    }
+    return found;
+  };
+  constexpr std::string_view kRole = R"({"choices":[{"delta":{"role":"assistant"}}]})";
+  constexpr std::string_view kStop = R"({"choices":[{"delta":{},"finish_reason":"stop"}]})";
+  EXPECT_EQ(chat({kStop}), "no role");
+  EXPECT_EQ(chat({kRole, "[DONE]"}), "no finish_reason");
+  EXPECT_EQ(chat({kRole, kStop, kStop}), "a choice after the end");
+  EXPECT_EQ(chat({kRole, R"({"choices":[],"usage":{"prompt_tokens":1}})"}), "usage before the end");
+  EXPECT_EQ(chat({kRole, R"({"choices":[{"delta":{"tool_calls":[{"index":1}]}}]})"}),
+            "call 1 after 0");
+  EXPECT_EQ(chat({kRole, R"({"choices":[{"delta":{"tool_calls":[{"index":0}]}}]})"}),
+            "a call that does not say what it is");
 }
 
 TEST(StreamConverter, IsSmall) { EXPECT_LE(sizeof(StreamConverter), 600u); }
