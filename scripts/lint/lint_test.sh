@@ -32,7 +32,7 @@ expect() {
   fi
 }
 
-for script in includes.sh lengths.sh format.sh words.sh docs.sh; do
+for script in includes.sh lengths.sh format.sh words.sh docs.sh cases.sh; do
   fresh_tree
   expect pass "$script" "a clean tree"
 done
@@ -85,6 +85,31 @@ expect fail docs.sh "a link to nowhere" "docs/page.md: points to plan.md"
 fresh_tree
 echo 'See `src/net/gone.cpp`.' >"$tree/docs/page.md"
 expect fail docs.sh "a path that is gone" "docs/page.md: points to src/net/gone.cpp"
+
+# cases ROW...: the list of pitfalls, with one test beside it.
+cases() {
+  fresh_tree
+  local folder=$tree/src/dialect/chat/testdata
+  mkdir -p "$folder"
+  printf '## Pitfalls\n\n' >"$folder/README.md"
+  printf '| %s |\n' "$@" >>"$folder/README.md"
+  printf '"note": "kept",\n"pitfalls": [1,12],\n' >"$folder/a.json"
+  printf '// Pitfall 2.\nTEST(A, Holds) {}\n' >"$tree/src/net/a_test.cpp"
+}
+cases '1 | x | `a.json` "kept"' '2 | y | `src/net/a_test.cpp` "A.Holds"'
+expect pass cases.sh "rows with their tests" "2 rows"
+cases '1 | x | '
+expect fail cases.sh "a row without a test" "Pitfalls 1 has no test"
+cases '1 | x | `b.json`'
+expect fail cases.sh "a test that is gone" "src/dialect/chat/testdata/b.json does not exist"
+cases '1 | x | `a.json` "lost"'
+expect fail cases.sh "a case that is gone" 'Pitfalls 1: no "lost" in'
+cases '1 | x | `src/net/a_test.cpp` "A.Hold"'
+expect fail cases.sh "a test of another name" 'no "A.Hold" in'
+cases '1 | x | `a.json`' '2 | x | `a.json`'
+expect fail cases.sh "a test that does not name its pitfall" "Pitfalls 2: src/dialect"
+cases '1 | x | `a.json`' '3 | x | `a.json`'
+expect fail cases.sh "a row that is missing" "3 where 2 is expected"
 
 [ $failures -eq 0 ] && echo "the lint scripts find what they should"
 exit $((failures > 0))

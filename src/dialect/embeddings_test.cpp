@@ -26,7 +26,7 @@ TEST(Embeddings, AreAskedForInOneOfTwoForms) {
   EXPECT_EQ(embedding_encoding(R"({"encoding_format":1})"), kOther);
 }
 
-// Pitfall 46: a client that decodes base64 and is given numbers has an empty vector.
+// Pitfall 46 of src/dialect/chat/testdata/README.md.
 TEST(Embeddings, ComeInTheFormThatWasAskedFor) {
   const std::string numbers = answer(kNumbersText, kNumbersText);
   const std::string base64 = answer(kBase64Text, kBase64Text);

@@ -8,6 +8,7 @@ namespace sluice::dialect {
 namespace {
 
 // A client that has changed models in the middle of a conversation replays all that it was told.
+// Pitfall 13 of src/dialect/chat/testdata/README.md.
 TEST(ReplayedThinking, OfOtherModelsIsNotSentToClaude) {
   const std::string_view body =
       R"({ "model":"m","max_tokens":9, "messages":[ {"role":"user","content":"gwsig1."},

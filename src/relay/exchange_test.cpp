@@ -138,6 +138,7 @@ TEST_F(ExchangeTest, TriesAnotherKeyAtOnceWhenOneIsLimited) {
   EXPECT_EQ(retries(observe::RetryReason::kRateLimited), 1U);
 }
 
+// Pitfall 45 of src/dialect/chat/testdata/README.md.
 TEST_F(ExchangeTest, SendsAllOfAConversationToOneAccount) {
   relay.config.providers[0].api_keys = {Secret("k-0"), Secret("k-1"), Secret("k-2")};
   const auto key_of = [&](const std::string& text) -> Task<std::string> {

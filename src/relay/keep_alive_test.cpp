@@ -59,6 +59,7 @@ TEST_F(KeepAliveTest, FillsTheSilenceInsideAStream) {
   relay.run(body());
 }
 
+// Pitfall 31 of src/dialect/chat/testdata/README.md.
 TEST_F(KeepAliveTest, SaysNothingWithinAnEvent) {
   const auto body = [&]() -> Task<void> {
     co_await asked();

@@ -163,6 +163,7 @@ describe('credentials', () => {
     assert.equal(header(sent, 'anthropic-version'), '2023-06-01');
   });
 
+  // Pitfall 32 of src/dialect/chat/testdata/README.md.
   test('keep what the client said of version and betas', async () => {
     const headers = {
       'anthropic-beta': 'one-2025,two-2026',

@@ -78,6 +78,7 @@ test('models_union: one list serves both families of clients', async () => {
   }
 });
 
+// Pitfall 33 of src/dialect/chat/testdata/README.md.
 test('count_tokens_fallback: where the upstream cannot count, the gateway does, tools and all', async () => {
   const count = async (more = {}) => {
     const ask = { model: 'anything', messages: kHello, ...more };
@@ -98,6 +99,7 @@ test('count_tokens_fallback: where the upstream cannot count, the gateway does, 
   assert.equal(answer.content[0].text, 'yes');
 });
 
+// Pitfall 46 of src/dialect/chat/testdata/README.md.
 test('embeddings_base64: come as asked from an upstream that knows one encoding only', async () => {
   // Floats, so that no digit is lost on the way.
   const vectors = [0.1, -2.5, 0].map((first) => [...new Float32Array([first, 1 / 3, 1e-9])]);
@@ -137,6 +139,7 @@ test('embeddings_base64: come as asked from an upstream that knows one encoding 
   assert.deepEqual(await embed('long'), long);
 });
 
+// Pitfall 13 of src/dialect/chat/testdata/README.md.
 test('a conversation that changes models takes no foreign thinking to the next', async () => {
   const model = (name) => upstream.on(name, ({ socket, request }) => {
     const thought = { role: 'assistant', content: 'So.', reasoning_content: 'Hm.' };
@@ -195,6 +198,7 @@ function calling({ socket, request }) {
   next();
 }
 
+// Pitfall 40 of src/dialect/chat/testdata/README.md.
 test('concurrency: 200 converted streams at once have each their own call', async () => {
   const clients = { an: anthropic(toGpt), oa: openai(toClaude) };
   const count = 200;

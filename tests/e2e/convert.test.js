@@ -97,6 +97,7 @@ describe('an OpenAI client on an Anthropic upstream', () => {
     assert.equal(answer.usage.prompt_tokens, expected.usage.input_tokens);
   });
 
+  // Pitfall 11 of src/dialect/chat/testdata/README.md.
   test('has no usage chunk that it has not asked for', async () => {
     const chunks = await all(await chats.chat.completions.create(chat('mock-c3', { stream: true })));
     assert.ok(chunks.every((each) => !each.usage && each.choices.length === 1));
@@ -179,6 +180,7 @@ describe('an Anthropic client on an OpenAI upstream', () => {
     assert.equal(row.basis, 'reported');
   });
 
+  // Pitfall 32 of src/dialect/chat/testdata/README.md.
   test('is asked for in the words of the upstream', async () => {
     const model = 'mock-c1-b3';
     await messages.beta.messages.create(message(model, { betas: ['context-1m-2025-08-07'] }));

@@ -41,6 +41,7 @@ describe('messages.countTokens', () => {
     assert.equal(line.model, 'mock-c3');
   });
 
+  // Pitfall 33 of src/dialect/chat/testdata/README.md.
   test('is counted by the gateway where the upstream fails', async () => {
     const ask = { model: 'mock-e500', messages: kHello };
     const { data, response } = await anthropic(both).messages.countTokens(ask).withResponse();

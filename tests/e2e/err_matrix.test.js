@@ -1,5 +1,6 @@
 // The errors of upstreams, as src/dialect/testdata/err_matrix.json holds them, told to clients of
 // the other dialect: over HTTP with all that they read, whole and streamed.
+// Pitfall 29 of src/dialect/chat/testdata/README.md.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';

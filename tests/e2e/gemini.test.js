@@ -120,6 +120,7 @@ describe('an OpenAI client', () => {
     });
   }
 
+  // Pitfall 44 of src/dialect/chat/testdata/README.md.
   test('may come from another provider with its calls', async () => {
     const model = 'mock-c2-v';
     const { choices } = await chats.chat.completions.create(

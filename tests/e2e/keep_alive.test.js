@@ -39,6 +39,7 @@ describe('a client of a slow upstream', () => {
   const model = 'mock-c3-f130-i130';
 
   for (const [name, gateway] of [['its own', toClaude], ['the other', toGpt]]) {
+    // Pitfall 31 of src/dialect/chat/testdata/README.md.
     test(`of Anthropic gets pings from ${name} dialect, also before the answer`, async () => {
       const { answer, text } = await messaged(gateway, message(model));
       assert.equal(answer.status, 200);
@@ -54,6 +55,7 @@ describe('a client of a slow upstream', () => {
       assert.equal(gathered.stop_reason, 'end_turn');
     });
 
+    // Pitfall 31 of src/dialect/chat/testdata/README.md.
     test(`of OpenAI gets comments from ${name === 'its own' ? 'the other' : 'its own'} dialect`, async () => {
       const { text } = await chatted(gateway, chat(model));
       assert.ok(text.split(': ping\n').length > 3, text);
@@ -177,6 +179,7 @@ describe('a conversation', () => {
   const user = (content) => ({ role: 'user', content });
   const turn = (content) => [user(content), { role: 'assistant', content: 'Yes.' }, user('More')];
 
+  // Pitfall 45 of src/dialect/chat/testdata/README.md.
   test('stays with its account while it grows, and others go to others', async () => {
     const gateway = await gatewayTo('oa', mock.url, { provider: { api_keys } });
     const used = new Set();

@@ -20,6 +20,7 @@ config.providers.push({
 });
 const gateway = await startGateway(config);
 
+// Pitfall 40 of src/dialect/chat/testdata/README.md.
 test('200 parallel streams have each their own answer', async () => {
   const clients = { oa: openai(gateway), an: anthropic(gateway) };
   // The script's numbers make every model, its text and its length unique.

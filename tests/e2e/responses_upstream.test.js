@@ -61,6 +61,7 @@ async function said(model, more = {}) {
 }
 
 describe('an Anthropic client on a model that needs Responses', () => {
+  // Pitfall 37 of src/dialect/chat/testdata/README.md.
   test('asks it there, with what it has to know', async () => {
     const model = 'mock-c3-b2';
     const answer = await messages.messages.create(
@@ -165,6 +166,7 @@ describe('an Anthropic client on a model that needs Responses', () => {
     assert.equal(error.error?.type ?? error.type, 'error');
   });
 
+  // Pitfall 38 of src/dialect/chat/testdata/README.md.
   test('an answer that reaches the limit says so', async () => {
     const model = 'mock-c6-b2';
     const answer = await messages.messages

@@ -181,6 +181,7 @@ TEST_P(StreamConversion, IsWellFormed) {
 }
 
 /// Clients put an answer together by the order of its events, and more than one counts on it.
+// Pitfalls 6, 7 of src/dialect/chat/testdata/README.md.
 TEST_P(StreamConversion, IsInOrder) {
   http::SseReader reader;
   const std::string client = case_.run(case_.upstream, SIZE_MAX).client;
