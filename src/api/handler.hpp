@@ -20,6 +20,11 @@ class Handler final : public net::HttpHandler {
   net::Task<void> handle(net::HttpCall& call) override;
   std::string render_refusal(int status, std::string_view reason) override;
 
+  /// See ModelCatalog; for one loop of all.
+  net::Task<void> keep_learning(net::Scope& scope, Duration first) {
+    return catalog_.keep_learning(scope, first);
+  }
+
  private:
   net::Task<void> dispatch(net::HttpCall& call);
   net::Task<void> answer_preflight(net::HttpCall& call);

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "api/answer.hpp"
+#include "config/value.hpp"
+#include "dialect/chat/capabilities.hpp"
 #include "json/slices.hpp"
 #include "net/task_group.hpp"
 #include "relay/headers.hpp"
@@ -17,10 +19,15 @@ namespace {
 
 constexpr auto kKept = std::chrono::minutes(5);
 constexpr auto kRetried = std::chrono::seconds(30);
-constexpr auto kFetchTime = std::chrono::seconds(5);
+// Coding agents wait three seconds for the list.
+constexpr auto kFetchTime = std::chrono::milliseconds(2500);
+constexpr auto kLearnEvery = std::chrono::hours(3);
+constexpr auto kLearnRetry = std::chrono::minutes(10);
+constexpr auto kLookAround = std::chrono::minutes(1);  // for providers that a reload has brought
 constexpr size_t kMaxListBytes = 4 * 1024 * 1024;
 constexpr size_t kMaxModels = 10'000;
-constexpr int64_t kLatest = 4'102'444'800;  // 2100; an upstream may say anything
+constexpr size_t kMaxCapabilities = 8 * 1024;  // bytes of one model's
+constexpr int64_t kLatest = 4'102'444'800;     // 2100; an upstream may say anything
 
 constexpr std::string_view kGeminiPrefix = "models/";
 
@@ -36,15 +43,39 @@ bool generates(json::Value model) {
   return false;
 }
 
+/// Unix seconds: OpenAI's `created` or Anthropic's `created_at`; 0: unknown.
+int64_t created(json::Value model) {
+  auto at = model["created"].as_int();
+  if (!at) at = config::parse_time(model["created_at"].as_string().value_or(""));
+  return std::clamp<int64_t>(at.value_or(0), 0, kLatest);
+}
+
+std::string capabilities(json::Value model) {
+  const json::Value told = model["capabilities"];
+  const bool kept = told.kind() == json::Kind::kObject && told.raw().size() <= kMaxCapabilities;
+  return std::string(kept ? told.raw() : std::string_view());
+}
+
+/// Whose list tells more than names.
+bool tells_capabilities(const config::Provider& provider) {
+  return provider.enabled && !provider.api_keys.empty() &&
+         (provider.type == config::ProviderType::kAnthropic ||
+          provider.type == config::ProviderType::kGemini);
+}
+
+void set_limits(dialect::ModelEntry& entry, const dialect::chat::Capabilities& known) {
+  entry.context_window = known.context_window;
+  entry.max_output = known.max_output;
+}
+
 bool wants_anthropic(const net::HttpCall& call) {
   return call.head().fields.has("anthropic-version");
 }
 
 }  // namespace
 
-std::vector<dialect::ModelEntry> parse_model_list(std::string_view body,
-                                                  std::string_view provider) {
-  std::vector<dialect::ModelEntry> entries;
+std::vector<ListedModel> parse_model_list(std::string_view body, std::string_view provider) {
+  std::vector<ListedModel> entries;
   if (!json::valid(body)) return entries;
   const json::Value whole(body);
   const bool gemini = whole["models"].exists();
@@ -56,10 +87,13 @@ std::vector<dialect::ModelEntry> parse_model_list(std::string_view body,
     if (id && gemini && id->starts_with(kGeminiPrefix)) id->erase(0, kGeminiPrefix.size());
     if (!id || id->empty() || id->size() > 256) continue;
     entries.push_back(
-        {.id = std::move(*id),
-         .owned_by = std::string(provider),
-         .display_name = each[gemini ? "displayName" : "display_name"].as_string().value_or(""),
-         .created = std::clamp<int64_t>(each["created"].as_int().value_or(0), 0, kLatest)});
+        {.entry = {.id = std::move(*id),
+                   .owned_by = std::string(provider),
+                   .display_name =
+                       each[gemini ? "displayName" : "display_name"].as_string().value_or(""),
+                   .created = created(each),
+                   .capabilities = capabilities(each)},
+         .told = dialect::chat::read_told_capabilities(each)});
   }
   return entries;
 }
@@ -113,9 +147,41 @@ net::Task<void> ModelCatalog::refresh(const relay::Upstream& upstream, net::Scop
   scope.set_deadline(context_.loop.now() + kFetchTime);
   const auto body = co_await fetch(upstream, scope);
   cached.asking = false;
-  cached.entries = body ? parse_model_list(*body, provider.name) : Entries{};
-  cached.until = context_.loop.now() + (body ? Duration(kKept) : Duration(kRetried));
+  cached.entries.clear();
+  relay::LearnedModels::Models learned;
+  for (ListedModel& each :
+       body ? parse_model_list(*body, provider.name) : std::vector<ListedModel>()) {
+    auto known = dialect::chat::capabilities_of(provider.type, each.entry.id);
+    each.told.apply(known);
+    set_limits(each.entry, known);
+    if (each.told != dialect::chat::ToldCapabilities()) {
+      learned.emplace(each.entry.id, each.told);
+    }
+    cached.entries.push_back(std::move(each.entry));
+  }
+  // A list that cannot be had leaves in force what it has told before.
+  if (!learned.empty()) context_.learned.learn(provider, std::move(learned));
+  const TimePoint now = context_.loop.now();
+  cached.until = now + (body ? Duration(kKept) : Duration(kRetried));
+  cached.learn_again = now + (body ? Duration(kLearnEvery) : Duration(kLearnRetry));
   for (net::Event* each : std::exchange(cached.waiting, {})) each->set();
+}
+
+net::Task<void> ModelCatalog::keep_learning(net::Scope& scope, Duration first) {
+  Duration pause = first;
+  while (co_await net::Sleep(scope, context_.loop.now() + pause) == net::Outcome::kTimeout) {
+    pause = kLookAround;
+    const relay::SnapshotPtr snapshot = context_.snapshot;
+    for (const auto& upstream : snapshot->upstreams) {
+      if (!tells_capabilities(*upstream->provider) || scope.cancelled()) continue;
+      const auto cached = cache_.find(cache_key(*upstream->provider));
+      if (cached != cache_.end() &&
+          (cached->second.asking || cached->second.learn_again > context_.loop.now())) {
+        continue;
+      }
+      co_await refresh(*upstream, scope);
+    }
+  }
 }
 
 net::Task<ModelCatalog::Entries> ModelCatalog::all() {
@@ -139,12 +205,29 @@ net::Task<ModelCatalog::Entries> ModelCatalog::all() {
   Entries entries;
   std::unordered_set<std::string> seen;
   const auto add = [&](dialect::ModelEntry entry) {
-    if (seen.insert(entry.id).second) entries.push_back(std::move(entry));
+    if (!seen.insert(entry.id).second) return;
+    const auto configured =
+        std::ranges::find(snapshot->config->models, entry.id, &config::Model::name);
+    if (configured != snapshot->config->models.end()) {
+      if (configured->context > 0) entry.context_window = configured->context;
+      if (configured->max_output > 0) entry.max_output = configured->max_output;
+    }
+    entries.push_back(std::move(entry));
   };
   for (const auto& listed : snapshot->routes.listed_models(route::kAllSpeakers)) {
-    add({.id = std::string(listed.model),
-         .owned_by = std::string(listed.provider),
-         .display_name = {}});
+    const auto upstream = std::ranges::find_if(snapshot->upstreams, [&](const auto& each) {
+      return each->provider->name == listed.provider;
+    });
+    dialect::ModelEntry entry{.id = std::string(listed.model),
+                              .owned_by = std::string(listed.provider),
+                              .display_name = {}};
+    if (upstream != snapshot->upstreams.end()) {
+      const config::Provider& provider = *(*upstream)->provider;
+      auto known = dialect::chat::capabilities_of(provider.type, entry.id);
+      if (const auto told = context_.learned.find(provider, entry.id)) told->apply(known);
+      set_limits(entry, known);
+    }
+    add(std::move(entry));
   }
   for (const auto& upstream : snapshot->upstreams) {
     const config::Provider& provider = *upstream->provider;
@@ -167,7 +250,9 @@ net::Task<void> ModelCatalog::handle(net::HttpCall& call, std::string id) {
   Entries entries = co_await all();
   std::erase_if(entries, [&](const auto& entry) { return !(*key)->allows_model(entry.id); });
   if (id.empty()) {
-    co_return co_await answer_json(call, dialect, dialect::render_model_list(entries));
+    const auto page = dialect::page_of(entries, call.head().query());
+    if (!page) co_return co_await answer_error(call, dialect, page.error());
+    co_return co_await answer_json(call, dialect, dialect::render_model_list(*page));
   }
   for (const dialect::ModelEntry& entry : entries) {
     if (entry.id == id) co_return co_await answer_json(call, dialect, dialect::render_model(entry));

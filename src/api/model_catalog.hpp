@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "dialect/chat/told_capabilities.hpp"
 #include "dialect/models.hpp"
 #include "net/http_call.hpp"
 #include "relay/context.hpp"
@@ -21,11 +22,16 @@ class ModelCatalog {
   /// only those.
   net::Task<void> handle(net::HttpCall& call, std::string id);
 
+  /// After `first`, asks the upstreams whose lists tell what their models take, and again every few
+  /// hours, until `scope` is cancelled. For one loop of all: what is learned is everybody's.
+  net::Task<void> keep_learning(net::Scope& scope, Duration first);
+
  private:
   using Entries = std::vector<dialect::ModelEntry>;
   struct Cached {
     Entries entries;
     TimePoint until;
+    TimePoint learn_again;
     bool asking = false;
     std::vector<net::Event*> waiting;  // for the answer that another request asked for
   };
@@ -39,8 +45,13 @@ class ModelCatalog {
   std::unordered_map<std::string, Cached> cache_;  // by provider name and address
 };
 
+struct ListedModel {
+  dialect::ModelEntry entry;
+  dialect::chat::ToldCapabilities told;
+};
+
 /// Reads an upstream's model list, of OpenAI's, Anthropic's or Google's shape; bad entries are left
 /// out.
-std::vector<dialect::ModelEntry> parse_model_list(std::string_view body, std::string_view provider);
+std::vector<ListedModel> parse_model_list(std::string_view body, std::string_view provider);
 
 }  // namespace sluice::api

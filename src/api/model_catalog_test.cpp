@@ -16,7 +16,7 @@ using testing::StartsWith;
 
 std::vector<std::string> ids(std::string_view body) {
   std::vector<std::string> out;
-  for (const auto& entry : parse_model_list(body, "p")) out.push_back(entry.id);
+  for (const auto& entry : parse_model_list(body, "p")) out.push_back(entry.entry.id);
   return out;
 }
 
@@ -38,19 +38,19 @@ TEST(ModelList, IsReadInGooglesShapeWithoutWhatCannotBeAsked) {
           {"name":"models/"},{"name":"tuned"}]})",
       "google");
   ASSERT_EQ(entries.size(), 2U);
-  EXPECT_EQ(entries[0].id, "gemini-2.5-pro");
-  EXPECT_EQ(entries[0].display_name, "Gemini 2.5 Pro");
-  EXPECT_EQ(entries[0].owned_by, "google");
-  EXPECT_EQ(entries[1].id, "tuned");
+  EXPECT_EQ(entries[0].entry.id, "gemini-2.5-pro");
+  EXPECT_EQ(entries[0].entry.display_name, "Gemini 2.5 Pro");
+  EXPECT_EQ(entries[0].entry.owned_by, "google");
+  EXPECT_EQ(entries[1].entry.id, "tuned");
 }
 
 TEST(ModelList, DoesNotBelieveEveryTime) {
   const auto entries = parse_model_list(
       R"({"data":[{"id":"a","created":9000000000000000000},{"id":"b","created":-5}]})", "p");
   ASSERT_EQ(entries.size(), 2U);
-  EXPECT_EQ(entries[0].created, 4'102'444'800);
-  EXPECT_EQ(entries[1].created, 0);
-  EXPECT_THAT(dialect::render_model_list(entries), HasSubstr("2100-01-01"));
+  EXPECT_EQ(entries[0].entry.created, 4'102'444'800);
+  EXPECT_EQ(entries[1].entry.created, 0);
+  EXPECT_THAT(dialect::render_model(entries[0].entry), HasSubstr("2100-01-01"));
 }
 
 class ModelCatalogTest : public testing::Test {
@@ -94,6 +94,66 @@ TEST_F(ModelCatalogTest, UnitesWhatIsConfiguredAndWhatTheUpstreamTells) {
 
     EXPECT_THAT(co_await gateway.ask("GET /models/claude-x"), HasSubstr("claude-x"));
     EXPECT_THAT(co_await gateway.ask("GET /v1/models/other"), StartsWith("HTTP/1.1 404 "));
+  };
+  gateway.run(body());
+}
+
+/// As Anthropic lists a model that no table knows.
+constexpr std::string_view kToldList =
+    R"({"data":[{"type":"model","id":"claude-x","display_name":"X","max_tokens":1234,)"
+    R"("created_at":"2026-02-17T00:00:00Z","max_input_tokens":56789,)"
+    R"("capabilities":{"image_input":{"supported":false}}}],"has_more":false})";
+
+TEST_F(ModelCatalogTest, TellsOfEachModelWhatIsKnown) {
+  gateway.add_provider("listed", ProviderType::kOpenAi).models = {"gpt-4o"};
+  gateway.add_provider("asked", ProviderType::kAnthropic);
+  config::Model& configured = gateway.config.models.emplace_back();
+  configured.name = "gpt-4o";
+  configured.context = 4321;
+  const auto body = [&]() -> Task<void> {
+    net::TaskGroup group;
+    std::string answer;
+    group.spawn(get("/v1/models", answer));
+    Peer upstream(gateway.loop());
+    co_await serve_list(upstream, std::string(kToldList));
+    net::Scope scope(gateway.loop());
+    co_await group.empty(scope);
+    EXPECT_THAT(answer, HasSubstr(R"("created_at":"2026-02-17T00:00:00.000Z")"));
+    EXPECT_THAT(answer, HasSubstr(R"("max_input_tokens":56789,"max_tokens":1234)"));
+    EXPECT_THAT(answer, HasSubstr(R"("capabilities":{"image_input":{"supported":false}})"));
+    EXPECT_THAT(answer, HasSubstr(R"("max_input_tokens":4321,"max_tokens":16384)"));
+    EXPECT_THAT(co_await gateway.ask("GET /v1/models?limit=1"), HasSubstr(R"("has_more":true)"));
+    EXPECT_THAT(co_await gateway.ask("GET /v1/models?limit=0"), StartsWith("HTTP/1.1 400 "));
+    const auto told = gateway.learned.find(gateway.config.providers[1], "claude-x");
+    EXPECT_TRUE(told && told->max_output == 1234 && told->image_in == false);
+  };
+  gateway.run(body());
+}
+
+TEST_F(ModelCatalogTest, LearnsUnaskedAndOutlivesAnUpstreamThatCannotTell) {
+  gateway.add_provider("broken", ProviderType::kGemini);
+  gateway.add_provider("keyless", ProviderType::kAnthropic).api_keys.clear();
+  gateway.add_provider("off", ProviderType::kAnthropic).enabled = false;
+  gateway.add_provider("other", ProviderType::kOpenAi);
+  gateway.add_provider("asked", ProviderType::kAnthropic).models = {"claude-x"};
+  const auto body = [&]() -> Task<void> {
+    net::Scope scope(gateway.loop());
+    net::TaskGroup group;
+    group.spawn(gateway.handler->keep_learning(scope, Duration::zero()));
+    Peer broken(gateway.loop());
+    co_await gateway.upstream.accept(broken);
+    co_await broken.read_through("\r\n\r\n");
+    broken.reset();
+    Peer upstream(gateway.loop());
+    co_await serve_list(upstream, std::string(kToldList));
+    EXPECT_THAT(request, HasSubstr("x-api-key: upstream-key\r\n"));
+    // The answer to a client comes after what was sent before it.
+    while (!gateway.learned.find(gateway.config.providers[4], "claude-x")) {
+      co_await gateway.ask("GET /health");
+    }
+    scope.cancel(net::CancelReason::kDraining);
+    net::Scope join(gateway.loop());
+    co_await group.empty(join);
   };
   gateway.run(body());
 }

@@ -10,6 +10,7 @@
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
 #include "quota/registry.hpp"
+#include "relay/learned_models.hpp"
 #include "store/database.hpp"
 #include "tokens/calibration.hpp"
 
@@ -33,6 +34,7 @@ struct Service {
   net::BlockingPool& foreign_lookups;  // of hosts that clients name
   quota::Registry& registry;
   tokens::Calibration& calibration;
+  relay::LearnedModels& learned;
   /// Set before the first loop starts.
   store::Database* database = nullptr;
   Administration* administration = nullptr;

@@ -29,8 +29,8 @@ class TestGateway {
     ASSERT_TRUE(snapshot.has_value()) << snapshot.error().message;
     context_.snapshot = *snapshot;
     service.phase = Phase::kServing;
-    Handler handler(service, context_);
-    net::HttpServer server(test_.loop, handler);
+    handler = std::make_unique<Handler>(service, context_);
+    net::HttpServer server(test_.loop, *handler);
     auto fd = net::listen_on("127.0.0.1", 0);
     ASSERT_TRUE(fd.has_value());
     port_ = net::local_port(*fd);
@@ -81,6 +81,8 @@ class TestGateway {
  public:
   config::Config config;
   net::TestListener upstream;
+  relay::LearnedModels learned;
+  std::unique_ptr<Handler> handler;  // while a test runs
 
  private:
   net::BlockingPool blocking_;
@@ -93,11 +95,11 @@ class TestGateway {
                               .client = client_,
                               .foreign_hosts = foreign_hosts_,
                               .blocking = blocking_,
-                              .foreign_lookups = blocking_,
                               .metrics = metrics_.add_loop(),
                               .live = board_.add_loop(),
                               .ledger = ledger_,
                               .calibration = calibration_,
+                              .learned = learned,
                               .snapshot = {}};
   uint16_t port_ = 0;
 
@@ -105,8 +107,10 @@ class TestGateway {
   Service service{.metrics = metrics_,
                   .live = board_,
                   .blocking = blocking_,
+                  .foreign_lookups = blocking_,
                   .registry = registry_,
-                  .calibration = calibration_};
+                  .calibration = calibration_,
+                  .learned = learned};
 };
 
 }  // namespace sluice::api

@@ -93,7 +93,8 @@ Gateway::Gateway(config::ConfigPtr config, Reload reload)
                .blocking = blocking_,
                .foreign_lookups = foreign_lookups_,
                .registry = registry_,
-               .calibration = calibration_} {}
+               .calibration = calibration_,
+               .learned = learned_} {}
 
 Gateway::~Gateway() { stop(); }
 

@@ -18,6 +18,7 @@
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
 #include "quota/registry.hpp"
+#include "relay/learned_models.hpp"
 #include "store/database.hpp"
 #include "tokens/calibration.hpp"
 
@@ -70,6 +71,7 @@ class Gateway {
   observe::LiveBoard live_;
   quota::Registry registry_;
   tokens::Calibration calibration_;
+  relay::LearnedModels learned_;
   net::BlockingPool blocking_;
   net::BlockingPool foreign_lookups_;
   api::Service service_;

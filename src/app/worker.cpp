@@ -6,6 +6,10 @@
 
 namespace sluice::app {
 
+namespace {
+constexpr auto kLearnAfter = std::chrono::minutes(1);
+}
+
 Worker::Worker(int index, api::Service& service, relay::SnapshotPtr snapshot,
                observe::LoopMetrics& metrics, observe::LiveShard& live)
     : loop_(index),
@@ -19,11 +23,13 @@ Worker::Worker(int index, api::Service& service, relay::SnapshotPtr snapshot,
                .live = live,
                .ledger = service.database->ledger(),
                .calibration = service.calibration,
+               .learned = service.learned,
                .snapshot = std::move(snapshot)},
       handler_(service, context_),
       metrics_handler_(service, context_),
       server_(loop_, handler_),
-      scope_(loop_) {
+      scope_(loop_),
+      learning_scope_(loop_) {
   server_.count_in(metrics.connections);
   service.loops.push_back({.loop = &loop_, .live = &live});
 }
@@ -47,6 +53,11 @@ void Worker::serve_admin(int listening_fd, api::Administration& administration) 
 }
 
 void Worker::start() {
+  // One loop asks the upstreams for all, and not at once: who only tries something out is left
+  // alone.
+  if (loop_.index() == 0) {
+    loop_.post([this] { learning_.spawn(handler_.keep_learning(learning_scope_, kLearnAfter)); });
+  }
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), ("loop-" + std::to_string(loop_.index())).c_str());
     loop_.run();
@@ -63,12 +74,14 @@ void Worker::use(relay::SnapshotPtr snapshot, net::TlsContextPtr tls) {
 void Worker::drain(std::move_only_function<void()> when_drained) {
   loop_.post([this, when_drained = std::move(when_drained)]() mutable {
     server_.stop_accepting();
+    learning_scope_.cancel(net::CancelReason::kDraining);
     tasks_.spawn(await_drained(std::move(when_drained)));
   });
 }
 
 net::Task<void> Worker::await_drained(std::move_only_function<void()> when_drained) {
   co_await server_.drained(scope_);
+  co_await learning_.empty(scope_);
   // Until here the drain could be watched, and asked about.
   for (net::HttpServer* server : {metrics_server_.get(), admin_server_.get()}) {
     if (server == nullptr) continue;

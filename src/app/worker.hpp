@@ -53,6 +53,8 @@ class Worker {
   std::unique_ptr<net::HttpServer> admin_server_;
   net::Scope scope_;
   net::TaskGroup tasks_;
+  net::Scope learning_scope_;
+  net::TaskGroup learning_;
   std::thread thread_;
 };
 

@@ -37,19 +37,57 @@ TEST(Models, AreListedInTheShapeOfBothDialects) {
       {.id = "claude-sonnet-4-6",
        .owned_by = "anthropic-main",
        .display_name = "Claude Sonnet 4.6",
-       .created = 1771286400},
+       .created = 1771286400,
+       .context_window = 200'000,
+       .max_output = 64'000,
+       .capabilities = R"({"batch":{"supported":true}})"},
   };
   EXPECT_EQ(
-      render_model_list(models),
+      render_model_list({.models = models}),
       R"({"object":"list","data":[{"id":"gpt-4o","object":"model","type":"model","created":1715367049,)"
-      R"("created_at":"2024-05-10T18:50:49.000Z","owned_by":"openai-main","display_name":"gpt-4o"},)"
+      R"("created_at":"2024-05-10T18:50:49.000Z","owned_by":"openai-main","display_name":"gpt-4o",)"
+      R"("max_input_tokens":null,"max_tokens":null,"context_window":null,"capabilities":null},)"
       R"({"id":"claude-sonnet-4-6","object":"model","type":"model","created":1771286400,)"
       R"("created_at":"2026-02-17T00:00:00.000Z","owned_by":"anthropic-main",)"
-      R"("display_name":"Claude Sonnet 4.6"}],"has_more":false,"first_id":"gpt-4o",)"
-      R"("last_id":"claude-sonnet-4-6"})");
+      R"("display_name":"Claude Sonnet 4.6","max_input_tokens":200000,"max_tokens":64000,)"
+      R"("context_window":200000,"capabilities":{"batch":{"supported":true}}}],"has_more":false,)"
+      R"("first_id":"gpt-4o","last_id":"claude-sonnet-4-6"})");
   EXPECT_EQ(render_model_list({}),
             R"({"object":"list","data":[],"has_more":false,"first_id":null,"last_id":null})");
   EXPECT_EQ(json::Value(render_model(models[0]))["id"].as_string(), "gpt-4o");
+}
+
+/// The models a, b, c, d, e of a page, '+' behind them where there are more, '!' before a refusal.
+std::string paged(std::string_view query) {
+  std::vector<ModelEntry> models;
+  for (const std::string_view id : {"a", "b", "c", "d", "e"}) {
+    models.push_back({.id = std::string(id), .owned_by = "p", .display_name = {}});
+  }
+  const auto page = page_of(models, query);
+  if (!page) return "!" + page.error().param;
+  std::string out;
+  for (const ModelEntry& model : page->models) out += model.id;
+  return out + (page->has_more ? "+" : "");
+}
+
+TEST(Models, AreToldInPages) {
+  EXPECT_EQ(paged(""), "abcde");
+  EXPECT_EQ(paged("beta=true&after_id="), "abcde");
+  EXPECT_EQ(paged("limit=2"), "ab+");
+  EXPECT_EQ(paged("limit=2&after_id=b"), "cd+");
+  EXPECT_EQ(paged("after_id=d&limit=2"), "e");
+  EXPECT_EQ(paged("after_id=e"), "");
+  EXPECT_EQ(paged("limit=2&before_id=e"), "cd+");
+  EXPECT_EQ(paged("limit=2&before_id=c"), "ab");
+  EXPECT_EQ(paged("before_id=a"), "");
+  EXPECT_EQ(paged("after_id=a&before_id=e&limit=2"), "cd+");
+  EXPECT_EQ(paged("after_id=d&before_id=b"), "");
+  EXPECT_EQ(paged("limit=1000"), "abcde");
+  for (const std::string_view limit : {"0", "1001", "-1", "x", "", "99999999999999999999"}) {
+    EXPECT_EQ(paged("limit=" + std::string(limit)), "!limit") << limit;
+  }
+  EXPECT_EQ(paged("after_id=f"), "!after_id");
+  EXPECT_EQ(paged("before_id=A"), "!before_id");
 }
 
 TEST(Endpoints, AreFoundBelowEveryBase) {

@@ -9,13 +9,34 @@ namespace sluice::mock::anthropic {
 
 namespace {
 
+void write_supported(json::Writer& json, std::string_view name, bool supported) {
+  json.key(name).begin_object().member("supported", supported).end_object();
+}
+
+/// Of a model that thinks by a budget only and sees neither images nor documents.
+void write_capabilities(json::Writer& json, const CatalogModel& model) {
+  json.member("max_tokens", model.max_output).member("max_input_tokens", 100'000);
+  json.key("capabilities").begin_object();
+  for (const std::string_view name : {"image_input", "pdf_input", "structured_outputs"}) {
+    write_supported(json, name, false);
+  }
+  write_supported(json, "effort", false);
+  json.key("thinking").begin_object().member("supported", true).key("types").begin_object();
+  for (const std::string_view name : {"adaptive", "between_tools"}) {
+    write_supported(json, name, false);
+  }
+  for (const std::string_view name : {"enabled", "disabled"}) write_supported(json, name, true);
+  json.end_object().end_object().end_object();
+}
+
 void write_model(json::Writer& json, const CatalogModel& model) {
   json.begin_object()
       .member("type", "model")
       .member("id", model.id)
       .member("display_name", model.display_name)
-      .member("created_at", rfc3339(model.created * 1'000'000'000))
-      .end_object();
+      .member("created_at", rfc3339(model.created * 1'000'000'000));
+  if (model.max_output > 0) write_capabilities(json, model);
+  json.end_object();
 }
 
 Refusal refusal(int status, std::string_view type, std::string message) {

@@ -18,6 +18,7 @@ constexpr CatalogModel kModels[] = {
     {"gpt-3.5-turbo", "GPT-3.5 Turbo", 1677610602, CatalogModel::kOpenAi},
     {"text-embedding-3-small", "Embedding 3 small", 1705948997, CatalogModel::kOpenAi},
     {"text-embedding-3-large", "Embedding 3 large", 1705953180, CatalogModel::kOpenAi},
+    {"claude-told-20260101", "Claude that tells", kMockCreated, CatalogModel::kAnthropic, 4321},
     {"claude-sonnet-4-6", "Claude Sonnet 4.6", 1771286400, CatalogModel::kAnthropic},
     {"claude-haiku-4-5", "Claude Haiku 4.5", 1760486400, CatalogModel::kAnthropic},
     {"gemini-2.5-flash", "Gemini 2.5 Flash", 1750118400, CatalogModel::kGemini},

@@ -14,6 +14,7 @@ struct CatalogModel {
   std::string_view display_name;
   int64_t created;  // seconds since the Unix epoch
   Family family;
+  int64_t max_output = 0;  // tokens, with which Anthropic's list tells capabilities; 0: it does not
 
   bool is_of(Family wanted) const { return family == kAny || family == wanted; }
 };

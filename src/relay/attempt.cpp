@@ -96,7 +96,8 @@ net::Task<Status> Attempt::prepare() {
                                .moved = in_.moved,
                                .fields = in_.call.head().fields,
                                .remote = in_.remote,
-                               .blocking = in_.context.blocking};
+                               .blocking = in_.context.blocking,
+                               .learned = in_.context.learned};
   if (passes_unchanged(in_.request, terms)) {
     translation_ = translate_answer(in_.request, terms);
     co_return Status{};

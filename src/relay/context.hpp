@@ -6,6 +6,7 @@
 #include "net/resolver.hpp"
 #include "observe/live.hpp"
 #include "observe/metrics.hpp"
+#include "relay/learned_models.hpp"
 #include "relay/snapshot.hpp"
 #include "store/ledger.hpp"
 #include "tokens/calibration.hpp"
@@ -24,6 +25,7 @@ struct LoopContext {
   observe::LiveShard& live;
   store::Ledger& ledger;
   tokens::Calibration& calibration;
+  LearnedModels& learned;
   SnapshotPtr snapshot;     // of requests that begin now
   size_t kept_prompts = 0;  // bytes of bodies kept to count prompts from
   size_t kept_turns = 0;    // and of those kept to ask again with

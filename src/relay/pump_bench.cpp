@@ -169,6 +169,7 @@ class Bench final : public net::HttpHandler {
   store::TestLedger ledger_;
   quota::Registry registry_;
   tokens::Calibration calibration_;
+  LearnedModels learned_;
   LoopContext context_{.loop = loop_,
                        .client = client_,
                        .foreign_hosts = foreign_hosts_,
@@ -177,6 +178,7 @@ class Bench final : public net::HttpHandler {
                        .live = board_.add_loop(),
                        .ledger = ledger_,
                        .calibration = calibration_,
+                       .learned = learned_,
                        .snapshot = {}};
   dialect::Endpoint endpoint_;
   net::HttpServer server_;

@@ -122,6 +122,7 @@ class TestRelay final : public net::HttpHandler {
   net::Event ended;  // set when a request has ended
   store::TestLedger ledger;
   quota::Registry registry;
+  LearnedModels learned;
 
  private:
   static config::Provider provider(std::string name, uint16_t port) {
@@ -162,6 +163,7 @@ class TestRelay final : public net::HttpHandler {
                       .live = board_.add_loop(),
                       .ledger = ledger,
                       .calibration = calibration_,
+                      .learned = learned,
                       .snapshot = {}};
 };
 

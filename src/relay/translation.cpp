@@ -112,11 +112,14 @@ Endpoint upstream_endpoint(Endpoint client, const Upstream& upstream) {
 
 namespace {
 
-/// What is built in and what the configuration says.
+/// What is built in, what the upstream has told, and what the configuration says.
 Result<chat::Capabilities> capabilities_for(const dialect::InferenceRequest& request,
                                             const TranslationTerms& terms) {
   chat::Capabilities capabilities =
       chat::capabilities_of(terms.upstream.provider->type, terms.model);
+  if (const auto told = terms.learned.find(*terms.upstream.provider, terms.model)) {
+    told->apply(capabilities);
+  }
   if (const auto* model = configured(terms.config, terms.model, request.model)) {
     const Status taken = override_capabilities(capabilities, *model);
     if (!taken) return std::unexpected(taken.error());

@@ -14,6 +14,7 @@
 #include "dialect/request.hpp"
 #include "http/head.hpp"
 #include "net/blocking_pool.hpp"
+#include "relay/learned_models.hpp"
 #include "relay/remote_content.hpp"
 #include "relay/snapshot.hpp"
 
@@ -52,6 +53,7 @@ struct TranslationTerms {
   const http::Fields& fields;  // the client's
   RemoteContent& remote;       // outlives the writing; wants what it lacks
   net::BlockingPool& blocking;
+  const LearnedModels& learned;
 };
 
 /// The client's bytes are what the upstream is asked. They are not where it speaks another dialect,

@@ -114,6 +114,37 @@ TEST_F(TranslationTest, LeavesThinkingWithTheAccountThatItBelongsTo) {
   relay.run(body());
 }
 
+TEST_F(TranslationTest, BelievesWhatTheUpstreamsListTells) {
+  constexpr std::string_view kLong =
+      R"({"model":"m","max_tokens":50000,"messages":[{"role":"user","content":"hi"}]})";
+  dialect::chat::ToldCapabilities told;
+  told.max_output = 4'000;
+  const auto body = [&]() -> Task<void> {
+    relay.learned.learn(relay.config.providers[0], {{"m", told}});
+    co_await asked(kLong);
+    EXPECT_THAT(request, HasSubstr(R"("max_tokens":4000)"));
+    co_await a.send(answer(400, "{}"));
+    co_await got();
+  };
+  relay.run(body());
+}
+
+TEST_F(TranslationTest, BelievesTheConfigurationMoreThanTheUpstreamsList) {
+  dialect::chat::ToldCapabilities told;
+  told.max_output = 4'000;
+  relay.config.models.emplace_back().name = "m";
+  relay.config.models.back().max_output = 3'000;
+  const auto body = [&]() -> Task<void> {
+    relay.learned.learn(relay.config.providers[0], {{"m", told}});
+    co_await asked(
+        R"({"model":"m","max_tokens":50000,"messages":[{"role":"user","content":"hi"}]})");
+    EXPECT_THAT(request, HasSubstr(R"("max_tokens":3000)"));
+    co_await a.send(answer(400, "{}"));
+    co_await got();
+  };
+  relay.run(body());
+}
+
 TEST_F(TranslationTest, ConvertsALargeRequestWholeAndRefusesItAsAnyOther) {
   const std::string long_text(400'000, 'x');
   const auto large = [&](std::string_view more) {
