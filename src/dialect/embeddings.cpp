@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "dialect/chat/reading.hpp"
@@ -28,7 +29,7 @@ std::optional<std::string> to_base64(json::Value numbers) {
   json::Value element;
   while (elements.next(element)) {
     const std::optional<double> number = element.as_double();
-    if (!number) return std::nullopt;
+    if (!number || std::abs(*number) > std::numeric_limits<float>::max()) return std::nullopt;
     const auto value = static_cast<float>(*number);
     bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
   }

@@ -45,6 +45,7 @@ TEST(Embeddings, OfAnotherKindStayAsTheyAre) {
   const std::string others[] = {
       answer("[[0.1],[0.2]]", "[null]"),
       answer("null", "{}"),
+      answer("[1e300]", "[-1e39]"),
       R"({"data":{}})",
       R"({"data":[{}]})",
       R"({})",

@@ -72,7 +72,8 @@ std::string without_foreign_thinking(Endpoint endpoint, std::string_view body) {
   if (!body.contains(chat::kSignaturePrefix)) return out;
   const Value list = Value(body)[messages ? "messages" : "input"];
   const auto kept = messages ? changed(list, keep_message) : changed(list, keep_item);
-  if (kept) with_part(out, body, list, *kept);
+  // A conversation of nothing else is no conversation, and the upstream may say so.
+  if (kept && *kept != "[]") with_part(out, body, list, *kept);
   return out;
 }
 

@@ -45,6 +45,8 @@ TEST(ReplayedThinking, OfTheModelItselfPassesByteByByte) {
       R"({"messages":[{"role":"user","content":"gwsig1."}]})",
       R"({"messages":"gwsig1.","input":["gwsig1.",{"type":"reasoning"}]})",
       R"(["gwsig1."])",
+      // Nothing would be left to ask.
+      R"({"messages":[{"role":"assistant","content":[{"type":"thinking","signature":"gwsig1.a.b.c"}]}]})",
   };
   for (const std::string_view body : bodies) {
     EXPECT_EQ(without_foreign_thinking(Endpoint::kMessages, body), "") << body;

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "dialect/embeddings.hpp"
 #include "dialect/output_text.hpp"
+#include "dialect/replayed_thinking.hpp"
 #include "dialect/request.hpp"
 #include "dialect/response.hpp"
 #include "dialect/upstream_error.hpp"
@@ -46,7 +48,8 @@ void check_request(Endpoint endpoint, std::string_view body) {
   std::string storage;
   const std::string_view same = upstream_body(*request, {.model = request->model}, storage);
   require(json::valid(same));
-  require(request->adds_usage() || same == body);
+  require(request->adds_usage() || same == body || body.contains("gwsig1."));
+  require(without_foreign_thinking(endpoint, same).empty());
   const std::string_view other = upstream_body(*request, {.model = "up\"stream"}, storage);
   require(json::valid(other));
   const auto again = understand(endpoint, std::string(other));
@@ -58,6 +61,14 @@ void check_request(Endpoint endpoint, std::string_view body) {
   }
 }
 
+void check_embeddings(std::string_view answer) {
+  for (const auto asked : {EmbeddingEncoding::kNumbers, EmbeddingEncoding::kBase64}) {
+    const std::string written = write_embeddings(asked, answer);
+    require(json::valid(written) && write_embeddings(asked, written) == written);
+    require(!embeddings_are(asked, answer) || embeddings_are(asked, written));
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -66,6 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data + 1), size - 1);
   if (endpoint != Endpoint::kGenerateContent) check_request(endpoint, body);  // of no client
   const ResponseFacts facts = inspect_response(endpoint, body);
+  if (facts.valid) check_embeddings(body);
   const OutputTexts texts = output_texts(endpoint, body);
   require(facts.valid || texts.empty() || !json::valid_utf8(body));
   for (const OutputText& text : texts) {
