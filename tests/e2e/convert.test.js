@@ -204,8 +204,10 @@ describe('an Anthropic client on an OpenAI upstream', () => {
   test('is told what was counted where the upstream reports nothing', async () => {
     const answer = await messages.messages.stream(message('mock-c9-u0')).finalMessage();
     assert.equal(answer.usage.output_tokens, 9);
-    const whole = await messages.messages.create(message('mock-c9-u0'));
-    assert.equal(whole.usage.output_tokens, 9);
+    const { data, response } = await messages.messages.create(message('mock-c9-u0')).withResponse();
+    assert.equal(data.usage.output_tokens, 9);
+    const row = await toGpt.books.rowOf(response.headers.get('request-id'));
+    assert.equal(row.basis, 'counted');
   });
 
   for (const streamed of [false, true]) {
