@@ -40,6 +40,9 @@ class Tally {
   std::string scratch_;
 };
 
+/// What Claude is told before the tools of a request, in tokens (Anthropic's "Tool use", pricing).
+constexpr int64_t claude_tools_frame(bool forced) { return forced ? 313 : 346; }
+
 /// The string that comes next; of another kind, an empty one. Consumes one value.
 json::String take_string(json::Reader& reader);
 

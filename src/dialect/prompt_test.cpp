@@ -190,6 +190,29 @@ TEST(Prompt, CountsAnthropicsToolsWithTheFrameThatIsDocumented) {
   EXPECT_EQ(messages(std::string(ask) + spread + "]"), 8 + 53 + 346);
 }
 
+// The frame is the model's, whatever its client speaks.
+TEST(Prompt, CountsTheFrameOfToolsForTheModelsThatHaveIt) {
+  constexpr std::string_view kAsk = R"("messages":[{"role":"user","content":"Hi"}])";
+  constexpr std::string_view kTools = R"(,"tools":[{"name":"f","input_schema":{}}])";
+  constexpr std::string_view kForced = R"(,"tool_choice":{"type":"any"})";
+  const std::string with = std::string(kAsk) + std::string(kTools);
+  for (const char* model : {"gpt-4o", "gemini-2.5-pro"}) {
+    EXPECT_LT(messages(with, model) - messages(kAsk, model), 30) << model;
+    EXPECT_EQ(messages(with + std::string(kForced), model), messages(with, model)) << model;
+  }
+  for (const char* model : {"claude-sonnet-4-6", "unknown"}) {
+    EXPECT_GE(messages(with, model) - messages(kAsk, model), 346) << model;
+  }
+  constexpr std::string_view kFunctions = R"(,"tools":[{"type":"function","name":"f"}])";
+  const std::string functions = std::string(kAsk) + std::string(kFunctions);
+  const int64_t own = chat("gemini-2.5-pro", functions);
+  EXPECT_EQ(chat("claude-sonnet-4-6", functions), own + 346);
+  EXPECT_EQ(chat("claude-sonnet-4-6", functions + R"(,"tool_choice":"auto")"), own + 346);
+  EXPECT_EQ(chat("claude-sonnet-4-6", functions + R"(,"tool_choice":"required")"), own + 313);
+  EXPECT_EQ(chat("claude-sonnet-4-6", std::string(kAsk) + R"(,"tools":[])"),
+            chat("claude-sonnet-4-6", kAsk));
+}
+
 TEST(Prompt, CountsThoughtsUntilTheUserSpeaksAgain) {
   constexpr std::string_view kThought =
       R"({"role":"assistant","content":[{"type":"thinking","thinking":"Once upon a time","signature":"x"},

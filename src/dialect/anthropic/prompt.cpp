@@ -9,9 +9,6 @@ namespace {
 // Chosen so that the examples of Anthropic's documentation come out: a message of one token is 8.
 constexpr int64_t kMessageFrame = 4;
 constexpr int64_t kAnswerFrame = 3;
-// What Anthropic puts before the tools of a request ("Tool use", pricing).
-constexpr int64_t kToolsFrame = 346;
-constexpr int64_t kForcedToolsFrame = 313;
 constexpr int64_t kCallFrame = 4;
 // Documents in documents are taken as their JSON from here on: each reads its part of the text
 // again.
@@ -62,7 +59,9 @@ void Prompt::read(std::string_view body) {
     }
   }
   tally_.add(thoughts_);
-  if (has_tools) tally_.add(forced ? kForcedToolsFrame : kToolsFrame);
+  const tokens::Family family = tally_.model().family;
+  const bool framed = family == tokens::Family::kAnthropic || family == tokens::Family::kOther;
+  if (has_tools && framed) tally_.add(claude_tools_frame(forced));
 }
 
 void Prompt::message(json::Reader& reader) {

@@ -143,6 +143,7 @@ void Tools::read(json::Reader& reader, Tally& tally) {
   json::Elements tools(reader.skip());
   json::Value tool;
   while (tools.next(tool)) {
+    any_ = true;
     const json::Value function = function_of(tool);
     if (function.exists() && tally.model().family == tokens::Family::kOpenAi) {
       text_.add(function);
@@ -155,15 +156,20 @@ void Tools::read(json::Reader& reader, Tally& tally) {
 
 void Tools::read_choice(json::Reader& reader, Tally& tally) {
   const json::Value choice(reader.skip());
+  forced_ = choice.raw() == "\"required\"";
   if (choice.kind() != json::Kind::kObject) return;
   const json::Value wrapped = choice["function"];
   json::Value name = wrapped.kind() == json::Kind::kObject ? wrapped["name"] : choice["name"];
   if (name.kind() != json::Kind::kString) return;
+  forced_ = true;
   tally.add(kForcedTool);
   tally.text(*name.as_string());
 }
 
 void Tools::finish(bool after_system, Tally& tally) {
+  if (any_ && tally.model().family == tokens::Family::kAnthropic) {
+    tally.add(claude_tools_frame(forced_));
+  }
   if (text_.empty()) return;
   tally.text(text_.take());
   tally.add(kToolsFrame - (after_system ? kSystemShared : 0));

@@ -23,6 +23,8 @@ class Tools {
 
  private:
   ToolText text_;
+  bool any_ = false;
+  bool forced_ = false;
 };
 
 /// The JSON schema that an answer must have, inside of `response_format` or `text`.
