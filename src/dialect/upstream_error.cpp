@@ -63,9 +63,10 @@ constexpr std::array<std::string_view, 8> kQuotaPhrases = {
     "account is not active",
 };
 
-constexpr std::array<std::string_view, 5> kCredentialPhrases = {
+constexpr std::array<std::string_view, 7> kCredentialPhrases = {
     "api_key_invalid",   "api key expired",   "user location is not supported",
-    "api key not found", "api key not valid",
+    "api key not found", "api key not valid", "incorrect api key",
+    "invalid_api_key",
 };
 
 bool contains_any(std::string_view text, Phrases phrases) {
@@ -292,7 +293,7 @@ int status_told(const Report& report) {
       Row{"not_found", 404},        Row{"invalid_request", 400},
       Row{"invalid_prompt", 400},   Row{"content_filter", 400},
       Row{"context_length", 400},   Row{"request_too_large", 413},
-      Row{"policy", 400},
+      Row{"policy", 400},           Row{"invalid_api_key", 401},
   };
   for (const std::string_view said :
        {std::string_view(report.type), std::string_view(report.code)}) {
@@ -352,7 +353,8 @@ ErrorAnswer map_upstream_error(Dialect client, int status, std::string_view body
     return answer;
   }
   answer.status = status < 500 ? status : 400;
-  if (failure.well_formed && failure.dialect == client && status < 500) {
+  // An event before all content leaves no body.
+  if (failure.well_formed && failure.dialect == client && status < 500 && !body.empty()) {
     answer.body = body;
     return answer;
   }

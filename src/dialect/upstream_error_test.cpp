@@ -170,6 +170,33 @@ TEST(UpstreamErrors, NeverBlameTheClientForTheGatewaysAccount) {
   EXPECT_EQ(mapped(Dialect::kAnthropic, 529, "").status, 502);
 }
 
+// As OpenAI tells it. The words hold a part of the gateway's key.
+TEST(UpstreamErrors, InsideASuccessNeverShowTheGatewaysKey) {
+  constexpr std::string_view kKey =
+      R"({"error":{"message":"Incorrect API key provided: sk-ab**yz.","type":"invalid_request_error","param":null,"code":"invalid_api_key"}})";
+  constexpr std::string_view kEvent =
+      R"({"type":"error","code":"invalid_api_key","message":"Incorrect API key provided: sk-ab**yz.","param":null})";
+  for (const auto& [upstream, body] :
+       {std::pair(Dialect::kOpenAi, kKey), std::pair(Dialect::kResponses, kKey),
+        std::pair(Dialect::kResponses, kEvent)}) {
+    const UpstreamFailure failure = classify_reported_error(upstream, body);
+    EXPECT_EQ(failure.kind, kAuth) << body;
+    const ErrorAnswer answer = map_upstream_error(upstream, 401, {}, failure, "req_1");
+    EXPECT_EQ(answer.status, 502);
+    EXPECT_FALSE(answer.body.contains("sk-ab")) << answer.body;
+  }
+}
+
+TEST(UpstreamErrors, OfAnEventAreToldThoughThereIsNoBody) {
+  constexpr std::string_view kEvent =
+      R"({"error":{"message":"'tools' is wrong","type":"invalid_request_error","param":"tools","code":null}})";
+  const UpstreamFailure failure = classify_reported_error(Dialect::kOpenAi, kEvent);
+  const ErrorAnswer answer = map_upstream_error(Dialect::kOpenAi, 400, {}, failure, "req_1");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(Value(answer.body)["error"]["message"].as_string(), "'tools' is wrong");
+  EXPECT_EQ(Value(answer.body)["error"]["param"].as_string(), "tools");
+}
+
 TEST(UpstreamErrors, BoundWhatTheyKeep) {
   const std::string body = R"({"error":{"message":")" + std::string(5000, 'x') + "\xC3\xA9\"}}";
   const UpstreamFailure failure = classify_upstream_error(Dialect::kOpenAi, 400, body);
