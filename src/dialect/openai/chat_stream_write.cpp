@@ -36,13 +36,13 @@ void ChatStreamWriter::take(const Event& event) {
       } else if (event.block_kind != BlockKind::kThinking) {
         write_text(R"({"content":)", event.text, "}");
       } else if (plan_.expose_reasoning) {
-        write_text(R"({"reasoning_content":)", event.text, "}");
-        std::string& thinking = gathered().thinking;
-        if (thinking.size() < kMaxGathered) thinking += event.text.bytes;
+        write_reasoning(event.text);
       }
       return;
     case Event::Kind::kSignature:
-      if (plan_.expose_reasoning) gathered().signature += event.text.bytes;
+      if (plan_.expose_reasoning && gathered().signature.size() < kMaxGathered) {
+        gathered().signature += event.text.bytes;
+      }
       return;
     case Event::Kind::kAnnotation: {
       std::string& list = gathered().annotations;
@@ -144,11 +144,22 @@ void ChatStreamWriter::write_arguments(String arguments) {
   end();
 }
 
+void ChatStreamWriter::write_reasoning(String text) {
+  Gathered& gathered = this->gathered();
+  // Clients put the pieces of all blocks together; whole answers hold them so, too.
+  if (gathered.thinking.empty() && gathered.any_thinking && !text.empty()) {
+    write_text(R"({"reasoning_content":)", {.bytes = "\\n\\n", .escaped = true}, "}");
+  }
+  write_text(R"({"reasoning_content":)", text, "}");
+  gathered.any_thinking |= !text.empty();
+  if (gathered.thinking.size() < kMaxGathered) gathered.thinking += text.bytes;
+}
+
 void ChatStreamWriter::write_thinking(BlockKind kind) {
   std::string& thinking = gathered_->thinking;
   std::string& signature = gathered_->signature;
-  if (kind == BlockKind::kThinking && thinking.size() < kMaxGathered &&
-      !(thinking.empty() && signature.empty())) {
+  const bool whole = thinking.size() < kMaxGathered && signature.size() < kMaxGathered;
+  if (kind == BlockKind::kThinking && whole && !(thinking.empty() && signature.empty())) {
     begin();
     out() += R"({"thinking_blocks":[{"type":"thinking","thinking":)";
     chat::append_text(out(), as_json(thinking));
@@ -156,7 +167,7 @@ void ChatStreamWriter::write_thinking(BlockKind kind) {
     chat::append_text(out(), as_json(signature));
     out() += "}]}";
     end();
-  } else if (kind == BlockKind::kRedactedThinking && !signature.empty()) {
+  } else if (kind == BlockKind::kRedactedThinking && whole && !signature.empty()) {
     write_text(R"({"thinking_blocks":[{"type":"redacted_thinking","data":)", as_json(signature),
                "}]}");
   }

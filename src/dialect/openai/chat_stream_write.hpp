@@ -25,12 +25,14 @@ class ChatStreamWriter final : public chat::StreamWriter {
     std::string thinking;     // of the open block
     std::string signature;    // of the open block
     std::string annotations;  // elements of a list
+    bool any_thinking = false;
   };
 
   Gathered& gathered();
   void write_start(const chat::Event& event);
   void begin_call(const chat::Event& event);
   void write_arguments(json::String arguments);
+  void write_reasoning(json::String text);
   void write_thinking(chat::BlockKind kind);
   void write_text(std::string_view begin, json::String text, std::string_view end);
   /// The frame of a delta: what stands before it, and after it.
