@@ -165,6 +165,40 @@ test('a conversation that changes models takes no foreign thinking to the next',
   assert.deepEqual(sent[3].content[0], own);
 });
 
+test('s_o2a_error_object: first it is the status of the answer, later an event', async () => {
+  const limited = { type: 'rate_limit_error', message: 'Slow down.', code: 'rate_limit_exceeded' };
+  const erring = (name, ...events) =>
+    upstream.on(name, ({ socket }) => {
+      socket.write(kStreamHead + events.map(chunk).join('') + kLastChunk);
+    });
+  for (const [gateway, route, first, mid] of [
+    [
+      toGpt,
+      ['/v1/messages', message],
+      erring('oa-first', oa.error(limited)),
+      erring('oa-mid', oa.role(), oa.text('half'), oa.error(limited)),
+    ],
+    [
+      toClaude,
+      ['/v1/chat/completions', chat],
+      erring('an-first', an.error(limited)),
+      erring('an-mid', an.start(), an.text('half'), an.error(limited)),
+    ],
+  ]) {
+    const [path, body] = route;
+    const refused = await gateway.post(path, body(first, { stream: true }));
+    assert.equal(refused.status, 429);
+    assert.equal(refused.headers.get('content-type'), 'application/json');
+    assert.equal((await refused.json()).error.type, 'rate_limit_error');
+    const begun = await gateway.post(path, body(mid, { stream: true }));
+    assert.equal(begun.status, 200);
+    const text = await begun.text();
+    assert.match(text, /half/);
+    assert.match(text, path === '/v1/messages' ? /\nevent: error\ndata: / : /\ndata: \{"error":/);
+    assert.doesNotMatch(text, /\[DONE\]|message_stop/);
+  }
+});
+
 /// The name of the only tool in a request, as a call of it with the same name in its arguments, in
 /// pieces that come between those of all others.
 function calling({ socket, request }) {
