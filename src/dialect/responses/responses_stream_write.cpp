@@ -303,8 +303,9 @@ void ResponsesStreamWriter::finish(const chat::StreamEnd& end, const Usage& usag
   write_lifecycle(reason.empty() ? "response.completed" : "response.incomplete", last);
 }
 
+// The last event, though it may be told twice.
 void ResponsesStreamWriter::fail(const Error& error) {
-  out() += render_stream_error(Dialect::kResponses, error, request_id(), sequence_++);
+  out() += render_stream_error(Dialect::kResponses, error, request_id(), sequence_);
 }
 
 }  // namespace sluice::dialect::responses

@@ -49,5 +49,16 @@ TEST(ResponsesStreamWriter, KeepsNoMoreThanIsReasonable) {
       converted.client.substr(converted.client.rfind("event: ")).starts_with("event: error"));
 }
 
+/// The relay settles between the two, and sends only the second.
+TEST(ResponsesStreamWriter, NumbersAnErrorThatIsToldAnewAsTheOneBefore) {
+  Conversion conversion;
+  const auto converted = conversion.convert(chunk_of(1));
+  const size_t error = converted.client.rfind("event: error");
+  ASSERT_NE(error, std::string::npos);
+  std::string anew;
+  conversion.converter.fail(conversion.converter.failure().error, anew);
+  EXPECT_EQ(anew, converted.client.substr(error));
+}
+
 }  // namespace
 }  // namespace sluice::dialect::responses
