@@ -89,26 +89,46 @@ net::Task<void> Handler::answer_preflight(net::HttpCall& call) {
   co_await call.respond(204, headers, {});
 }
 
+namespace {
+
+// Each has a frame of its own, so that a stream's holds nothing of the other routes.
+net::Task<void> infer(relay::LoopContext& context, net::HttpCall& call,
+                      const InferenceRoute& route) {
+  relay::Exchange exchange(context, call, route.endpoint, route.pattern);
+  co_await exchange.run();
+}
+
+net::Task<void> count(relay::LoopContext& context, net::HttpCall& call, const CountRoute& route) {
+  relay::CountTokens counting(context, call, route.endpoint, route.pattern);
+  co_await counting.run();
+}
+
+}  // namespace
+
 net::Task<void> Handler::dispatch(net::HttpCall& call) {
   const std::string_view method = call.head().method;
-  const std::string_view path = call.head().path();
-  const std::string_view below = below_v1(path);
+  const std::string_view below = below_v1(call.head().path());
   for (const InferenceRoute& route : kInference) {
     if (below != route.path) continue;
     if (method != "POST") {
-      co_return co_await answer_wrong_method(call, dialect::dialect_of(route.endpoint), "POST");
+      return answer_wrong_method(call, dialect::dialect_of(route.endpoint), "POST");
     }
-    relay::Exchange exchange(context_, call, route.endpoint, route.pattern);
-    co_return co_await exchange.run();
+    return infer(context_, call, route);
   }
   for (const CountRoute& route : kCounting) {
     if (below != route.path) continue;
     if (method != "POST") {
-      co_return co_await answer_wrong_method(call, dialect::dialect_of(route.endpoint), "POST");
+      return answer_wrong_method(call, dialect::dialect_of(route.endpoint), "POST");
     }
-    relay::CountTokens counting(context_, call, route.endpoint, route.pattern);
-    co_return co_await counting.run();
+    return count(context_, call, route);
   }
+  return answer_other(call);
+}
+
+net::Task<void> Handler::answer_other(net::HttpCall& call) {
+  const std::string_view method = call.head().method;
+  const std::string_view path = call.head().path();
+  const std::string_view below = below_v1(path);
   const config::Metrics& metrics = context_.snapshot->config->metrics;
   const bool on_main_port = metrics.enabled && metrics.port == 0;
   const bool known = below == "/models" || below.starts_with("/models/") || path == "/health" ||

@@ -27,6 +27,8 @@ class Handler final : public net::HttpHandler {
 
  private:
   net::Task<void> dispatch(net::HttpCall& call);
+  /// For every route but inference and the counting of tokens.
+  net::Task<void> answer_other(net::HttpCall& call);
   net::Task<void> answer_preflight(net::HttpCall& call);
 
   Service& service_;

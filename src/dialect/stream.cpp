@@ -64,6 +64,11 @@ StreamInspector::StreamInspector(Endpoint endpoint, bool adds_usage, int64_t cho
       adds_usage_(adds_usage),
       choices_(static_cast<uint32_t>(std::clamp<int64_t>(choices, 1, kMaxChoices))) {}
 
+const UpstreamFailure& StreamInspector::failure() const {
+  static const UpstreamFailure kNone;
+  return failure_ ? *failure_ : kNone;
+}
+
 EventVerdict StreamInspector::inspect(const http::SseEvent& event, EventParts* parts) {
   EventVerdict verdict;
   if (!event.has_data) return verdict;
@@ -82,7 +87,7 @@ EventVerdict StreamInspector::inspect(const http::SseEvent& event, EventParts* p
   facts.parts = parts;
   const bool valid = json::valid_utf8(data) && read_event(dialect, data, facts);
   if (event.event == "error" || (valid && facts.error)) {
-    failure_ = classify_reported_error(dialect, data);
+    failure_ = std::make_unique<UpstreamFailure>(classify_reported_error(dialect, data));
     verdict.error = true;
     return verdict;
   }

@@ -4,6 +4,7 @@
 
 #include <bitset>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,7 +63,7 @@ class StreamInspector {
   bool finished() const;
   bool terminated() const { return terminated_; }
   /// What the last `error` verdict told of.
-  const UpstreamFailure& failure() const { return failure_; }
+  const UpstreamFailure& failure() const;
 
   /// The bytes to append when an upstream ends its stream after the finish reason but without
   /// the terminal event; empty when nothing is missing, or when the answer is not whole.
@@ -84,7 +85,7 @@ class StreamInspector {
   std::vector<uint64_t> lanes_;  // Responses: those that pieces have been told of
   Usage usage_;
   std::string model_;
-  UpstreamFailure failure_;
+  std::unique_ptr<UpstreamFailure> failure_;
 };
 
 /// What may stand between two events, or before the first, to show a client of that dialect that

@@ -68,12 +68,12 @@ void note_failure(Attempted& done) {
   if (done.status == 0 || account) done.status = usual;
 }
 
-net::Task<Attempted> Attempt::run() {
+net::Task<AttemptedPtr> Attempt::run() {
   in_.live.state(observe::LiveState::kConnecting);
   if (const Status prepared = co_await prepare(); !prepared) {
-    Attempted done;
-    done.kind = in_.call.scope().cancelled() ? Attempted::kCancelled : Attempted::kRefused;
-    done.error = prepared.error();
+    auto done = std::make_unique<Attempted>();
+    done->kind = in_.call.scope().cancelled() ? Attempted::kCancelled : Attempted::kRefused;
+    done->error = prepared.error();
     co_return done;
   }
   total_until_ = in_.call.loop().now() + in_.upstream.provider->timeouts.total;
@@ -175,7 +175,7 @@ net::Task<Status> Attempt::send_request() {
   }
 }
 
-net::Task<Attempted> Attempt::stream() {
+net::Task<AttemptedPtr> Attempt::stream() {
   net::HeaderList headers = std::move(in_.own_headers);
   pass_headers(headers);
   if (translation_) {
@@ -214,35 +214,35 @@ net::Task<Attempted> Attempt::stream() {
     }
   }
   if (end.kind != PumpEnd::kBeforeContent) in_.charge.report(pump.usage());
-  Attempted done;
-  done.finish = pump.finish_reason();
-  done.first_content = pump.first_content();
-  if (pump.first_arrival()) done.upstream_wait = *pump.first_arrival() - sent_at_;
-  done.error = std::move(end.error);
-  done.out_of_time = end.out_of_time;
-  done.failure = end.failure;
+  auto done = std::make_unique<Attempted>();
+  done->finish = pump.finish_reason();
+  done->first_content = pump.first_content();
+  if (pump.first_arrival()) done->upstream_wait = *pump.first_arrival() - sent_at_;
+  done->error = std::move(end.error);
+  done->out_of_time = end.out_of_time;
+  done->failure = end.failure;
   switch (end.kind) {
     case PumpEnd::kComplete:
       give_back_connection();
-      done.kind = Attempted::kAnswered;
+      done->kind = Attempted::kAnswered;
       break;
     case PumpEnd::kBeforeContent:
-      done.kind = Attempted::kFailed;
+      done->kind = Attempted::kFailed;
       if (end.failure == route::Failure::kStatus) {
         // An error event instead of content is what an error answer would have been.
-        done.upstream = pump.failure();
-        note_failure(done);
+        done->upstream = pump.failure();
+        note_failure(*done);
       }
       break;
     case PumpEnd::kRefused:
-      done.kind = Attempted::kRefused;
+      done->kind = Attempted::kRefused;
       break;
     case PumpEnd::kAfterContent:
-      done.kind = Attempted::kCutShort;
+      done->kind = Attempted::kCutShort;
       break;
     case PumpEnd::kPaused:
     case PumpEnd::kCancelled:
-      done.kind = Attempted::kCancelled;
+      done->kind = Attempted::kCancelled;
       break;
   }
   co_return done;
@@ -256,19 +256,19 @@ net::Task<bool> Attempt::go_on(std::string_view blocks) {
   co_return false;
 }
 
-net::Task<Attempted> Attempt::refused() {
+net::Task<AttemptedPtr> Attempt::refused() {
   in_.charge.note_asked(false);
   const http::ResponseHead& head = connection_->head();
-  Attempted done;
-  done.kind = Attempted::kFailed;
-  done.failure = route::Failure::kStatus;
-  done.status = head.status;
-  done.retry_after = parse_retry_after(head.fields);
-  pass_headers(done.passed_headers);
+  auto done = std::make_unique<Attempted>();
+  done->kind = Attempted::kFailed;
+  done->failure = route::Failure::kStatus;
+  done->status = head.status;
+  done->retry_after = parse_retry_after(head.fields);
+  pass_headers(done->passed_headers);
   const http::Coding coding = http::parse_coding(head.fields.get("content-encoding"));
   auto body = co_await read_body(kMaxErrorBody, sent_at_);
   if (in_.call.scope().cancelled()) {
-    done.kind = Attempted::kCancelled;
+    done->kind = Attempted::kCancelled;
     co_return done;
   }
   // The status alone says enough when the body breaks off.
@@ -280,16 +280,16 @@ net::Task<Attempted> Attempt::refused() {
       if (!inflater.feed(*body, plain)) plain.clear();
       body = std::move(plain);
     }
-    done.body = std::move(*body);
+    done->body = std::move(*body);
   }
-  if (done.status < 400) {
-    done.error = {.code = ErrorCode::kUpstreamError,
-                  .message = fmt::format("the upstream answered with status {}", done.status),
-                  .param = {}};
+  if (done->status < 400) {
+    done->error = {.code = ErrorCode::kUpstreamError,
+                   .message = fmt::format("the upstream answered with status {}", done->status),
+                   .param = {}};
     co_return done;
   }
-  done.upstream = dialect::classify_upstream_error(in_.upstream.dialect, done.status, done.body);
-  note_failure(done);
+  done->upstream = dialect::classify_upstream_error(in_.upstream.dialect, done->status, done->body);
+  note_failure(*done);
   co_return done;
 }
 
@@ -347,17 +347,17 @@ void Attempt::give_back_connection() {
   in_.context.client.release(in_.upstream.origin, std::move(connection_));
 }
 
-Attempted Attempt::failed(route::Failure failure, ErrorCode code, std::string message) const {
-  Attempted done;
-  done.kind = in_.call.scope().cancelled() ? Attempted::kCancelled : Attempted::kFailed;
-  done.failure = failure;
-  done.error = {.code = code, .message = std::move(message), .param = {}};
-  done.out_of_time = in_.call.loop().now() >= total_until_;
+AttemptedPtr Attempt::failed(route::Failure failure, ErrorCode code, std::string message) const {
+  auto done = std::make_unique<Attempted>();
+  done->kind = in_.call.scope().cancelled() ? Attempted::kCancelled : Attempted::kFailed;
+  done->failure = failure;
+  done->error = {.code = code, .message = std::move(message), .param = {}};
+  done->out_of_time = in_.call.loop().now() >= total_until_;
   return done;
 }
 
 // What went wrong below HTTP, in the words of the retry table.
-Attempted Attempt::failed(const Error& error) const {
+AttemptedPtr Attempt::failed(const Error& error) const {
   switch (error.code) {
     case ErrorCode::kUpstreamTimeout:
       return failed(route::Failure::kSilent, ErrorCode::kUpstreamTimeout,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -50,6 +51,9 @@ struct Attempted {
   std::optional<Duration> upstream_wait;
 };
 
+/// Made when the attempt has ended: a stream that lives has none in any of its frames.
+using AttemptedPtr = std::unique_ptr<Attempted>;
+
 /// What `done.upstream` means for the retry table. An error without a status of its own (an event
 /// in a stream) gets the one it would have come with.
 void note_failure(Attempted& done);
@@ -80,14 +84,14 @@ class Attempt {
  public:
   explicit Attempt(AttemptInput input)
       : in_(std::move(input)), continuation_(in_.context.kept_turns) {}
-  net::Task<Attempted> run();
+  net::Task<AttemptedPtr> run();
 
  private:
   /// Where client and upstream speak different dialects; an error is the answer to the client.
   net::Task<Status> prepare();
   net::Task<Status> send_request();
-  net::Task<Attempted> stream();
-  net::Task<Attempted> whole();
+  net::Task<AttemptedPtr> stream();
+  net::Task<AttemptedPtr> whole();
   /// Asks an upstream that has paused its turn to go on after `blocks`. False: it does not, and
   /// there is no connection.
   net::Task<bool> go_on(std::string_view blocks);
@@ -106,21 +110,21 @@ class Attempt {
   /// The body's text without its coding; kUpstreamError where it is broken.
   static Result<std::string> decoded(std::string body, http::Coding coding);
   /// Settles a whole answer, durable before the client has the last byte, and sends it.
-  net::Task<Attempted> deliver(Attempted done, int status, const net::HeaderList& headers,
-                               std::string_view body);
+  net::Task<AttemptedPtr> deliver(AttemptedPtr done, int status, const net::HeaderList& headers,
+                                  std::string_view body);
   /// An answer that no upstream was needed for.
-  net::Task<Attempted> empty_answer();
+  net::Task<AttemptedPtr> empty_answer();
   /// What a client gets of the upstream's head.
   void pass_headers(net::HeaderList& headers) const;
   /// Of a translated request.
   void add_dropped(net::HeaderList& headers) const;
-  net::Task<Attempted> refused();
+  net::Task<AttemptedPtr> refused();
   /// Reads the rest of the body, at most `limit` bytes of it. `first_until` is how long its first
   /// byte may take.
   net::Task<Result<std::string>> read_body(size_t limit, TimePoint first_until);
   void give_back_connection();
-  Attempted failed(route::Failure failure, ErrorCode code, std::string message) const;
-  Attempted failed(const Error& error) const;
+  AttemptedPtr failed(route::Failure failure, ErrorCode code, std::string message) const;
+  AttemptedPtr failed(const Error& error) const;
 
   AttemptInput in_;
   std::optional<Translation> translation_;

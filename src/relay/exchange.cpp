@@ -159,26 +159,29 @@ net::Task<void> Exchange::attempt_all() {
     live_.attempt(target.provider->name, target.model);
     net::HeaderList headers;
     add_own_headers(headers);
-    // Gone with this statement: no connection stays open while the next step is awaited.
-    Attempted result = co_await Attempt({.context = context_,
-                                         .call = call_,
-                                         .request = request_,
-                                         .remote = remote_,
-                                         .upstream = upstream,
-                                         .upstream_model = target.model,
-                                         .credential = credential,
-                                         .moved = target_ > 0 || (choice && !choice->home),
-                                         .strict = key_->strict,
-                                         .request_id = request_id_,
-                                         .trace = trace_,
-                                         .own_headers = std::move(headers),
-                                         .config = *snapshot_->config,
-                                         .charge = charge_,
-                                         .keep_alive = keep_alive_,
-                                         .settler = *this,
-                                         .live = live_,
-                                         .series = *series()})
-                           .run();
+    // Gone once it has run: no connection stays open while the next step is awaited.
+    std::optional<Attempt> attempt(std::in_place,
+                                   AttemptInput{.context = context_,
+                                                .call = call_,
+                                                .request = request_,
+                                                .remote = remote_,
+                                                .upstream = upstream,
+                                                .upstream_model = target.model,
+                                                .credential = credential,
+                                                .moved = target_ > 0 || (choice && !choice->home),
+                                                .strict = key_->strict,
+                                                .request_id = request_id_,
+                                                .trace = trace_,
+                                                .own_headers = std::move(headers),
+                                                .config = *snapshot_->config,
+                                                .charge = charge_,
+                                                .keep_alive = keep_alive_,
+                                                .settler = *this,
+                                                .live = live_,
+                                                .series = *series()});
+    const AttemptedPtr ended = co_await attempt->run();
+    attempt.reset();
+    const Attempted& result = *ended;
     if (!endings_.empty()) closed_at_ = sluice::now();
     finish_ = result.finish;
     if (result.first_content) first_token_ = *result.first_content - call_.started();

@@ -25,8 +25,7 @@ PumpEnd cancelled() { return {.kind = PumpEnd::kCancelled, .error = {}}; }
 
 }  // namespace
 
-Pump::Pump(const PumpContext& context)
-    : context_(context), inspector_(context.request), last_arrival_(context.sent_at) {
+Pump::Pump(const PumpContext& context) : context_(context), last_arrival_(context.sent_at) {
   const auto coding = http::parse_coding(context.upstream->head().fields.get("content-encoding"));
   if (coding != http::Coding::kIdentity) inflater_.emplace(coding, kMaxDecoded);
   if (const Translation* translation = context.translation) {
@@ -36,6 +35,8 @@ Pump::Pump(const PumpContext& context)
                                      .input_estimate = context.charge.prompt_tokens(),
                                      .end_without_finish = translation->end_without_finish,
                                      .keep_turn = context.continuation.possible()});
+  } else {
+    inspector_ = std::make_unique<dialect::StreamInspector>(context.request);
   }
 }
 
@@ -137,7 +138,7 @@ bool Pump::decode(std::string_view bytes) {
 
 bool Pump::take_event(const http::SseEvent& event) {
   if (converter_) return convert_event(event);
-  const dialect::EventVerdict verdict = inspector_.inspect(event);
+  const dialect::EventVerdict verdict = inspector_->inspect(event);
   if (verdict.malformed) {
     context_.metrics.malformed_events.add();
     return true;
@@ -164,7 +165,7 @@ bool Pump::take_event(const http::SseEvent& event) {
     return false;
   }
   context_.call.loop().output().append(event.raw);
-  if (verdict.finish) finished_ = inspector_.finished();
+  if (verdict.finish) finished_ = inspector_->finished();
   if (verdict.has_content) note_content(event.raw.size(), !verdict.texts.empty());
   return true;
 }
@@ -321,7 +322,7 @@ net::Task<PumpEnd> Pump::at_end() {
     take_event(*event);
     if (converter_) {
       // Its frames are whole.
-    } else if (inspector_.terminated() || upstream_error_) {
+    } else if (inspector_->terminated() || upstream_error_) {
       held_.append("\n\n");
     } else if (!out.empty()) {
       out.append("\n\n");
@@ -330,13 +331,13 @@ net::Task<PumpEnd> Pump::at_end() {
     if (exhausted_) co_return co_await at_exhausted();
   }
   if (converter_) co_return co_await at_converted_end();
-  if (!inspector_.finished() && !inspector_.terminated()) {
+  if (!inspector_->finished() && !inspector_->terminated()) {
     co_return co_await fail_with(route::Failure::kCut, ErrorCode::kUpstreamStreamInterrupted,
                                  "the upstream's stream ended early");
   }
   if (!begun_) begin();
   if (!out.empty() && !push(false) && !co_await drain()) co_return co_await at_cancel();
-  if (!inspector_.terminated()) held_.assign(inspector_.synthesize_terminal());
+  if (!inspector_->terminated()) held_.assign(inspector_->synthesize_terminal());
   co_return co_await complete();
 }
 
@@ -413,7 +414,7 @@ net::Task<PumpEnd> Pump::fail_with(route::Failure failure, ErrorCode code, std::
     converter_->fail(end.error, out);
   } else {
     out = dialect::render_stream_error(dialect::dialect_of(context_.request.endpoint), end.error,
-                                       context_.request_id, inspector_.next_sequence());
+                                       context_.request_id, inspector_->next_sequence());
   }
   if (!push(true)) co_await drain();
   co_return end;

@@ -89,13 +89,13 @@ class Pump {
 
   // As the inspector's.
   const dialect::Usage& usage() const {
-    return converter_ ? converter_->usage() : inspector_.usage();
+    return converter_ ? converter_->usage() : inspector_->usage();
   }
   dialect::FinishReason finish_reason() const {
-    return converter_ ? converter_->finish_reason() : inspector_.finish_reason();
+    return converter_ ? converter_->finish_reason() : inspector_->finish_reason();
   }
   const dialect::UpstreamFailure& failure() const {
-    return converter_ ? converter_->failure() : inspector_.failure();
+    return converter_ ? converter_->failure() : inspector_->failure();
   }
   /// When the first content had come, and when it had been handed to the client's socket.
   std::optional<TimePoint> first_arrival() const { return first_arrival_; }
@@ -110,7 +110,7 @@ class Pump {
   void note_content(size_t bytes, bool has_text);
   bool decode(std::string_view bytes);
   bool terminated() const {
-    return converter_ ? converter_->terminated() : inspector_.terminated();
+    return converter_ ? converter_->terminated() : inspector_->terminated();
   }
   bool paused();
   PumpEnd at_pause();
@@ -133,8 +133,9 @@ class Pump {
 
   PumpContext context_;
   http::SseReader reader_;
-  dialect::StreamInspector inspector_;                         // of a stream that passes as it is
-  std::unique_ptr<dialect::chat::StreamConverter> converter_;  // of one that does not
+  // One of both: of a stream that passes as it is, and of one that does not.
+  std::unique_ptr<dialect::StreamInspector> inspector_;
+  std::unique_ptr<dialect::chat::StreamConverter> converter_;
   std::optional<http::Inflater> inflater_;
   std::string decoded_;  // of a compressed stream
   std::string held_;     // preamble; at the end, what waits for the settlement

@@ -73,7 +73,7 @@ TEST(PumpAllocation, IsNoneForAnEventOfAnAnthropicStream) {
   EXPECT_EQ(allocations_of_a_thousand(relay, start, delta), 0U);
 }
 
-TEST(PumpAllocation, IsNoneForAnEventOfAnAnthropicStreamThatBecomesOpenAis) {
+TEST(PumpAllocation, IsOnlyWhatIsKeptOfAnAnthropicStreamThatBecomesOpenAis) {
   TestRelay relay;
   relay.config.providers[0].type = config::ProviderType::kAnthropic;
   const std::string start =
@@ -86,7 +86,8 @@ TEST(PumpAllocation, IsNoneForAnEventOfAnAnthropicStreamThatBecomesOpenAis) {
   const std::string delta = chunk(
       "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
       "\"delta\":{\"type\":\"text_delta\",\"text\":\"token\"}}\n\n");
-  EXPECT_EQ(allocations_of_a_thousand(relay, start, delta, "\"token\""), 0U);
+  // What the model has said, for a turn that may pause: its room is doubled now and then.
+  EXPECT_LE(allocations_of_a_thousand(relay, start, delta, "\"token\""), 5U);
 }
 
 TEST(PumpAllocation, IsNoneForAnEventOfAnOpenAiStreamThatBecomesAnthropics) {

@@ -27,7 +27,7 @@ constexpr auto kSendTime = std::chrono::seconds(120);
 
 }  // namespace
 
-net::Task<Attempted> Attempt::whole() {
+net::Task<AttemptedPtr> Attempt::whole() {
   if (in_.keep_alive.opened()) {
     co_return failed(route::Failure::kCut, ErrorCode::kUpstreamError,
                      "the upstream did not stream its answer");
@@ -57,8 +57,8 @@ net::Task<Attempted> Attempt::whole() {
   const std::string_view text = coded ? plain : *body;
   const dialect::Endpoint endpoint = translation_ ? translation_->upstream : in_.request.endpoint;
   auto facts = dialect::inspect_response(endpoint, text);
-  Attempted done;
-  done.upstream_wait = in_.call.loop().now() - sent_at_;
+  auto done = std::make_unique<Attempted>();
+  done->upstream_wait = in_.call.loop().now() - sent_at_;
   give_back_connection();
   if (ends_with_connection && text.starts_with('{') && !facts.valid) {
     // Such a body may be cut anywhere, and only its text tells.
@@ -66,10 +66,10 @@ net::Task<Attempted> Attempt::whole() {
                      "the upstream's answer broke off");
   }
   if (facts.is_error) {
-    done.kind = Attempted::kFailed;
-    done.upstream = std::move(facts.failure);
-    done.body = text;
-    note_failure(done);
+    done->kind = Attempted::kFailed;
+    done->upstream = std::move(facts.failure);
+    done->body = text;
+    note_failure(*done);
     co_return done;
   }
   std::optional<dialect::chat::Answer> answer;
@@ -88,7 +88,7 @@ net::Task<Attempted> Attempt::whole() {
     co_await finish_turn(*answer, text, turns);
     facts.usage = answer->usage;
   }
-  done.finish = answer ? answer->stop.reason : facts.finish_reason;
+  done->finish = answer ? answer->stop.reason : facts.finish_reason;
   std::string written;
   if (endpoint == dialect::Endpoint::kEmbeddings && facts.valid) {
     written = co_await embeddings_as_asked(text);
@@ -104,8 +104,8 @@ net::Task<Attempted> Attempt::whole() {
     // Whole although a stream was asked for, whose lease covers only its beginning.
     if (!in_.charge.count(dialect::output_texts(endpoint, text))) {
       in_.context.metrics.budget_cutoffs.add();
-      done.kind = Attempted::kRefused;
-      done.error = {.code = ErrorCode::kInsufficientQuota, .message = {}, .param = {}};
+      done->kind = Attempted::kRefused;
+      done->error = {.code = ErrorCode::kInsufficientQuota, .message = {}, .param = {}};
       co_return done;
     }
   } else if (!facts.usage.reported || text.size() <= kMaxCounted) {
@@ -141,7 +141,7 @@ net::Task<std::string> Attempt::embeddings_as_asked(std::string_view answer) {
   co_return std::move(*written);
 }
 
-net::Task<Attempted> Attempt::empty_answer() {
+net::Task<AttemptedPtr> Attempt::empty_answer() {
   dialect::chat::Answer answer;
   answer.id = answer.arena.text(in_.request_id);
   answer.model = answer.arena.text(in_.upstream_model);
@@ -151,27 +151,27 @@ net::Task<Attempted> Attempt::empty_answer() {
   add_dropped(headers);
   headers.emplace_back("content-type", "application/json");
   const std::string body = write_answer(*translation_, answer);
-  co_return co_await deliver({}, 200, headers, body);
+  co_return co_await deliver(std::make_unique<Attempted>(), 200, headers, body);
 }
 
-net::Task<Attempted> Attempt::deliver(Attempted done, int status, const net::HeaderList& headers,
-                                      std::string_view body) {
+net::Task<AttemptedPtr> Attempt::deliver(AttemptedPtr done, int status,
+                                         const net::HeaderList& headers, std::string_view body) {
   const bool left = in_.call.client_left();
   const Status settled =
       co_await in_.settler.settle(left ? Outcome::kClientGone : Outcome::kFinished);
   if (!settled) {
-    done.kind = Attempted::kRefused;
-    done.error = settled.error();
+    done->kind = Attempted::kRefused;
+    done->error = settled.error();
     co_return done;
   }
   if (left) {
-    done.kind = Attempted::kCancelled;
+    done->kind = Attempted::kCancelled;
     co_return done;
   }
   in_.call.scope().set_deadline(std::max(total_until_, in_.call.loop().now() + kSendTime));
   const auto sent = co_await in_.call.respond(status, headers, body);
-  done.first_content = sluice::now();
-  if (!sent) done.kind = Attempted::kCancelled;
+  done->first_content = sluice::now();
+  if (!sent) done->kind = Attempted::kCancelled;
   co_return done;
 }
 

@@ -1,5 +1,8 @@
 #include "dialect/anthropic/turn_keeper.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "json/slices.hpp"
 #include "json/writer.hpp"
 
@@ -16,59 +19,70 @@ std::string_view inside(Value text) {
                                                          : std::string_view{};
 }
 
+bool is_object(std::string_view text) {
+  return Value(text).kind() == Kind::kObject && json::valid(text);
+}
+
 }  // namespace
 
 void TurnKeeper::take(const EventParts& parts, std::span<const OutputText> texts) {
   if (too_long_) return;
   if (parts.type == "content_block_delta") {
     for (const OutputText& text : texts) add(text);
-    if (!parts.signature.empty()) signature_ += parts.signature.bytes;
+    if (!parts.signature.empty()) behind().signature += parts.signature.bytes;
     if (parts.citation.kind() == Kind::kObject) {
-      if (!citations_.empty()) citations_ += ',';
-      citations_ += parts.citation.raw();
+      std::string& citations = behind().citations;
+      if (!citations.empty()) citations += ',';
+      citations += parts.citation.raw();
     }
   } else if (parts.type == "content_block_start") {
     begin(parts.block);
   } else if (parts.type == "content_block_stop") {
     close();
   }
-  if (blocks_.size() + input_.size() + signature_.size() + citations_.size() < kMost) return;
+  if (size() + (behind_ ? behind_->size() : 0) < kMost) return;
   too_long_ = true;
-  for (std::string* each : {&blocks_, &input_, &signature_, &citations_}) std::string().swap(*each);
+  std::vector<std::string>().swap(full_);
+  std::string().swap(last_);
+  full_size_ = 0;
+  behind_.reset();
 }
 
 void TurnKeeper::begin(Value block) {
   close();
   if (block.kind() != Kind::kObject) return;
-  start_ = blocks_.size();
-  if (!blocks_.empty()) blocks_ += ',';
+  start_ = size();
+  if (start_ > 0) append(",");
   const std::string_view type = inside(block["type"]);
   if (type == "text") {
     open_ = Open::kText;
-    blocks_ += R"({"type":"text","text":")";
-    blocks_ += inside(block["text"]);
+    append(R"({"type":"text","text":")");
+    append(inside(block["text"]));
     any_ = !block["text"].is_empty();
   } else if (type == "thinking") {
     open_ = Open::kThinking;
-    blocks_ += R"({"type":"thinking","thinking":")";
-    blocks_ += inside(block["thinking"]);
-    signature_ = inside(block["signature"]);
+    append(R"({"type":"thinking","thinking":")");
+    append(inside(block["thinking"]));
+    behind().signature = inside(block["signature"]);
     any_ = true;
   } else if (const Value input = block["input"]; input.kind() == Kind::kObject) {
     open_ = Open::kInput;
-    blocks_ += '{';
+    append("{");
     json::Members members(block);
     for (json::Member member; members.next(member);) {
       if (member.key == "input") continue;
-      blocks_.append(1, '"').append(member.key.bytes).append("\":").append(member.value.raw());
-      blocks_ += ',';
+      for (const std::string_view each : {std::string_view("\""), member.key.bytes,
+                                          std::string_view("\":"), member.value.raw()}) {
+        append(each);
+      }
+      append(",");
     }
-    blocks_ += R"("input":)";
+    append(R"("input":)");
     // What is told at once, for upstreams that stream no arguments.
-    if (!input.is_empty()) input_ = input.raw();
+    if (!input.is_empty()) behind().input = input.raw();
     any_ = true;
   } else {
-    blocks_ += block.raw();
+    append(block.raw());
   }
 }
 
@@ -77,10 +91,10 @@ void TurnKeeper::add(const OutputText& text) {
   const bool fits = (open_ == Open::kText && text.kind == Text::kContent) ||
                     (open_ == Open::kThinking && text.kind == Text::kReasoning);
   if (fits) {
-    blocks_ += text.text.bytes;
+    append(text.text.bytes);
     any_ = true;
   } else if (open_ == Open::kInput && text.kind == Text::kToolArguments) {
-    text.text.append_to(input_);
+    text.text.append_to(behind().input);
   }
 }
 
@@ -89,29 +103,62 @@ void TurnKeeper::close() {
     case Open::kNone:
       return;
     case Open::kText:
-      blocks_ += '"';
-      if (!citations_.empty()) blocks_.append(",\"citations\":[").append(citations_).append("]");
-      blocks_ += '}';
+      append("\"");
+      if (behind_ && !behind_->citations.empty()) {
+        append(",\"citations\":[");
+        append(behind_->citations);
+        append("]");
+      }
+      append("}");
       break;
     case Open::kThinking:
-      blocks_.append(R"(","signature":")").append(signature_).append("\"}");
+      append(R"(","signature":")");
+      append(behind().signature);
+      append("\"}");
       break;
     case Open::kInput:
-      blocks_ += json::Value(input_).kind() == Kind::kObject && json::valid(input_) ? input_ : "{}";
-      blocks_ += '}';
+      append(is_object(behind().input) ? std::string_view(behind().input) : "{}");
+      append("}");
       break;
   }
   // A text that says nothing is refused.
-  if (!any_) blocks_.resize(start_);
+  if (!any_) {
+    join();
+    last_.resize(start_);
+  }
   open_ = Open::kNone;
-  input_.clear();
-  signature_.clear();
-  citations_.clear();
+  behind_.reset();
 }
 
 std::string_view TurnKeeper::blocks() {
+  if (too_long_) return {};
   close();
-  return blocks_;
+  join();
+  return last_;
+}
+
+void TurnKeeper::append(std::string_view bytes) {
+  if (last_.size() + bytes.size() > last_.capacity()) {
+    const size_t room = std::max({kFirstRoom, bytes.size(), size()});
+    if (!last_.empty()) {
+      full_size_ += last_.size();
+      full_.push_back(std::move(last_));
+    }
+    last_ = {};
+    last_.reserve(room);
+  }
+  last_ += bytes;
+}
+
+void TurnKeeper::join() {
+  if (full_.empty()) return;
+  std::string all;
+  all.reserve(size());
+  for (const std::string& each : full_) all += each;
+  all += last_;
+  last_ = std::move(all);
+  std::vector<std::string>().swap(full_);
+  full_size_ = 0;
 }
 
 }  // namespace sluice::dialect::anthropic

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dialect/event_facts.hpp"
 #include "dialect/output_text.hpp"
@@ -12,12 +14,11 @@
 namespace sluice::dialect::anthropic {
 
 /// The blocks of a message as they must be sent back: those of every kind, with their signatures
-/// and citations, the texts as they stood. One an answer, over all of its streams.
+/// and citations, the texts as they stood. One an answer, over all of its streams. Its room is
+/// doubled as the answer grows, so that few events need any, and never moved: streams that grow
+/// together would leave holes that none of them fits in.
 class TurnKeeper {
  public:
-  /// Further room is made by doubling, so that few events of an answer need any.
-  TurnKeeper() { blocks_.reserve(kFirstRoom); }
-
   /// Of every valid event in order; `texts` are those that the inspector found in it.
   void take(const EventParts& parts, std::span<const OutputText> texts);
 
@@ -26,18 +27,35 @@ class TurnKeeper {
 
  private:
   enum class Open : uint8_t { kNone, kText, kThinking, kInput };
-  static constexpr size_t kFirstRoom = 8 * 1024;
+  static constexpr size_t kFirstRoom = 239;  // with its end and the allocator's own, 256
   static constexpr size_t kMost = size_t{1} << 20;
 
+  /// What is put behind the rest of the open block.
+  struct Behind {
+    std::string input;      // of a call, decoded
+    std::string signature;  // as in JSON
+    std::string citations;
+    size_t size() const { return input.size() + signature.size() + citations.size(); }
+  };
+
+  Behind& behind() {
+    if (!behind_) behind_ = std::make_unique<Behind>();
+    return *behind_;
+  }
   void begin(json::Value block);
   void add(const OutputText& text);
   void close();
+  void append(std::string_view bytes);
+  size_t size() const { return full_size_ + last_.size(); }
+  /// All pieces become one.
+  void join();
 
-  std::string blocks_;
-  std::string input_;      // of a call, decoded
-  std::string signature_;  // as in JSON
-  std::string citations_;
-  size_t start_ = 0;  // of the open block in blocks_
+  /// What the answer says: full pieces, and the one that grows.
+  std::vector<std::string> full_;
+  std::string last_;
+  size_t full_size_ = 0;
+  std::unique_ptr<Behind> behind_;
+  size_t start_ = 0;  // of the open block in all
   Open open_ = Open::kNone;
   bool any_ = false;  // the open block says something
   bool too_long_ = false;
