@@ -2,29 +2,45 @@
 
 #include <algorithm>
 
-#include "tokens/merging.hpp"
+#include "tokens/matching.hpp"
 #include "tokens/work.hpp"
 
 namespace sluice::tokens {
 
+namespace {
+
+bool is_ascii(char byte) { return static_cast<signed char>(byte) >= 0; }
+
+}  // namespace
+
+Start start_of(const Vocabulary& vocabulary, std::string_view text, char before) {
+  if (!is_ascii(text[0]) && !is_ascii(before)) {
+    const uint32_t token = vocabulary.of_whole_character(text);
+    const bool is_short = static_cast<uint8_t>(text[0]) < 0xe0;
+    if (token != kNoToken) return {token, static_cast<uint8_t>(is_short ? 2 : 3)};
+    const uint32_t lead = vocabulary.of_lead(text);
+    if (lead != kNoToken) return {lead, 2};
+  }
+  return {vocabulary.of_byte(text[0]), 1};
+}
+
 size_t count_piece(const Vocabulary& vocabulary, std::string_view piece) {
   ++work_done;
   if (vocabulary.find(piece) != kNoToken) return 1;
-  Merging merging(vocabulary, piece);
-  if (merging.size() == piece.size()) return merging.merge();
+  const Matching matching(vocabulary, piece);
+  if (matching.size() == piece.size()) return matching.count();
   return count_open(vocabulary, piece).tokens;
 }
 
 OpenCount count_open(const Vocabulary& vocabulary, std::string_view text) {
   OpenCount out;
   for (;;) {
-    Merging merging(vocabulary, text);
-    const size_t tokens = merging.merge();
-    const Merging::Settled settled = merging.settled();
-    const bool is_last = merging.size() == text.size();
+    const Matching matching(vocabulary, text);
+    const Matching::Settled settled = matching.settled();
+    const bool is_last = matching.size() == text.size();
     if (is_last) {
-      out.tokens = out.settled_tokens + tokens;
-    } else if (settled.bytes < merging.size() / 4) {
+      out.tokens = out.settled_tokens + matching.count();
+    } else if (settled.bytes < matching.size() / 4) {
       // What is counted again for each such step would cost more than a step for every byte.
       GrowingPiece growing(vocabulary);
       growing.push(text);
@@ -44,10 +60,9 @@ void encode_piece(const Vocabulary& vocabulary, std::string_view piece,
     tokens.push_back(token);
     return;
   }
-  Merging merging(vocabulary, piece);
-  if (merging.size() == piece.size()) {
-    merging.merge();
-    merging.append_to(tokens);
+  const Matching matching(vocabulary, piece);
+  if (matching.size() == piece.size()) {
+    matching.append_to(tokens);
     return;
   }
   GrowingPiece growing(vocabulary);

@@ -11,6 +11,14 @@
 
 namespace sluice::tokens {
 
+/// What a text begins with before anything merges: a character that merges first in any case, or
+/// a byte. `before` is the byte before it, or any that is not ASCII where the piece begins.
+struct Start {
+  uint32_t token;
+  uint8_t size;
+};
+Start start_of(const Vocabulary& vocabulary, std::string_view text, char before);
+
 /// Tokens of a piece of text, or of one half of it: the piece itself when it is a token, else
 /// what merging gives. Linear in its length. The text must not begin or end within a character.
 size_t count_piece(const Vocabulary& vocabulary, std::string_view piece);

@@ -26,6 +26,10 @@ constexpr uint8_t kWord = kAnyLetter | (pattern == Pattern::kO200k ? kMark : 0);
 
 const char* skip(const char* at, const char* end, uint8_t kinds) {
   for (;;) {
+    // Steps of one byte need not wait for the byte.
+    for (; at != end && static_cast<signed char>(*at) >= 0; ++at) {
+      if ((sluice_tokens_classes[kClassBlocks + static_cast<uint8_t>(*at)] & kinds) == 0) return at;
+    }
     const Char c = peek(at, end);
     if ((c.kind & kinds) == 0) return at;
     at += c.size;

@@ -73,6 +73,14 @@ void BM_ThaiWord(benchmark::State& state) {
   }
   stream(state, word);
 }
+// Prose without spaces, signs and upper case.
+void BM_EnglishWord(benchmark::State& state) {
+  std::string word;
+  for (const char c : kProse) {
+    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') word += static_cast<char>(c | 0x20);
+  }
+  stream(state, word);
+}
 void BM_Khmer(benchmark::State& state) { stream(state, kKhmer); }
 void BM_Lao(benchmark::State& state) { stream(state, kLao); }
 void BM_Myanmar(benchmark::State& state) { stream(state, kMyanmar); }
@@ -93,6 +101,7 @@ BENCHMARK(BM_Chinese)->Arg(1)->Arg(16);
 BENCHMARK(BM_Japanese)->Arg(1)->Arg(16);
 BENCHMARK(BM_Thai)->Arg(1)->Arg(16);
 BENCHMARK(BM_ThaiWord)->Arg(1)->Arg(16);
+BENCHMARK(BM_EnglishWord)->Arg(1)->Arg(16);
 BENCHMARK(BM_Khmer)->Arg(1)->Arg(16);
 BENCHMARK(BM_Lao)->Arg(1)->Arg(16);
 BENCHMARK(BM_Myanmar)->Arg(1)->Arg(16);

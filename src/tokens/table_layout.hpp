@@ -36,13 +36,15 @@ struct HashShape {
 ///   uint32_t piece_slots[]        perfect hash of the bytes of all tokens
 ///   uint64_t pair_slots[]         perfect hash of the splits of all tokens that have one: what
 ///                                 pair_key() says, with the token in its place
-///   uint32_t byte_pairs[65536]    what two bytes merge to, else kNoToken; the first one's value
-///                                 times 256, plus the second's
+///   uint64_t trie[]               of the bytes of all tokens that merging makes: trie_unit(). The
+///                                 child of a node for a byte lies at the node's base ^ the byte,
+///                                 if the label that lies there is that byte
 ///   uint16_t single[256]          tokens of one byte
 ///   uint16_t piece_pilots[], pair_pilots[], each padded to 4 bytes
 ///   uint16_t character_blocks[kCharacterBlocks]   for every kCharacterBlock code points
 ///   uint32_t characters[blocks][kCharacterBlock]  whole characters' tokens, else kNoToken
 ///   uint32_t leads[kCharacterBlocks]  tokens of the first two bytes of a block's characters
+///   uint8_t first_reaches[256]    the longest token that begins with a byte
 ///   uint8_t near_reaches[kReaches], far_reaches[kReaches]  the longest token that begins with as
 ///                                 many bytes as near_bytes() and far_bytes() say, by their hash
 ///   char bytes[]                  of all tokens, padded by 16
@@ -51,7 +53,20 @@ struct TableHeader {
   HashShape pieces;
   HashShape pairs;
   uint32_t blocks = 0;  // that `characters` has
+  uint32_t trie_units = 0;
+  uint32_t trie_base = 0;  // of the root, which has no unit
 };
+
+/// A node of the trie: its token, the byte that leads to it, and where its children lie. No base
+/// is that of two nodes, so that a label cannot be that of somebody else's child.
+inline constexpr uint32_t kTrieNoToken = (1U << kTokenBits) - 1;
+inline constexpr uint32_t kTrieLabelBits = 9;
+inline constexpr uint32_t kTrieNoLabel = 256;  // where no node lies
+inline constexpr uint32_t kTrieBase = kTokenBits + kTrieLabelBits;
+constexpr uint64_t trie_unit(uint32_t token, uint32_t label, uint32_t base) {
+  return static_cast<uint64_t>(base) << kTrieBase | static_cast<uint64_t>(label) << kTokenBits |
+         token;
+}
 
 /// How the table of characters is cut: those of two and three bytes.
 inline constexpr uint32_t kCharacterBlock = 64;

@@ -39,9 +39,28 @@ class Vocabulary {
     const auto token = static_cast<uint32_t>(slot >> kPairToken);
     return (slot & kKey) == pair_key(left, right) ? token : kNoToken;
   }
-  /// The same for two bytes.
-  uint32_t merged(char left, char right) const {
-    return byte_pairs_[static_cast<unsigned char>(left) << 8 | static_cast<unsigned char>(right)];
+
+  /// A token that a text begins with, and how long it is.
+  struct Prefix {
+    uint32_t token : kTokenBits;
+    uint32_t size : 32 - kTokenBits;
+  };
+  /// All that merging makes, the shortest first, into an array of at least kMaxTokenBytes + 1;
+  /// returns how many.
+  size_t prefixes(std::string_view text, Prefix* out) const {
+    uint32_t base = header_->trie_base;
+    size_t count = 0;
+    for (size_t i = 0; i < text.size(); ++i) {
+      const auto byte = static_cast<uint8_t>(text[i]);
+      const uint64_t unit = load_u64(trie_ + size_t{base ^ byte} * sizeof unit);
+      if ((unit >> kTokenBits & ((1U << kTrieLabelBits) - 1)) != byte) break;
+      // Written in any case, without a jump.
+      const auto token = static_cast<uint32_t>(unit & kTokenMask);
+      out[count] = {token, static_cast<uint32_t>(i + 1) & (UINT32_MAX >> kTokenBits)};
+      count += token != kTrieNoToken ? 1 : 0;
+      base = static_cast<uint32_t>(unit >> kTrieBase);
+    }
+    return count;
   }
 
   /// The token of the character of two or three bytes that the text begins with, when its bytes
@@ -70,6 +89,8 @@ class Vocabulary {
     return leads_[(byte(0) & 0xf) << 6 | (byte(1) & 0x3f)];
   }
 
+  /// No token is longer that begins with this byte.
+  size_t reach(char first) const { return first_reaches_[static_cast<unsigned char>(first)]; }
   /// No token is longer that begins as the text does, or is a beginning of it. Not the smallest
   /// such length.
   size_t reach(std::string_view text) const {
@@ -115,13 +136,14 @@ class Vocabulary {
   const uint32_t* splits_;
   const uint32_t* pieces_;
   const char* pairs_;
-  const uint32_t* byte_pairs_;
+  const char* trie_;
   const uint16_t* single_;
   const uint16_t* piece_pilots_;
   const uint16_t* pair_pilots_;
   const uint16_t* character_blocks_;
   const uint32_t* characters_;
   const uint32_t* leads_;
+  const uint8_t* first_reaches_;
   const uint8_t* near_reaches_;
   const uint8_t* far_reaches_;
   const char* bytes_;

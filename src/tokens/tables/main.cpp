@@ -21,6 +21,7 @@
 #include "json/reader.hpp"
 #include "tokens/char_class.hpp"
 #include "tokens/table_layout.hpp"
+#include "tokens/tables/trie.hpp"
 
 namespace sluice::tokens {
 namespace {
@@ -297,8 +298,9 @@ void write_encoding(const std::string& from, const std::string& to) {
   std::vector<uint32_t> offsets;
   std::vector<uint32_t> packed_splits;
   std::vector<Split> splits;
-  std::vector<uint32_t> byte_pairs(65536, kNoToken);
+  std::vector<Trie::Word> words;
   std::vector<uint16_t> single(256, UINT16_MAX);
+  std::vector<uint8_t> first_reaches(256, 0);
   std::vector<uint8_t> near_reaches(kReaches, 0);
   std::vector<uint8_t> far_reaches(kReaches, 0);
   std::vector<Key> pieces;
@@ -321,17 +323,17 @@ void write_encoding(const std::string& from, const std::string& to) {
     }
     const uint64_t hash = hash_bytes(text.data(), text.size());
     pieces.push_back({hash, token, hash_tag(hash)});
+    uint8_t& first_reach = first_reaches[static_cast<unsigned char>(text[0])];
+    first_reach = std::max(first_reach, static_cast<uint8_t>(text.size()));
     note_reach(near_reaches, text, near_bytes(text[0]));
     note_reach(far_reaches, text, far_bytes(text[0]));
+    if (split.left != token || text.size() == 1) words.push_back({text, token});
     if (split.left == token) continue;
     const uint64_t pair = hash_pair(split.left, split.right);
     pairs.push_back({pair, token, 0});
-    if (text.size() == 2) {
-      const auto first = static_cast<unsigned char>(text[0]);
-      byte_pairs[first << 8 | static_cast<unsigned char>(text[1])] = token;
-    }
   }
   offsets.push_back(static_cast<uint32_t>(bytes.size()));
+  require(count < kTrieNoToken, "no token is left over for none");
   require(bytes.size() < (1U << kOffsetBits), "the bytes of the tokens do not fit");
   require(std::ranges::find(single, UINT16_MAX) == single.end(), "a byte without a token");
   bytes.append(16, '\0');
@@ -345,22 +347,30 @@ void write_encoding(const std::string& from, const std::string& to) {
                                           : pair_key(splits[token].left, splits[token].right) |
                                                 token << kPairToken);
   }
+  std::ranges::sort(words, {}, &Trie::Word::text);
+  const Trie trie(words);
   const Characters characters = find_characters(tokens, splits);
   const auto blocks = static_cast<uint32_t>(characters.tokens.size() / kCharacterBlock);
-  const TableHeader header{count, by_bytes.shape, by_pair.shape, blocks};
+  const TableHeader header{count,
+                           by_bytes.shape,
+                           by_pair.shape,
+                           blocks,
+                           static_cast<uint32_t>(trie.units().size()),
+                           trie.root_base()};
   File file;
   file.add(&header, 1);
   file.add(offsets);
   file.add(packed_splits);
   file.add(by_bytes.slots);
   file.add(pair_slots);
-  file.add(byte_pairs);
+  file.add(trie.units());
   file.add(single);
   file.add(by_bytes.pilots);
   file.add(by_pair.pilots);
   file.add(characters.blocks);
   file.add(characters.tokens);
   file.add(characters.leads);
+  file.add(first_reaches);
   file.add(near_reaches);
   file.add(far_reaches);
   file.add(bytes.data(), bytes.size());
