@@ -139,7 +139,7 @@ std::string_view TurnKeeper::blocks() {
 
 void TurnKeeper::append(std::string_view bytes) {
   if (last_.size() + bytes.size() > last_.capacity()) {
-    const size_t room = std::max({kFirstRoom, bytes.size(), size()});
+    const size_t room = std::max({kFirstRoom, bytes.size(), std::min(size(), kRoom), size() / 4});
     if (!last_.empty()) {
       full_size_ += last_.size();
       full_.push_back(std::move(last_));

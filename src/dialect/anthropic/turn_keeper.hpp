@@ -14,9 +14,9 @@
 namespace sluice::dialect::anthropic {
 
 /// The blocks of a message as they must be sent back: those of every kind, with their signatures
-/// and citations, the texts as they stood. One an answer, over all of its streams. Its room is
-/// doubled as the answer grows, so that few events need any, and never moved: streams that grow
-/// together would leave holes that none of them fits in.
+/// and citations, the texts as they stood. One an answer, over all of its streams. Its room
+/// grows by a quarter, so that few events need any and little is idle, and is never moved: streams
+/// that grow together would leave holes that none of them fits in.
 class TurnKeeper {
  public:
   /// Of every valid event in order; `texts` are those that the inspector found in it.
@@ -28,6 +28,7 @@ class TurnKeeper {
  private:
   enum class Open : uint8_t { kNone, kText, kThinking, kInput };
   static constexpr size_t kFirstRoom = 239;  // with its end and the allocator's own, 256
+  static constexpr size_t kRoom = 479;
   static constexpr size_t kMost = size_t{1} << 20;
 
   /// What is put behind the rest of the open block.
