@@ -217,7 +217,10 @@ net::Task<AttemptedPtr> Attempt::stream() {
   auto done = std::make_unique<Attempted>();
   done->finish = pump.finish_reason();
   done->first_content = pump.first_content();
-  if (pump.first_arrival()) done->upstream_wait = *pump.first_arrival() - sent_at_;
+  // Of a turn that went on, the last request is not the one that was waited for.
+  if (pump.first_arrival() && !continuation_.went_on()) {
+    done->upstream_wait = *pump.first_arrival() - sent_at_;
+  }
   done->error = std::move(end.error);
   done->out_of_time = end.out_of_time;
   done->failure = end.failure;

@@ -23,6 +23,7 @@ class Continuation {
   void forget();
   /// A body is there, and the upstream has not paused too often.
   bool possible() const { return !body_.empty() && asked_ < kMost; }
+  bool went_on() const { return asked_ > 0; }
   /// The body that asks to go on after `blocks`, which are JSON separated by commas; empty when
   /// there is none.
   std::string next(std::string_view blocks);

@@ -47,7 +47,8 @@ store::Settlement Exchange::usage_row(Outcome outcome) const {
   row.provider = target.provider->name;
   row.attempts = attempts_;
   row.outcome = to_string(outcome);
-  row.status = call_.begun() || outcome == Outcome::kFinished ? 200 : call_.status();
+  // A whole answer begins when it is paid for.
+  row.status = !call_.begun() && outcome == Outcome::kFinished ? 200 : call_.status();
   row.stream = request_.stream;
   if (first) row.ttft_us = micros(*first - call_.started());
   row.duration_us = micros(took);

@@ -87,6 +87,7 @@ net::Task<AttemptedPtr> Attempt::whole() {
   if (answer && answer->stop.reason == dialect::FinishReason::kPause) {
     co_await finish_turn(*answer, text, turns);
     facts.usage = answer->usage;
+    done->upstream_wait.reset();
   }
   done->finish = answer ? answer->stop.reason : facts.finish_reason;
   std::string written;

@@ -6,6 +6,7 @@ import { all, anthropic, chat, message, openai, refusal } from '../harness/clien
 import { configFor, kClientKey, startGateway } from '../harness/gateway.mjs';
 import { header, startMock } from '../harness/mock.mjs';
 import { chunk, kStreamHead, oa, startUpstream } from '../harness/upstream.mjs';
+import { until } from '../harness/until.mjs';
 
 const mock = await startMock();
 
@@ -157,6 +158,27 @@ describe('an upstream that pauses its turn', () => {
     assert.equal(events.at(-1).usage.prompt_tokens, whole.usage.prompt_tokens);
     assert.equal(events.at(-1).usage.completion_tokens, whole.usage.completion_tokens);
     assert.ok(whole.usage.prompt_tokens > 3 * first.usage.input_tokens);
+  });
+
+  test('is no time that the gateway itself has taken', async () => {
+    const overheads = async () => {
+      const text = await (await toClaude.get('/metrics')).text();
+      const counts = [...text.matchAll(/^gateway_overhead_seconds_count\{.*\} (\d+)$/gm)];
+      return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+    };
+    await chatted(toClaude, chat('mock-c6'));
+    const before = await until('an overhead to be told', async () => {
+      const value = await overheads();
+      return { done: value > 0, value };
+    });
+    await openai(toClaude).chat.completions.create(chat('mock-c6-p2'));
+    await chatted(toClaude, chat('mock-c6-p2'));
+    await openai(toClaude).chat.completions.create(chat('mock-c6'));
+    await until('the last one to be told', async () => {
+      const value = await overheads();
+      return { done: value >= before + 1, value };
+    });
+    assert.equal(await overheads(), before + 1);
   });
 
   test('is given up after five times', async () => {

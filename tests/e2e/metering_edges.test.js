@@ -120,9 +120,13 @@ describe('other routes', async () => {
     });
     assert.equal(counted.json.input_tokens, kPrompt.anthropic);
     await gateway.get('/v1/models', { authorization: `Bearer ${key}` });
-    for (const body of [chat('mock-e500'), chat('mock-x0'), chat('mock-q'), { model: 'mock-c5' }]) {
-      const failed = await call(gateway, { key, body });
+    const bodies = [chat('mock-e500'), chat('mock-x0'), chat('mock-q'), { model: 'mock-c5' }];
+    for (const [i, body] of bodies.entries()) {
+      const failed = await call(gateway, { key, id: `failed-${i}`, body });
       assert.ok(failed.status >= 400);
+      // The one without messages has asked nobody, and is in no book.
+      if (!body.messages) continue;
+      assert.equal((await gateway.books.rowOf(`failed-${i}`)).status, failed.status);
     }
     assert.equal(gateway.books.balance('ann'), before);
     gateway.books.check();
