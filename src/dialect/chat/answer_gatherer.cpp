@@ -17,7 +17,7 @@ void AnswerGatherer::take(const Event& event) {
     case Event::Kind::kStart:
       started_ = true;
       answer_.id = copy(event.id);
-      answer_.model = copy(event.name);
+      answer_.model = answer_.arena.text(event.name.bytes);
       break;
     case Event::Kind::kBlockStart: {
       Block& block = answer_.blocks.emplace_back();

@@ -13,7 +13,7 @@ namespace sluice::dialect::chat {
 /// sink has taken the event.
 struct Event {
   enum class Kind : uint8_t {
-    kStart,       // id, name: the model's, both the upstream's
+    kStart,       // id, name: the model's, decoded; both the upstream's
     kBlockStart,  // of block_kind; of a call id, name and, as text, Gemini's signature if any
     kDelta,       // text: a piece of the open block, of a call its arguments
     kSignature,   // text: of the open kThinking; the data of kRedactedThinking
