@@ -158,7 +158,7 @@ net::Task<Status> Attempt::send_request() {
     if (status) {
       if (translation_) {
         const std::string sent = std::exchange(translation_->body, {});
-        if (translation_->upstream == dialect::Endpoint::kMessages) continuation_.keep(sent);
+        if (translation_->may_pause) continuation_.keep(sent);
       }
       co_return Status{};
     }

@@ -74,6 +74,14 @@ std::string message(std::string_view words, std::string_view reason, int input, 
   return fmt::format("{}content-length: {}\r\n\r\n{}", kJsonHead, body.size(), body);
 }
 
+// Only who runs tools himself pauses.
+constexpr std::string_view kSearching =
+    R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],)"
+    R"("web_search_options":{}})";
+constexpr std::string_view kSearchingStream =
+    R"({"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}],)"
+    R"("web_search_options":{}})";
+
 /// An OpenAI client of Anthropic upstreams that pause.
 class PauseTest : public testing::Test {
  protected:
@@ -96,7 +104,7 @@ class PauseTest : public testing::Test {
 
 TEST_F(PauseTest, GoesOnOnTheSameStreamWithAllThatWasSaid) {
   const auto body = [&]() -> Task<void> {
-    co_await relay.ask_stream(client);
+    co_await relay.ask(client, TestRelay::request(kSearchingStream));
     co_await relay.take_request(relay.up_a, a);
     co_await a.send(
         kEventHead + start(10) +
@@ -130,7 +138,7 @@ TEST_F(PauseTest, GoesOnOnTheSameStreamWithAllThatWasSaid) {
 TEST_F(PauseTest, EndsAsCutOffWhenTheUpstreamPausesForEver) {
   int asked = 0;
   const auto body = [&]() -> Task<void> {
-    co_await relay.ask_stream(client);
+    co_await relay.ask(client, TestRelay::request(kSearchingStream));
     for (; asked < 6; ++asked) {
       co_await relay.take_request(relay.up_a, a);
       co_await a.send(kEventHead + start(10) + text(0, "more") + stop("pause_turn", 5));
@@ -143,7 +151,7 @@ TEST_F(PauseTest, EndsAsCutOffWhenTheUpstreamPausesForEver) {
 
 TEST_F(PauseTest, TellsTheClientWhenTheUpstreamDoesNotGoOn) {
   const auto body = [&]() -> Task<void> {
-    co_await relay.ask_stream(client);
+    co_await relay.ask(client, TestRelay::request(kSearchingStream));
     co_await relay.take_request(relay.up_a, a);
     co_await a.send(kEventHead + start(10) + text(0, "one") + stop("pause_turn", 5));
     co_await relay.take_request(relay.up_a, a);
@@ -161,7 +169,7 @@ TEST_F(PauseTest, AsksNoMoreWhenTheKeysTokensAreUsedUp) {
   key.key = Secret("k");
   key.quota_tokens = 60;
   const auto body = [&]() -> Task<void> {
-    co_await relay.ask(client, TestRelay::request(TestRelay::kStreamBody, "x-api-key: k\r\n"));
+    co_await relay.ask(client, TestRelay::request(kSearchingStream, "x-api-key: k\r\n"));
     co_await relay.take_request(relay.up_a, a);
     std::string words;
     for (int i = 0; i < 30; ++i) words += " word";
@@ -175,7 +183,7 @@ TEST_F(PauseTest, AsksNoMoreWhenTheKeysTokensAreUsedUp) {
 
 TEST_F(PauseTest, JoinsWholeAnswers) {
   const auto body = [&]() -> Task<void> {
-    co_await relay.ask(client, TestRelay::request(TestRelay::kWholeBody));
+    co_await relay.ask(client, TestRelay::request(kSearching));
     co_await relay.take_request(relay.up_a, a);
     co_await a.send(message("one ", "pause_turn", 10, 5));
     EXPECT_THAT(co_await relay.take_request(relay.up_a, a),
@@ -193,7 +201,7 @@ TEST_F(PauseTest, JoinsWholeAnswers) {
 
 TEST_F(PauseTest, GathersAWholeAnswerThatIsStreamedUnasked) {
   const auto body = [&]() -> Task<void> {
-    co_await relay.ask(client, TestRelay::request(TestRelay::kWholeBody));
+    co_await relay.ask(client, TestRelay::request(kSearching));
     co_await relay.take_request(relay.up_a, a);
     co_await a.send(kEventHead + start(10) + text(0, "all of \\\"it\\\"") + stop("end_turn", 7));
     const std::string got = co_await whole();

@@ -169,6 +169,7 @@ Result<Translation> translate_now(const dialect::InferenceRequest& request,
                   .plan = std::move(outgoing->plan),
                   .dropped = std::move(outgoing->dropped),
                   .end_without_finish = capabilities.eof_without_finish_ok,
+                  .may_pause = outgoing->may_pause,
                   .empty_answer = outgoing->empty_answer};
   out.plan.echo = std::move(parsed->echo);
   out.plan.reasoning = provider.reasoning;

@@ -31,6 +31,8 @@ struct Translation {
   bool end_without_finish = false;
   /// The upstream is asked with the client's own bytes, and only its answer is changed.
   bool answer_only = false;
+  /// The upstream may pause its turn, and is then asked to go on.
+  bool may_pause = false;
   /// Nothing has to be asked: there is no answer to it but an empty one.
   bool empty_answer = false;
 };

@@ -12,6 +12,7 @@
 #include "dialect/chat/json_instruction.hpp"
 #include "dialect/chat/reading.hpp"
 #include "dialect/chat/schema.hpp"
+#include "dialect/chat/web_search.hpp"
 
 namespace sluice::dialect::anthropic {
 namespace {
@@ -41,6 +42,7 @@ class MessagesWriter {
 
   Result<chat::Outgoing> write() {
     outgoing_.dropped = request_.dropped;
+    take_web_search();
     if (Status extras = chat::judge_extras(request_, outgoing_.dropped); !extras)
       return std::unexpected(extras.error());
     if (Status tools = prepare_tools(); !tools) return std::unexpected(tools.error());
@@ -55,6 +57,8 @@ class MessagesWriter {
     top_cache_ = place_breakpoints(request_, turns_, target_);
     write_body();
     fill_plan();
+    outgoing_.may_pause = std::ranges::any_of(
+        request_.tools, [](const Tool& tool) { return tool.kind == Tool::Kind::kServer; });
     return std::move(outgoing_);
   }
 
@@ -62,6 +66,23 @@ class MessagesWriter {
   void lose(std::string_view name) { chat::note(outgoing_.dropped, name); }
 
   // Tools.
+
+  /// A search that a chat asks for by a member of its own.
+  void take_web_search() {
+    if (!model_.web_search) return;
+    const auto wanted = std::ranges::find_if(request_.extras, [](const chat::Extra& extra) {
+      return extra.name == "web_search_options" && extra.value.kind() == json::Kind::kObject;
+    });
+    if (wanted == request_.extras.end()) return;
+    const json::Value options = wanted->value;
+    request_.tools.push_back(
+        chat::web_search_tool(options["user_location"]["approximate"], {}, request_.arena));
+    const json::Value size = options["search_context_size"];
+    if (size.kind() == json::Kind::kString && !(chat::as_text(size) == "medium")) {
+      lose("web_search_options.search_context_size");
+    }
+    request_.extras.erase(wanted);
+  }
 
   Status prepare_tools() {
     const chat::ToolChoice& choice = request_.tool_choice;

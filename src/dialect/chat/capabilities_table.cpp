@@ -349,6 +349,7 @@ Capabilities of_provider(config::ProviderType provider) {
       model.call_id_max = 256;
       model.pdf_in = true;
       model.document_url_fetch = true;
+      model.web_search = true;
       break;
     case config::ProviderType::kOpenAi:
       model.structured_outputs = true;

@@ -44,6 +44,8 @@ struct Outgoing {
   /// Of the client's fields what was lost, each once.
   std::vector<std::string> dropped;
   AnswerPlan plan;
+  /// The upstream runs tools itself, and may pause its turn while it does (Anthropic's pause_turn).
+  bool may_pause = false;
   /// Answered without an upstream: Anthropic's max_tokens 0, which only warms a cache.
   bool empty_answer = false;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dialect/chat/reading.hpp"
+#include "dialect/chat/web_search.hpp"
 
 namespace sluice::dialect::responses {
 namespace {
@@ -28,33 +29,10 @@ Status read_function(Value function, const std::string& where, Tool& tool) {
   return {};
 }
 
-/// In Anthropic's form, which the neutral model has of tools that the upstream runs.
 void read_web_search(Value value, chat::Request& request, Tool& tool) {
   const auto [filters, location, size] =
       chat::members_of(value, {"filters", "user_location", "search_context_size"});
-  tool.kind = Tool::Kind::kServer;
-  tool.type = chat::literal("web_search_20250305");
-  tool.name = chat::literal("web_search");
-  std::string raw;
-  json::Writer out(raw);
-  out.begin_object().member("type", tool.type.bytes).member("name", tool.name.bytes);
-  if (const Value domains = filters["allowed_domains"];
-      domains.kind() == Kind::kArray && !domains.is_empty()) {
-    out.key("allowed_domains");
-    chat::write_compact(out, domains);
-  }
-  if (location.kind() == Kind::kObject) {
-    out.key("user_location").begin_object().member("type", "approximate");
-    for (const char* name : {"city", "region", "country", "timezone"}) {
-      const Value part = location[name];
-      if (part.kind() != Kind::kString) continue;
-      out.key(name);
-      chat::write_compact(out, part);
-    }
-    out.end_object();
-  }
-  out.end_object();
-  tool.raw = request.arena.value(std::move(raw));
+  tool = chat::web_search_tool(location, filters["allowed_domains"], request.arena);
   if (size.kind() == Kind::kString && !(as_text(size) == "medium")) {
     chat::note(request.dropped, "tools.search_context_size");
   }
