@@ -107,7 +107,9 @@ export async function checkTraffic(done, books, mock) {
       assert.ok(row.output_tokens >= answer.output, `charged ${row.output_tokens}: ${what}`);
       assert.ok(row.output_tokens <= most, `charged ${row.output_tokens} of ${most}: ${what}`);
       if (/-s\d/.test(asked.body.model)) assert.equal(row.output_tokens, answer.output, what);
-      assert.equal(row.outcome, 'client_gone', what);
+      // A client that reads slowly may leave when all has been sent to it already.
+      const allSent = row.outcome === 'finished' && row.output_tokens === most;
+      assert.ok(row.outcome === 'client_gone' || allSent, `${row.outcome}: ${what}`);
     } else if (answer.status === 200 && answer.done) {
       ++seen.finished;
       // All of it was sent, though the chunk that ends a body may have been too late for anybody.
