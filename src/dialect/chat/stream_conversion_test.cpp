@@ -7,6 +7,7 @@
 //   --- upstream                     the upstream's stream; again, where it has more than one
 //   --- client                       what the client gets
 //   --- verdicts                     what each event of the upstream is found to be
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -291,6 +292,52 @@ TEST(StreamConverter, KeepsNoMoreThanIsReasonable) {
   const auto converted = testing::convert_streams(converter, {stream}, [] { return 1 << 16; });
   EXPECT_TRUE(converted.verdicts.contains('e')) << converted.verdicts;
   EXPECT_EQ(converter.failure().error.code, ErrorCode::kUpstreamError);
+}
+
+TEST(StreamConverter, DoesNotShowAnAnswerAsWholeWhoseLastCallsItCouldNotKeep) {
+  const auto chat = [](int index) {
+    return fmt::format(
+        R"(data: {{"id":"c","choices":[{{"index":0,"delta":{{"tool_calls":[{{"index":{0},"id":"a{0}",)"
+        R"("function":{{"name":"f","arguments":"{{}}"}}}}]}}}}]}})",
+        index);
+  };
+  const auto responses = [](int index) {
+    return fmt::format(
+        R"(data: {{"type":"response.output_item.done","output_index":{0},"item":)"
+        R"({{"type":"function_call","call_id":"a{0}","name":"f","arguments":"{{}}"}}}})",
+        index);
+  };
+  const auto gemini = [](int index) {
+    return fmt::format(R"(data: {{"candidates":[{{"content":{{"parts":[{{"functionCall":{{"id":)"
+                       R"("a{}","name":"f","args":{{}}}}}}]}}}}]}})",
+                       index);
+  };
+  struct Row {
+    Endpoint upstream;
+    std::function<std::string(int)> call;
+    std::string_view end;
+  };
+  for (const Row& row : {
+           Row{Endpoint::kChatCompletions, chat,
+               R"(data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]})"},
+           Row{Endpoint::kResponses, responses,
+               R"(data: {"type":"response.completed","response":{"status":"completed"}})"},
+           Row{Endpoint::kGenerateContent, gemini,
+               R"(data: {"candidates":[{"content":{"parts":[]},"finishReason":"STOP"}]})"},
+       }) {
+    for (const int count : {4'000, 4'200}) {
+      std::string stream;
+      for (int i = 0; i < count; ++i) stream += row.call(i) + "\n\n";
+      stream += std::string(row.end) + "\n\n";
+      if (row.upstream == Endpoint::kChatCompletions) stream += "data: [DONE]\n\n";
+      const AnswerPlan plan;
+      StreamConverter converter(row.upstream, Endpoint::kMessages, plan, {});
+      const auto converted = testing::convert_streams(converter, {stream}, [] { return 1 << 16; });
+      const bool kept = count == 4'000;
+      EXPECT_EQ(converted.client.contains("event: message_stop"), kept) << to_string(row.upstream);
+      EXPECT_EQ(converted.client.contains("event: error"), !kept) << to_string(row.upstream);
+    }
+  }
 }
 
 TEST(StreamOrder, IsFoundWrong) {

@@ -94,7 +94,7 @@ void GenerateStreamReader::read_media(const Part& part, EventSink& sink) {
 }
 
 void GenerateStreamReader::read_call(const Part& part, EventSink& sink) {
-  if (part.name.empty() || calls_ >= chat::kMaxTools) return;
+  if (part.name.empty() || overflowed()) return;
   if (!part.signature.empty()) sign(part.signature, sink);
   close_block(sink);
   const std::string_view given =

@@ -19,6 +19,7 @@ class GenerateStreamReader final : public chat::StreamReader {
   void read(const chat::StreamPiece& event, chat::EventSink& sink) override;
   bool close(FinishReason reason, chat::EventSink& sink) override;
   uint32_t blocks() const override { return blocks_; }
+  bool overflowed() const override { return calls_ > chat::kMaxTools; }
   /// What the provider says of its refusal.
   json::String stop_text() const override;
 

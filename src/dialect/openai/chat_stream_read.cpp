@@ -112,7 +112,9 @@ ChatStreamReader::Call& ChatStreamReader::call_of(const EventParts::Call& piece)
 }
 
 void ChatStreamReader::read_call(const EventParts::Call& piece, EventSink& sink) {
-  if (calls_ && calls_->list.size() >= chat::kMaxTools) return;
+  // An answer without its last calls would look whole.
+  overflowed_ |= calls_ && calls_->list.size() > chat::kMaxTools;
+  if (overflowed_) return;
   Call& call = call_of(piece);
   if (call.closed) return;
   if (!call.opened) {

@@ -41,9 +41,7 @@ void ResponsesStreamReader::read(const chat::StreamPiece& event, EventSink& sink
   const auto each_item = [&](auto&& take) {
     json::Elements elements(output);
     int64_t index = 0;
-    for (Value item; elements.next(item) && index < static_cast<int64_t>(kMaxItems);) {
-      take(index++, item);
-    }
+    for (Value item; !too_many_ && elements.next(item);) take(index++, item);
   };
   if (parts.type == "response.output_item.done") sign(note_item(parts.index, object), object);
   if (ends) each_item([&](int64_t index, Value item) { sign(note_item(index, item), item); });
@@ -66,7 +64,10 @@ void ResponsesStreamReader::start(const chat::StreamPiece& event, EventSink& sin
 ResponsesStreamReader::Item* ResponsesStreamReader::item_of(int64_t index) {
   const auto found = std::ranges::find(items_.rbegin(), items_.rend(), index, &Item::index);
   if (found != items_.rend()) return &*found;
-  if (items_.size() >= kMaxItems) return nullptr;
+  if (items_.size() >= kMaxItems) {
+    too_many_ = true;  // an answer without the last of them would look whole
+    return nullptr;
+  }
   Item& item = items_.emplace_back();
   item.index = index;
   return &item;

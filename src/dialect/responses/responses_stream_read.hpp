@@ -26,7 +26,7 @@ class ResponsesStreamReader final : public chat::StreamReader {
     return refused_ ? FinishReason::kContentFilter : told;
   }
   bool cut() const override { return cut_; }
-  bool overflowed() const override { return waiting_ > kMaxWaiting; }
+  bool overflowed() const override { return too_many_ || waiting_ > kMaxWaiting; }
   std::string_view service_tier() const override { return service_tier_; }
 
  private:
@@ -72,6 +72,7 @@ class ResponsesStreamReader final : public chat::StreamReader {
   std::vector<Item> items_;
   size_t open_ = kNone;  // whose block is open
   size_t waiting_ = 0;
+  bool too_many_ = false;  // items
   uint32_t blocks_ = 0;
   bool started_ = false;
   bool refused_ = false;
