@@ -1,5 +1,6 @@
 #include "dialect/usage.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -14,6 +15,18 @@ constexpr int64_t kMostTokens = int64_t{1} << 32;
 std::optional<int64_t> count_of(json::Value value) {
   const std::optional<int64_t> count = value.as_int();
   return count && *count >= 0 && *count <= kMostTokens ? count : std::nullopt;
+}
+
+bool take_totals(int64_t prompt, int64_t completion, TokenCounts classes, Usage& usage) {
+  if (prompt <= 0 && completion <= 0) return false;
+  usage.input_known = prompt > 0;
+  prompt = std::max<int64_t>(prompt, 0);
+  classes.cache_read = std::min(classes.cache_read, prompt);
+  classes.cache_write = std::min(classes.cache_write, prompt - classes.cache_read);
+  classes.input = prompt - classes.cache_read - classes.cache_write;
+  classes.output = std::max<int64_t>(completion, 0);
+  usage.counts = classes;
+  return completion >= 0;
 }
 
 std::string_view to_string(FinishReason reason) {

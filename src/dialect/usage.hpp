@@ -25,6 +25,10 @@ struct Usage {
 /// which no request comes to. Who reports such a thing has reported nothing.
 std::optional<int64_t> count_of(json::Value value);
 
+/// Takes over what a report of OpenAI's tells: there the prompt's tokens contain the cached ones,
+/// which stand in `classes`. Negative: not told. True when the output is told.
+bool take_totals(int64_t prompt, int64_t completion, TokenCounts classes, Usage& usage);
+
 /// Why generation ended, for all dialects; kOther for a reason not known here.
 enum class FinishReason : uint8_t {
   kNone,

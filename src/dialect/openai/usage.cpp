@@ -31,15 +31,7 @@ bool read_usage(json::Value object, Usage& usage) {
       read.cache_read = std::max(read.cache_read, count_or_none(member.value));
     }
   }
-  if (prompt <= 0 && completion <= 0) return false;
-  usage.input_known = prompt > 0;
-  prompt = std::max<int64_t>(prompt, 0);
-  read.cache_read = std::min(read.cache_read, prompt);
-  read.cache_write = std::min(read.cache_write, prompt - read.cache_read);
-  read.input = prompt - read.cache_read - read.cache_write;
-  read.output = std::max<int64_t>(completion, 0);
-  usage.counts = read;
-  return completion >= 0;
+  return take_totals(prompt, completion, read, usage);
 }
 
 }  // namespace sluice::dialect::openai

@@ -1,7 +1,5 @@
 #include "dialect/responses/usage.hpp"
 
-#include <algorithm>
-
 namespace sluice::dialect::responses {
 
 bool read_usage(json::Value object, Usage& usage) {
@@ -22,15 +20,7 @@ bool read_usage(json::Value object, Usage& usage) {
       read.reasoning = count_of(member.value["reasoning_tokens"]).value_or(0);
     }
   }
-  if (input <= 0 && output <= 0) return false;
-  usage.input_known = input > 0;
-  input = std::max<int64_t>(input, 0);
-  read.cache_read = std::min(read.cache_read, input);
-  read.cache_write = std::min(read.cache_write, input - read.cache_read);
-  read.input = input - read.cache_read - read.cache_write;
-  read.output = std::max<int64_t>(output, 0);
-  usage.counts = read;
-  return output >= 0;
+  return take_totals(input, output, read, usage);
 }
 
 }  // namespace sluice::dialect::responses
