@@ -3,6 +3,7 @@
 // docs/config-reference.md.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -112,9 +113,67 @@ struct Provider {
   Pool pool;
 };
 
+/// As a target: all workers that serve the model.
+inline constexpr std::string_view kWorkersTarget = "workers";
+
 struct Target {
-  std::string name;   // a provider
+  std::string name;   // a provider, a group, or kWorkersTarget
   std::string model;  // to send upstream; empty: as requested
+};
+
+/// How one of several is picked.
+enum class Strategy : uint8_t {
+  kRoundRobin,
+  kRandom,
+  kWeightedRoundRobin,  // smooth
+  kLeastConnections,    // in relation to weight, or to speed among workers
+  kVram,                // score of free memory and slots
+  kPredicted,           // shortest predicted time to first token
+};
+
+/// What becomes of a stream that dies after its first byte.
+enum class Resume : uint8_t {
+  kNone,
+  kRestart,   // asked anew; what was delivered is swallowed as long as it comes again
+  kContinue,  // another is asked to go on from what was delivered
+};
+
+struct Member {
+  Target target;  // a provider or kWorkersTarget
+  int weight = 1;
+};
+
+/// Several targets under one name.
+struct Group {
+  std::string name;
+  Strategy strategy = Strategy::kRoundRobin;
+  std::optional<Resume> resume;  // absent: Routing::resume
+  std::vector<Member> members;
+};
+
+/// Of the terms of a worker's score.
+struct ScoreWeights {
+  double vram = 0.4;
+  double concurrency = 0.3;
+  double model = 0.2;
+  double fallback = 0.1;
+};
+
+/// How urgent a request is; what a client's class header names.
+enum class Class : uint8_t { kInteractive, kDefault, kBulk, kCount };
+
+/// When a request for workers goes to a provider instead.
+struct Cloud {
+  bool allow = true;
+  /// By Class: the longest that a request waits for a worker.
+  std::array<Duration, static_cast<size_t>(Class::kCount)> max_wait = {
+      std::chrono::seconds(2), std::chrono::seconds(10), std::chrono::seconds(60)};
+};
+
+/// Requests that wait for a worker.
+struct Queue {
+  int max = 1000;  // of a model and class
+  std::string class_header = "x-sluice-class";
 };
 
 struct Rule {
@@ -125,7 +184,7 @@ struct Rule {
 };
 
 struct Fallback {
-  std::string from;  // a provider
+  std::string from;  // a provider, a group, or kWorkersTarget
   std::vector<Target> to;
 };
 
@@ -141,8 +200,14 @@ enum class AutoCache : uint8_t { kOff, kToolsOrMultiturn, kAlways };
 
 struct Routing {
   std::vector<Rule> rules;  // in the order in which they are tried
+  std::vector<Group> groups;
   std::vector<Fallback> fallbacks;
   Retry retry;
+  Resume resume = Resume::kNone;
+  ScoreWeights weights;
+  Cloud cloud;
+  Queue queue;
+  std::string scale_webhook;         // URL; empty: none
   bool drain_on_disconnect = false;  // let the upstream finish when the client has gone
   bool strict = false;               // refuse what conversion would lose
   bool show_upstream_model = false;  // in converted answers; else the name that was asked for
@@ -153,6 +218,41 @@ struct Routing {
   bool repair_tools = false;
   bool prefer_forced_tool = false;
   bool expose_reasoning = true;
+};
+
+/// GPU workers that register by heartbeat.
+struct Workers {
+  Duration ttl = std::chrono::seconds(15);
+  Duration cleanup_interval = std::chrono::seconds(5);
+  Secret token;                    // of heartbeats; empty: none is asked for
+  std::vector<std::string> allow;  // CIDRs from which an endpoint is accepted without a token
+  Secret api_key;                  // sent to workers; empty: none
+  Timeouts timeouts;               // of requests to workers
+  int gateways = 1;                // that send requests to the same workers, this one included
+};
+
+/// Where other services are found.
+enum class DiscoveryType : uint8_t { kStatic, kConsul, kKubernetes };
+
+/// A worker that does not report itself: its health is asked.
+struct Service {
+  std::string name;
+  std::string host;
+  int port = 0;
+  std::string protocol = "http";         // or https
+  std::string health_check = "/health";  // path
+  std::vector<std::string> models;       // empty: what its list of models tells
+  int max_tasks = 0;                     // 0: any number
+};
+
+struct Discovery {
+  bool enabled = true;
+  DiscoveryType type = DiscoveryType::kStatic;
+  std::vector<Service> services;
+  Duration interval = std::chrono::seconds(5);  // between two checks
+  Duration timeout = std::chrono::seconds(2);   // of one
+  int healthy_after = 2;                        // checks in a row
+  int unhealthy_after = 3;
 };
 
 /// Of images and documents at URLs that a client sends, for upstreams that do not fetch.
@@ -220,6 +320,8 @@ struct Config {
   Limiter limiter;
   std::vector<Provider> providers;
   Routing routing;
+  Workers workers;
+  Discovery discovery;
   Fetch fetch;
   std::vector<Key> keys;
   std::vector<Model> models;

@@ -1,0 +1,91 @@
+// What is known of a provider's keys: which rest, which have failed, how much runs on them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "config/config.hpp"
+#include "route/breaker.hpp"
+
+namespace sluice::route {
+
+/// Spreads requests over a provider's keys, and lets a key rest that was refused or has failed. A
+/// conversation keeps its key, since caches and thinking belong to the account behind it.
+///
+/// There is a breaker for each key and model, since one model's failures say little of another's,
+/// and one for the address, which a refused connection opens for all.
+///
+/// Shared by all loops and by all snapshots with this provider; a short lock around each call.
+class ProviderState {
+ public:
+  static constexpr Duration kDefaultRest = std::chrono::seconds(10);
+  static constexpr Duration kMaxRest = std::chrono::minutes(5);
+  static constexpr size_t kMaxModels = 64;  // further models of a key share a breaker
+
+  explicit ProviderState(size_t keys);
+
+  size_t keys() const { return keys_; }
+
+  struct Choice {
+    std::optional<size_t> key;  // nullopt: the provider has none and is called without
+    TimePoint free_at;          // not after the `now` of the pick unless all of them rest
+    bool resting = false;       // it is the one that is free soonest
+    /// It is where the conversation's earlier requests went, as long as no key rests.
+    bool home = false;
+  };
+
+  /// Of the keys that let `model` through and are not among `exclude` (those that this request has
+  /// tried) the one that `session` likes best, or without a session the next in turn; when there
+  /// is no such key, the one that is free soonest. A session likes the keys in an order of its own,
+  /// which another key at the end of the list hardly changes. nullopt when none is left.
+  std::optional<Choice> pick(std::string_view model, TimePoint now,
+                             std::span<const size_t> exclude = {},
+                             std::optional<uint64_t> session = std::nullopt);
+
+  /// True when a key outside `exclude` lets `model` through; without keys, when the provider does.
+  bool available(std::string_view model, TimePoint now, std::span<const size_t> exclude = {}) const;
+
+  /// A request begins with this choice; exactly one of the three ends it.
+  void begin(const Choice& choice, std::string_view model, TimePoint now);
+  void succeeded(const Choice& choice, std::string_view model, TimePoint now);
+  /// `refused`: nothing listens there. `random`: any 64 bits.
+  void failed(const Choice& choice, std::string_view model, TimePoint now, bool refused,
+              uint64_t random);
+  void abandoned(const Choice& choice, std::string_view model);
+
+  /// Back-pressure. 429: the key rests as long as the upstream says, kMaxRest at most;
+  /// kDefaultRest when it does not say.
+  void rate_limited(size_t key, TimePoint now, std::optional<Duration> retry_after);
+  /// 503 with Retry-After: the model rests at this key.
+  void overloaded(const Choice& choice, std::string_view model, TimePoint now,
+                  Duration retry_after);
+  /// 401 or 403: the key rests for kMaxRest.
+  void refused(size_t key, TimePoint now);
+
+  /// Requests that run there now.
+  int64_t active() const;
+
+  struct BreakerView {
+    size_t key = 0;
+    std::string model;
+    Breaker::State state = Breaker::State::kClosed;
+  };
+  /// Those that are not closed.
+  std::vector<BreakerView> troubles(TimePoint now) const;
+
+ private:
+  struct State;
+  const size_t keys_;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace sluice::route

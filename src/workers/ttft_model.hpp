@@ -1,0 +1,64 @@
+// How long a worker takes to the first token of a request, learned from its own answers.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/clock.hpp"
+
+namespace sluice::workers {
+
+/// Speed of one model on one worker.
+struct Speed {
+  double prefill_tps = 4000;  // tokens of prompt a second
+  double step = 0.020;        // d0: seconds of a decode step with one sequence
+  double step_more = 0.0001;  // d1: seconds that each further sequence adds to it
+};
+
+/// By the GPU's name ("NVIDIA H100 80GB HBM3"); the middle of the field where it is not known.
+Speed prior_speed(std::string_view gpu_name);
+
+/// What lies on a worker when a request comes to it.
+struct Backlog {
+  double prefill_tokens = 0;  // that others wait for
+  double own_tokens = 0;      // of the request, that are in no cache
+  double decoding = 0;        // sequences
+};
+
+/// TTFT = (backlog + own) / prefill_tps + steps * (d0 + d1 * decoding), one step for each
+/// kChunk tokens. The three are fitted by exponentially weighted least squares and kept
+/// within a quarter and four times of the prior.
+///
+/// Plain state: one thread at a time.
+class TtftModel {
+ public:
+  static constexpr double kChunk = 2048;  // tokens that a step prefills
+
+  explicit TtftModel(Speed prior) : prior_(prior), speed_(prior) {}
+
+  Duration predict(const Backlog& backlog) const;
+  const Speed& speed() const { return speed_; }
+
+  /// A first token came after `took` where `at_dispatch` lay before it.
+  void learn_first_token(const Backlog& at_dispatch, Duration took);
+  /// A token came `took` after the one before while so many sequences were decoded.
+  void learn_token(double decoding, Duration took);
+
+  /// Its predictions have lately been off by more than half: they are not to be gone by.
+  bool unreliable() const;
+  /// Mean of |predicted - seen| / seen, lately.
+  double error() const { return error_; }
+
+  /// The worker is another one now.
+  void reset(Speed prior) { *this = TtftModel(prior); }
+
+ private:
+  Speed prior_;
+  Speed speed_;
+  double error_ = 0;
+  double seen_ = 0;
+  // Sums of the weighted normal equations: see ttft_model.cpp.
+  double sums_[9] = {};
+};
+
+}  // namespace sluice::workers
