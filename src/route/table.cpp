@@ -150,16 +150,22 @@ std::optional<RoutingTable::Found> RoutingTable::by_default(std::string_view mod
 
 void RoutingTable::add(Plan& plan, const Found& found, const Speakers& speakers) const {
   if (fit(found, speakers) == Fit::kNone) return;
-  const auto same = [&](const Target& target) {
+  const auto same = [&](const Tier& tier) {
+    const Target& target = tier.targets.front();
     return target.provider_index == found.provider && target.model == found.model;
   };
-  if (std::any_of(plan.targets.begin(), plan.targets.end(), same)) return;
-  plan.targets.push_back(
-      {&config_->providers[found.provider], found.provider, std::string(found.model)});
+  if (std::any_of(plan.tiers.begin(), plan.tiers.end(), same)) return;
+  const config::Provider& provider = config_->providers[found.provider];
+  Tier& tier = plan.tiers.emplace_back();
+  tier.name = provider.name;
+  tier.resume = config_->routing.resume;
+  tier.targets.push_back(
+      {.provider = &provider, .provider_index = found.provider, .model = std::string(found.model)});
 }
 
 Result<Plan> RoutingTable::plan(std::string_view model, const Speakers& speakers,
-                                std::optional<config::ProviderType> detected) const {
+                                std::optional<config::ProviderType> detected,
+                                bool /*workers_have_it*/) const {
   Plan plan;
   std::optional<Found> first = by_rule(model, speakers, plan.rule);
   if (!first) first = by_list(model, speakers, plan.rule);
@@ -180,7 +186,7 @@ Result<Plan> RoutingTable::plan(std::string_view model, const Speakers& speakers
       if (const auto found = usable(target, first->model)) add(plan, *found, speakers);
     }
   }
-  if (plan.targets.empty()) {
+  if (plan.tiers.empty()) {
     return fail(ErrorCode::kModelNotFound,
                 fmt::format("The model {} is served by provider {}, {}.", shown(model),
                             provider.name, how_to_call(provider.type)),

@@ -46,16 +46,33 @@ inline constexpr ProviderTypes kAllSpeakers{
     config::ProviderType::kOpenAi, config::ProviderType::kOpenAiCompatible,
     config::ProviderType::kZai, config::ProviderType::kAnthropic, config::ProviderType::kGemini};
 
-/// Where an attempt goes.
+/// Where an attempt may go: a provider, or one of the workers that have the model.
 struct Target {
-  const config::Provider* provider = nullptr;  // lives as long as the table
+  const config::Provider* provider = nullptr;  // lives as long as the table; null: the workers
   size_t provider_index = 0;                   // in Config::providers
   std::string model;                           // the name to send upstream
+  int weight = 1;
+
+  bool workers() const { return provider == nullptr; }
+  std::string_view name() const {
+    return provider != nullptr ? std::string_view(provider->name) : config::kWorkersTarget;
+  }
 };
 
-/// Where a request may go, in order: its target, then the fallbacks. Never empty.
+/// Targets that stand in for each other: the members of a group, or one target alone.
+struct Tier {
+  std::string_view name;                 // of the group or the target; lives as long as the table
+  const config::Group* group = nullptr;  // null: one target alone
+  size_t group_index = 0;                // in Config::routing.groups
+  /// How one is picked: among the targets, and among the workers where they are one of them.
+  config::Strategy strategy = config::Strategy::kVram;
+  config::Resume resume = config::Resume::kNone;
+  std::vector<Target> targets;  // never empty
+};
+
+/// Where a request may go, in order: its tier, then the fallbacks. Never empty.
 struct Plan {
-  std::vector<Target> targets;
+  std::vector<Tier> tiers;
   std::string rule;  // what decided, for people: "exact gpt-4o", "model list of a", "default"
 };
 
@@ -64,15 +81,17 @@ class RoutingTable {
  public:
   explicit RoutingTable(config::ConfigPtr config);
 
-  /// The first that applies: a matching rule; a provider that lists the model; a provider of
-  /// the type that the model's name tells (`detected`); a default provider. Where several would
+  /// The first that applies: a matching rule; the workers, where they have the model
+  /// (`workers_have_it`); a provider that lists the model; a provider of the type that the
+  /// model's name tells (`detected`); a default provider. Where several would
   /// do, one that speaks the client's dialect comes first, then one that can be reached. Providers
   /// that are disabled, or have a list without the model, are no candidates.
   ///
   /// Only targets that `speakers` names are planned. kModelNotFound when there is none; the
   /// message says why and is fit for the client.
   Result<Plan> plan(std::string_view model, const Speakers& speakers,
-                    std::optional<config::ProviderType> detected) const;
+                    std::optional<config::ProviderType> detected,
+                    bool workers_have_it = false) const;
 
   /// The model's name if the configuration has it, else "other": for the label of a metric.
   /// The view is the table's own.

@@ -48,8 +48,10 @@ std::vector<std::string> targets(const Result<Plan>& plan) {
   std::vector<std::string> out;
   EXPECT_TRUE(plan) << plan.error().message;
   if (!plan) return out;
-  for (const Target& target : plan->targets) {
-    out.push_back(target.provider->name + "/" + target.model);
+  for (const Tier& tier : plan->tiers) {
+    for (const Target& target : tier.targets) {
+      out.push_back(std::string(target.name()) + "/" + target.model);
+    }
   }
   return out;
 }
