@@ -27,7 +27,8 @@ struct Backlog {
 
 /// TTFT = (backlog + own) / prefill_tps + steps * (d0 + d1 * decoding), one step for each
 /// kChunk tokens. The three are fitted by exponentially weighted least squares and kept
-/// within a quarter and four times of the prior.
+/// within a quarter and four times of the prior. Times that cannot be are ignored, and one that
+/// is far from what was expected moves them no more than four times that would.
 ///
 /// Plain state: one thread at a time.
 class TtftModel {
@@ -56,9 +57,14 @@ class TtftModel {
   Speed prior_;
   Speed speed_;
   double error_ = 0;
-  double seen_ = 0;
-  // Sums of the weighted normal equations: see ttft_model.cpp.
-  double sums_[9] = {};
+  double seen_ = 0;  // first tokens, up to a bound
+  // Sums of the weighted normal equations, in units of the prior.
+  struct {
+    double tt = 0, ty = 0;
+  } prefill_;
+  struct {
+    double bb = 0, bm = 0, mm = 0, by = 0, my = 0;  // b: the first sequence, m: further ones
+  } steps_;
 };
 
 }  // namespace sluice::workers

@@ -1,0 +1,133 @@
+#include "workers/ttft_model.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace sluice::workers {
+namespace {
+
+constexpr double kLeast = 0.25;  // of the prior
+constexpr double kMost = 4;
+constexpr double kLongest = 3600;  // seconds; what takes longer tells of something else
+
+// What a sample still counts when the next has come: the last 25 first tokens and the last 500
+// tokens make up most of the sums.
+constexpr double kFirstTokenDecay = 0.96;
+constexpr double kTokenDecay = 0.998;
+// As many samples as the prior is worth.
+constexpr double kFirstTokenPrior = 2;
+constexpr double kTokenPrior = 5;
+
+constexpr double kErrorShare = 0.1;  // of a new sample in the mean error
+constexpr double kMostError = 2;     // of one sample
+constexpr double kTooFar = 0.5;
+constexpr double kEnough = 8;  // first tokens before an error says anything
+
+struct KnownGpu {
+  std::string_view name;
+  Speed speed;
+};
+
+// For a model that just fills the GPU; only the relation between them matters much. Where one
+// name contains another the longer comes first.
+constexpr std::array kGpus = std::to_array<KnownGpu>({
+    {"B300", {.prefill_tps = 11000, .step = 0.007, .step_more = 0.00003}},
+    {"B200", {.prefill_tps = 9500, .step = 0.008, .step_more = 0.00003}},
+    {"GH200", {.prefill_tps = 4700, .step = 0.010, .step_more = 0.00005}},
+    {"H200", {.prefill_tps = 4500, .step = 0.010, .step_more = 0.00005}},
+    {"H100", {.prefill_tps = 4400, .step = 0.012, .step_more = 0.00006}},
+    {"H20", {.prefill_tps = 1000, .step = 0.011, .step_more = 0.00010}},
+    {"H800", {.prefill_tps = 4400, .step = 0.012, .step_more = 0.00006}},
+    {"MI355", {.prefill_tps = 8000, .step = 0.008, .step_more = 0.00004}},
+    {"MI325", {.prefill_tps = 4400, .step = 0.010, .step_more = 0.00005}},
+    {"MI300", {.prefill_tps = 4000, .step = 0.011, .step_more = 0.00006}},
+    {"A100", {.prefill_tps = 2350, .step = 0.020, .step_more = 0.00010}},
+    {"A800", {.prefill_tps = 2350, .step = 0.020, .step_more = 0.00010}},
+    {"L40", {.prefill_tps = 1210, .step = 0.030, .step_more = 0.00015}},
+    {"6000 ADA", {.prefill_tps = 1210, .step = 0.030, .step_more = 0.00015}},
+    {"RTX PRO 6000", {.prefill_tps = 1700, .step = 0.020, .step_more = 0.00010}},
+    {"5090", {.prefill_tps = 1500, .step = 0.020, .step_more = 0.00010}},
+    {"4090", {.prefill_tps = 1200, .step = 0.030, .step_more = 0.00015}},
+    {"3090", {.prefill_tps = 600, .step = 0.032, .step_more = 0.00020}},
+    {"A6000", {.prefill_tps = 650, .step = 0.038, .step_more = 0.00020}},
+    {"A40", {.prefill_tps = 650, .step = 0.040, .step_more = 0.00020}},
+    {"A10", {.prefill_tps = 500, .step = 0.048, .step_more = 0.00025}},
+    {"L4", {.prefill_tps = 450, .step = 0.080, .step_more = 0.00030}},
+    {"V100", {.prefill_tps = 500, .step = 0.035, .step_more = 0.00025}},
+    {"T4", {.prefill_tps = 200, .step = 0.090, .step_more = 0.00050}},
+});
+
+bool contains(std::string_view text, std::string_view upper) {
+  const auto same = [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 'a' + 'A' : a) == b; };
+  return !std::ranges::search(text, upper, same).empty();
+}
+
+double steps_of(double tokens) { return std::max(1.0, std::ceil(tokens / TtftModel::kChunk)); }
+
+double kept(double factor) { return std::clamp(factor, kLeast, kMost); }
+
+}  // namespace
+
+Speed prior_speed(std::string_view gpu_name) {
+  for (const KnownGpu& gpu : kGpus) {
+    if (contains(gpu_name, gpu.name)) return gpu.speed;
+  }
+  return {.prefill_tps = 2350, .step = 0.020, .step_more = 0.00010};
+}
+
+Duration TtftModel::predict(const Backlog& backlog) const {
+  const double tokens = std::max(0.0, backlog.prefill_tokens) + std::max(0.0, backlog.own_tokens);
+  const double step = speed_.step + speed_.step_more * std::max(0.0, backlog.decoding);
+  const double taken = tokens / speed_.prefill_tps + steps_of(tokens) * step;
+  return Duration(static_cast<int64_t>(std::min(taken, kLongest) * 1e9));
+}
+
+void TtftModel::learn_first_token(const Backlog& at_dispatch, Duration took) {
+  double seen = seconds(took);
+  if (seen <= 0 || seen > kLongest) return;
+  const double expected = seconds(predict(at_dispatch));
+  error_ += kErrorShare * (std::min(std::abs(expected - seen) / seen, kMostError) - error_);
+  seen_ = std::min(seen_ + 1, kEnough);
+
+  // What the prefill took, in relation to the whole: otherwise long waits would decide alone.
+  seen = std::clamp(seen, expected * kLeast, expected * kMost);
+  const double tokens =
+      std::max(0.0, at_dispatch.prefill_tokens) + std::max(0.0, at_dispatch.own_tokens);
+  const double step = speed_.step + speed_.step_more * std::max(0.0, at_dispatch.decoding);
+  const double t = tokens / prior_.prefill_tps / expected;
+  const double y = (seen - steps_of(tokens) * step) / expected;
+  prefill_.tt = prefill_.tt * kFirstTokenDecay + t * t;
+  prefill_.ty = prefill_.ty * kFirstTokenDecay + t * y;
+  const double factor = kept((prefill_.ty + kFirstTokenPrior) / (prefill_.tt + kFirstTokenPrior));
+  speed_.prefill_tps = prior_.prefill_tps / factor;
+}
+
+void TtftModel::learn_token(double decoding, Duration took) {
+  double seen = seconds(took);
+  if (seen <= 0 || seen > kLongest) return;
+  const double others = std::max(0.0, decoding);
+  const double expected = speed_.step + speed_.step_more * others;
+  // A step in which a prompt is prefilled takes many times as long as the others.
+  seen = std::clamp(seen, expected / 2, expected * 2) / prior_.step;
+  const double m = prior_.step_more / prior_.step * others;
+  steps_.bb = steps_.bb * kTokenDecay + 1;
+  steps_.bm = steps_.bm * kTokenDecay + m;
+  steps_.mm = steps_.mm * kTokenDecay + m * m;
+  steps_.by = steps_.by * kTokenDecay + seen;
+  steps_.my = steps_.my * kTokenDecay + m * seen;
+  // Least squares within bounds, by descent along each coordinate in turn: goes on from where it
+  // was, so that a few rounds are enough.
+  double first = speed_.step / prior_.step;
+  double more = prior_.step_more > 0 ? speed_.step_more / prior_.step_more : 1;
+  for (int round = 0; round < 4; ++round) {
+    first = kept((steps_.by - steps_.bm * more + kTokenPrior) / (steps_.bb + kTokenPrior));
+    more = kept((steps_.my - steps_.bm * first + kTokenPrior) / (steps_.mm + kTokenPrior));
+  }
+  speed_.step = prior_.step * first;
+  speed_.step_more = prior_.step_more * more;
+}
+
+bool TtftModel::unreliable() const { return seen_ >= kEnough && error_ > kTooFar; }
+
+}  // namespace sluice::workers
