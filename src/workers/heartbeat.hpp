@@ -53,6 +53,7 @@ struct Heartbeat {
   std::optional<int64_t> kv_total_bytes;
   std::optional<int64_t> kv_free_bytes;
   std::optional<int64_t> kv_total_tokens;
+  std::optional<int64_t> kv_free_tokens;  // engines tell blocks, seldom bytes
   std::optional<int64_t> waiting_tasks;
   std::optional<int64_t> waiting_tokens;
   std::optional<double> prefill_tps;  // tokens a second
