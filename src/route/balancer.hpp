@@ -19,38 +19,46 @@ namespace sluice::route {
 
 /// A member of a group at the moment of a pick.
 struct Standing {
+  static constexpr size_t kByPosition = SIZE_MAX;
+
   int weight = 1;
   int64_t active = 0;     // requests that run there
   bool available = true;  // it may be asked, and was not tried by this request
+  double share = 1;       // of its turns that it gets: ProviderState::share()
+  /// Target::member: not every request has all members to choose from, and turns are a member's.
+  size_t member = kByPosition;
 };
 
 /// The turns of one group. Shared by all loops and all snapshots; a short lock around each call.
 class Balancer {
  public:
-  /// Index of the member; nullopt when none is available. kVram and kPredicted compare workers
+  /// Index in `members`; nullopt when none is available. kVram and kPredicted compare workers
   /// among themselves, which stand as one member here: the first available one is taken.
   /// `random`: any 64 bits.
   std::optional<size_t> pick(config::Strategy strategy, std::span<const Standing> members,
                              uint64_t random);
 
  private:
+  size_t in_turn(std::span<const Standing> members, bool weighted);
+  size_t least_busy(std::span<const Standing> members);
+
   std::mutex mutex_;
   size_t next_ = 0;
-  std::vector<int64_t> current_;  // of the smooth weighted round robin
+  std::vector<int64_t> current_;  // of the smooth weighted round robin, by member
 };
 
 /// What must outlive a reload: one for the process. Thread-safe.
 class TargetStates {
  public:
-  /// The same for the same name, address and keys.
+  /// The same for the same name, address and keys, as long as somebody holds it.
   std::shared_ptr<ProviderState> provider(const config::Provider& provider);
-  /// The same for the same name and number of members.
+  /// The same for the same name and members, as long as somebody holds it.
   std::shared_ptr<Balancer> group(const config::Group& group);
 
  private:
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<ProviderState>, std::less<>> providers_;
-  std::map<std::string, std::shared_ptr<Balancer>, std::less<>> groups_;
+  std::map<std::string, std::weak_ptr<ProviderState>, std::less<>> providers_;
+  std::map<std::string, std::weak_ptr<Balancer>, std::less<>> groups_;
 };
 
 }  // namespace sluice::route

@@ -10,7 +10,8 @@ namespace sluice::route {
 
 /// Opens on 3 failures in a row, on one refused connection, or when half of the last 20 requests
 /// failed. Stays open 1, 2, 4 .. 30 s, with jitter; then exactly one probe decides. After that its
-/// share of the requests grows to all of them in kSlowStart.
+/// share of the requests grows to all of them in kSlowStart; who fails in that time goes on where
+/// the rests had come to.
 ///
 /// Plain state: whoever owns it makes sure that one thread at a time calls it.
 class Breaker {
@@ -22,19 +23,22 @@ class Breaker {
   static constexpr Duration kFirstRest = std::chrono::seconds(1);
   static constexpr Duration kLongestRest = std::chrono::seconds(30);
   static constexpr Duration kSlowStart = std::chrono::seconds(10);
+  static constexpr double kFirstShare = 0.1;
 
   /// A request may be sent now.
   bool lets_through(TimePoint now) const;
-  /// A request that lets_through() is sent. Half open, it is the one probe.
-  void enter(TimePoint now);
+  /// A request is sent. True when it is the probe, which its end should say: whatever else ends
+  /// while the breaker is open began before and decides nothing. Who sends one though nothing is
+  /// let through (there is nobody else to ask) sends the probe before its time.
+  bool enter(TimePoint now);
 
   // How a request that entered has ended. Back-pressure is no failure: it ends with gone(), and
   // the target rests.
-  void succeeded(TimePoint now);
+  void succeeded(TimePoint now, bool probe = true);
   /// `refused`: nothing listens there. `random`: any 64 bits, for the jitter.
-  void failed(TimePoint now, bool refused, uint64_t random);
+  void failed(TimePoint now, bool refused, uint64_t random, bool probe = true);
   /// Nothing was learned: the client left.
-  void gone();
+  void gone(bool probe = true);
 
   /// 429 or 503 with Retry-After: lets nothing through until then.
   void rest(TimePoint until);
@@ -42,12 +46,17 @@ class Breaker {
   void reset() { *this = Breaker(); }
 
   State state(TimePoint now) const;
-  /// When it lets something through at last; not after `now` where it does already.
+  /// When it lets something through at last; not after `now` where it does already. A guess while
+  /// a probe runs.
   TimePoint free_at() const;
   /// Of the requests that it would get otherwise: below 1 in the slow start, never 0.
   double share(TimePoint now) const;
+  /// It says no more than a new one would.
+  bool spotless(TimePoint now) const;
 
  private:
+  void note(bool failure);
+  void forget();
   void open(TimePoint now, uint64_t random);
 
   std::array<bool, kWindow> failures_{};  // of the last requests, a ring
@@ -55,10 +64,11 @@ class Breaker {
   uint8_t next_ = 0;
   uint8_t failed_ = 0;  // of the ring
   uint8_t in_row_ = 0;
-  uint8_t openings_ = 0;  // since the last recovery
+  uint8_t openings_ = 0;  // since it was last well for a whole slow start
   bool open_ = false;
   bool probing_ = false;
   TimePoint open_until_{};
+  TimePoint probe_since_{};
   TimePoint rest_until_{};
   TimePoint recovered_{};
 };

@@ -3,9 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,7 +11,6 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "config/config.hpp"
 #include "route/breaker.hpp"
 
 namespace sluice::route {
@@ -22,7 +19,8 @@ namespace sluice::route {
 /// conversation keeps its key, since caches and thinking belong to the account behind it.
 ///
 /// There is a breaker for each key and model, since one model's failures say little of another's,
-/// and one for the address, which a refused connection opens for all.
+/// and one for the address, which a refused connection opens for all. A provider without keys is
+/// as one with a single key, whose index is 0.
 ///
 /// Shared by all loops and by all snapshots with this provider; a short lock around each call.
 class ProviderState {
@@ -32,6 +30,9 @@ class ProviderState {
   static constexpr size_t kMaxModels = 64;  // further models of a key share a breaker
 
   explicit ProviderState(size_t keys);
+  ~ProviderState();
+  ProviderState(const ProviderState&) = delete;
+  ProviderState& operator=(const ProviderState&) = delete;
 
   size_t keys() const { return keys_; }
 
@@ -41,6 +42,13 @@ class ProviderState {
     bool resting = false;       // it is the one that is free soonest
     /// It is where the conversation's earlier requests went, as long as no key rests.
     bool home = false;
+
+    /// Which breakers wait for its end; begin()'s.
+    struct Probes {
+      bool address = false;
+      bool model = false;
+      bool shared = false;  // of the models that share one
+    } probes = {};
   };
 
   /// Of the keys that let `model` through and are not among `exclude` (those that this request has
@@ -54,8 +62,10 @@ class ProviderState {
   /// True when a key outside `exclude` lets `model` through; without keys, when the provider does.
   bool available(std::string_view model, TimePoint now, std::span<const size_t> exclude = {}) const;
 
-  /// A request begins with this choice; exactly one of the three ends it.
-  void begin(const Choice& choice, std::string_view model, TimePoint now);
+  /// A request begins with this choice; exactly one of the three ends it, with the same choice.
+  /// False when it did not begin, because another one is the probe since the pick: pick again.
+  /// One that is resting always begins.
+  bool begin(Choice& choice, std::string_view model, TimePoint now);
   void succeeded(const Choice& choice, std::string_view model, TimePoint now);
   /// `refused`: nothing listens there. `random`: any 64 bits.
   void failed(const Choice& choice, std::string_view model, TimePoint now, bool refused,
@@ -65,7 +75,7 @@ class ProviderState {
   /// Back-pressure. 429: the key rests as long as the upstream says, kMaxRest at most;
   /// kDefaultRest when it does not say.
   void rate_limited(size_t key, TimePoint now, std::optional<Duration> retry_after);
-  /// 503 with Retry-After: the model rests at this key.
+  /// 503 with Retry-After: the model rests at this key, kMaxRest at most.
   void overloaded(const Choice& choice, std::string_view model, TimePoint now,
                   Duration retry_after);
   /// 401 or 403: the key rests for kMaxRest.
@@ -73,10 +83,13 @@ class ProviderState {
 
   /// Requests that run there now.
   int64_t active() const;
+  /// Of the requests for `model` that it would get otherwise: below 1 for a while after it has
+  /// failed, never 0.
+  double share(std::string_view model, TimePoint now) const;
 
   struct BreakerView {
-    size_t key = 0;
-    std::string model;
+    std::optional<size_t> key;  // nullopt: the address, for all keys and models
+    std::string model;          // empty: of the models that share one
     Breaker::State state = Breaker::State::kClosed;
   };
   /// Those that are not closed.
@@ -85,7 +98,7 @@ class ProviderState {
  private:
   struct State;
   const size_t keys_;
-  std::shared_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace sluice::route

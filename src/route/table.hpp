@@ -52,6 +52,7 @@ struct Target {
   size_t provider_index = 0;                   // in Config::providers
   std::string model;                           // the name to send upstream
   int weight = 1;
+  size_t member = 0;  // in Group::members; 0 of one target alone
 
   bool workers() const { return provider == nullptr; }
   std::string_view name() const {
