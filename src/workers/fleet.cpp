@@ -75,6 +75,7 @@ struct Reservation {
   }
 };
 
+Slot::Slot() = default;
 Slot::Slot(std::unique_ptr<Reservation> reservation) : reservation_(std::move(reservation)) {}
 Slot::~Slot() {
   if (reservation_) abandoned(now());

@@ -26,7 +26,7 @@ struct Reservation;  // of one request on one worker; fleet.cpp
 /// before decides what the fleet learns. One thread at a time; the fleet outlives it.
 class Slot {
  public:
-  Slot() = default;
+  Slot();  // none
   explicit Slot(std::unique_ptr<Reservation> reservation);
   ~Slot();
   Slot(Slot&&) noexcept;
