@@ -100,9 +100,8 @@ std::vector<ListedModel> parse_model_list(std::string_view body, std::string_vie
 
 net::Task<Result<std::string>> ModelCatalog::fetch(const relay::Upstream& upstream,
                                                    net::Scope& scope) {
-  const auto choice = upstream.keys.pick(context_.loop.now());
-  const std::string head = relay::model_list_head(
-      upstream, choice ? &upstream.provider->api_keys[choice->index] : nullptr);
+  const std::string head =
+      relay::model_list_head(upstream, relay::any_credential(upstream, context_.loop.now()));
   auto connection = co_await context_.client.acquire(upstream.origin, true, scope);
   if (!connection) co_return std::unexpected(std::move(connection.error()));
   auto status = co_await (*connection)->send(head, {}, scope);

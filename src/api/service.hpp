@@ -13,6 +13,7 @@
 #include "relay/learned_models.hpp"
 #include "store/database.hpp"
 #include "tokens/calibration.hpp"
+#include "workers/dispatcher.hpp"
 
 namespace sluice::api {
 
@@ -35,6 +36,8 @@ struct Service {
   quota::Registry& registry;
   tokens::Calibration& calibration;
   relay::LearnedModels& learned;
+  workers::Fleet& fleet;
+  workers::Dispatcher& dispatcher;
   /// Set before the first loop starts.
   store::Database* database = nullptr;
   Administration* administration = nullptr;

@@ -25,7 +25,7 @@ class TestGateway {
     auto clients = relay::clients_of_config(config, registry_);
     ASSERT_TRUE(clients.has_value()) << clients.error().message;
     auto snapshot = relay::make_snapshot(std::make_shared<const config::Config>(config),
-                                         std::move(*clients), 1);
+                                         std::move(*clients), 1, targets_);
     ASSERT_TRUE(snapshot.has_value()) << snapshot.error().message;
     context_.snapshot = *snapshot;
     service.phase = Phase::kServing;
@@ -91,6 +91,13 @@ class TestGateway {
   store::TestLedger ledger_;
   quota::Registry registry_;
   tokens::Calibration calibration_;
+  route::TargetStates targets_;
+
+ public:
+  workers::Fleet fleet{{}};
+  workers::Dispatcher dispatcher{fleet, {}};
+
+ private:
   relay::LoopContext context_{.loop = test_.loop,
                               .client = client_,
                               .foreign_hosts = foreign_hosts_,
@@ -100,6 +107,7 @@ class TestGateway {
                               .ledger = ledger_,
                               .calibration = calibration_,
                               .learned = learned,
+                              .dispatcher = dispatcher,
                               .snapshot = {}};
   uint16_t port_ = 0;
 
@@ -110,7 +118,9 @@ class TestGateway {
                   .foreign_lookups = blocking_,
                   .registry = registry_,
                   .calibration = calibration_,
-                  .learned = learned};
+                  .learned = learned,
+                  .fleet = fleet,
+                  .dispatcher = dispatcher};
 };
 
 }  // namespace sluice::api

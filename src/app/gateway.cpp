@@ -86,6 +86,8 @@ Gateway::Gateway(config::ConfigPtr config, Reload reload)
     : config_(std::move(config)),
       reload_(std::move(reload)),
       metrics_(kVersion, kBuildType),
+      fleet_(workers::Fleet::options_of(*config_)),
+      dispatcher_(fleet_, workers::Dispatcher::options_of(*config_)),
       blocking_(4),
       foreign_lookups_(2, kMaxForeignLookups),
       service_{.metrics = metrics_,
@@ -94,7 +96,9 @@ Gateway::Gateway(config::ConfigPtr config, Reload reload)
                .foreign_lookups = foreign_lookups_,
                .registry = registry_,
                .calibration = calibration_,
-               .learned = learned_} {}
+               .learned = learned_,
+               .fleet = fleet_,
+               .dispatcher = dispatcher_} {}
 
 Gateway::~Gateway() { stop(); }
 
@@ -178,7 +182,7 @@ void Gateway::serve_admin_socket() {
 Result<relay::SnapshotPtr> Gateway::snapshot_of(const config::ConfigPtr& config, size_t loops) {
   auto clients = relay::load_clients(*config, *database_, registry_);
   if (!clients) return std::unexpected(std::move(clients.error()));
-  return relay::make_snapshot(config, std::move(*clients), static_cast<int>(loops));
+  return relay::make_snapshot(config, std::move(*clients), static_cast<int>(loops), targets_);
 }
 
 Status Gateway::refresh_clients() {
@@ -290,6 +294,8 @@ void Gateway::reload() {
         "with a restart");
   }
   config_ = std::move(*config);
+  fleet_.use(workers::Fleet::options_of(*config_));
+  dispatcher_.use(workers::Dispatcher::options_of(*config_));
   log::start(log_options(config_->logging));
   for (const std::string& warning : config_->warnings) log::warn(warning);
   // Without a context in the new configuration the old one stays: never plain text instead.

@@ -19,8 +19,10 @@
 #include "observe/metrics.hpp"
 #include "quota/registry.hpp"
 #include "relay/learned_models.hpp"
+#include "route/balancer.hpp"
 #include "store/database.hpp"
 #include "tokens/calibration.hpp"
+#include "workers/dispatcher.hpp"
 
 namespace sluice::app {
 
@@ -72,6 +74,9 @@ class Gateway {
   quota::Registry registry_;
   tokens::Calibration calibration_;
   relay::LearnedModels learned_;
+  route::TargetStates targets_;
+  workers::Fleet fleet_;
+  workers::Dispatcher dispatcher_;
   net::BlockingPool blocking_;
   net::BlockingPool foreign_lookups_;
   api::Service service_;

@@ -49,7 +49,9 @@ int check(const ConfigOptions& given) {
   quota::Registry registry;
   auto clients = relay::clients_of_config(**config, registry);
   if (!clients) return complain(clients.error());
-  if (const auto snapshot = relay::make_snapshot(*config, std::move(*clients), 1); !snapshot) {
+  route::TargetStates states;
+  const auto snapshot = relay::make_snapshot(*config, std::move(*clients), 1, states);
+  if (!snapshot) {
     return complain(snapshot.error());
   }
   for (const std::string& warning : (*config)->warnings) {

@@ -46,6 +46,8 @@ struct LiveFacts {
 
 std::string_view to_string(LiveState state) {
   switch (state) {
+    case LiveState::kQueued:
+      return "queued";
     case LiveState::kConnecting:
       return "connecting";
     case LiveState::kWaiting:

@@ -15,7 +15,7 @@
 
 namespace sluice::observe {
 
-enum class LiveState : uint8_t { kConnecting, kWaiting, kStreaming, kDone };
+enum class LiveState : uint8_t { kQueued, kConnecting, kWaiting, kStreaming, kDone };
 
 /// What became of a request that an operator ended.
 struct LiveEnded {

@@ -193,6 +193,7 @@ net::Task<AttemptedPtr> Attempt::stream() {
              .total_until = total_until_,
              .headers = headers,
              .translation = translation_ ? &*translation_ : nullptr,
+             .slot = in_.slot,
              .continuation = continuation_,
              .request_id = in_.request_id,
              .charge = in_.charge,

@@ -67,6 +67,7 @@ struct AttemptInput {
   const Upstream& upstream;
   std::string_view upstream_model;
   const Secret* credential;
+  workers::Slot* slot;         // at a worker; null: it is none
   bool moved;                  // the conversation was elsewhere before
   std::optional<bool> strict;  // what the client's key says of conversion
   std::string_view request_id;

@@ -8,8 +8,10 @@
 #include "observe/metrics.hpp"
 #include "relay/learned_models.hpp"
 #include "relay/snapshot.hpp"
+#include "relay/worker_upstreams.hpp"
 #include "store/ledger.hpp"
 #include "tokens/calibration.hpp"
+#include "workers/dispatcher.hpp"
 
 namespace sluice::relay {
 
@@ -26,7 +28,9 @@ struct LoopContext {
   store::Ledger& ledger;
   tokens::Calibration& calibration;
   LearnedModels& learned;
-  SnapshotPtr snapshot;     // of requests that begin now
+  workers::Dispatcher& dispatcher;
+  SnapshotPtr snapshot;  // of requests that begin now
+  WorkerUpstreams worker_upstreams = {};
   size_t kept_prompts = 0;  // bytes of bodies kept to count prompts from
   size_t kept_turns = 0;    // and of those kept to ask again with
 };

@@ -98,7 +98,9 @@ void CountTokens::choose() {
       snapshot_->routes.plan(request_.model, {route::kAnthropicSpeakers, route::kAnthropicSpeakers},
                              dialect::detect_provider(request_.model));
   // A model that goes to no upstream of this dialect can be counted all the same.
-  if (plan) target_ = std::move(plan->targets.front());
+  if (!plan) return;
+  route::Target& first = plan->tiers.front().targets.front();
+  if (!first.workers()) target_ = std::move(first);
 }
 
 net::Task<void> CountTokens::answer() {
@@ -116,8 +118,7 @@ net::Task<void> CountTokens::answer() {
 
 net::Task<std::optional<CountTokens::Reply>> CountTokens::ask_upstream() {
   const Upstream& upstream = snapshot_->upstream(*target_);
-  const auto choice = upstream.keys.pick(call_.loop().now());
-  const Secret* credential = choice ? &upstream.provider->api_keys[choice->index] : nullptr;
+  const Secret* credential = any_credential(upstream, call_.loop().now());
   live_.attempt(target_->provider->name, target_->model);
   auto reply = co_await exchange(upstream, credential);
   int status = 0;

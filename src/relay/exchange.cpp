@@ -3,8 +3,6 @@
 #include <algorithm>
 
 #include "base/ids.hpp"
-#include "dialect/models.hpp"
-#include "dialect/session.hpp"
 #include "observe/log.hpp"
 #include "relay/caller.hpp"
 #include "relay/headers.hpp"
@@ -15,22 +13,6 @@ namespace {
 
 // For an answer of the gateway's own.
 constexpr auto kSendTime = std::chrono::seconds(30);
-
-route::Speakers speakers_of(dialect::Endpoint endpoint) {
-  switch (endpoint) {
-    case dialect::Endpoint::kChatCompletions:
-      return {route::kOpenAiSpeakers, route::kAllSpeakers};
-    case dialect::Endpoint::kMessages:
-      return {route::kAnthropicSpeakers, route::kAllSpeakers};
-    case dialect::Endpoint::kResponses:
-      return {route::kOpenAiSpeakers, route::kAllSpeakers};
-    case dialect::Endpoint::kCompletions:
-    case dialect::Endpoint::kEmbeddings:
-    case dialect::Endpoint::kGenerateContent:
-      break;
-  }
-  return {route::kOpenAiSpeakers, route::kOpenAiSpeakers};
-}
 
 observe::CancelReason label_of(net::CancelReason reason) {
   if (reason == net::CancelReason::kDraining) return observe::CancelReason::kDraining;
@@ -53,6 +35,7 @@ Exchange::Exchange(LoopContext& context, net::HttpCall& call, dialect::Endpoint 
       live_gauge_(context.metrics.live_requests),
       client_address_(client_of(call, snapshot_->trusted_proxies).to_string()),
       remote_(*snapshot_, context.foreign_hosts),
+      selection_(context, *snapshot_),
       charge_(context),
       keep_alive_(call, *this, dialect_) {
   live_ = context.live.begin({.id = request_id_,
@@ -105,15 +88,18 @@ net::Task<Status> Exchange::understand() {
 }
 
 Status Exchange::plan() {
-  auto plan = snapshot_->routes.plan(request_.model, speakers_of(endpoint_),
-                                     dialect::detect_provider(request_.model));
+  auto plan = plan_of(*snapshot_, context_.dispatcher.fleet(), endpoint_, request_.model);
   if (!plan) return std::unexpected(std::move(plan.error()));
-  plan_ = std::move(*plan);
+  selection_.start(std::move(*plan));
+  const std::string& header = snapshot_->config->routing.queue.class_header;
+  const auto urgency = parse_class(header, call_.head().fields.get(header));
+  if (!urgency) return std::unexpected(urgency.error());
+  urgency_ = *urgency;
   return {};
 }
 
 net::Task<bool> Exchange::admit() {
-  const route::Target& target = plan_.targets[target_];
+  const route::Target& target = selection_.target();
   const accounts::Price* price = snapshot_->clients.prices.find(request_.model, target.model);
   if (price == nullptr && snapshot_->config->billing.refuse_unpriced) {
     co_await answer_error({.code = ErrorCode::kModelNotAllowed,
@@ -124,7 +110,7 @@ net::Task<bool> Exchange::admit() {
   quota::Account& account = snapshot_->clients.account(key_->key_id);
   auto admitted = co_await charge_.admit({.account = account,
                                           .request_id = request_id_,
-                                          .provider = target.provider->name,
+                                          .provider = target.name(),
                                           .price = price,
                                           .model = target.model,
                                           .max_output = snapshot_->max_output(request_.model)},
@@ -148,15 +134,19 @@ net::Task<bool> Exchange::admit() {
 
 net::Task<void> Exchange::attempt_all() {
   if (request_.stream) keep_alive_.start(snapshot_->config->routing.keep_alive);
+  const std::string session(call_.head().fields.get("x-claude-code-session-id"));
+  const SelectionTerms terms{.request = request_,
+                             .session_header = session,
+                             .prompt_tokens = charge_.prompt_tokens(),
+                             .urgency = urgency_,
+                             .key = key_->key_id};
+  AttemptedPtr ended;
   for (;;) {
-    const route::Target& target = plan_.targets[target_];
-    charge_.begin_attempt(target.model);
-    const Upstream& upstream = snapshot_->upstream(target);
-    const auto choice = upstream.keys.pick(call_.loop().now(), used_keys_, session(upstream));
-    const Secret* credential = choice ? &upstream.provider->api_keys[choice->index] : nullptr;
+    const auto chosen = co_await selection_.choose(terms, call_.scope(), live_);
+    if (!chosen) co_return co_await answer_unavailable(chosen.error(), ended);
+    charge_.begin_attempt(selection_.model());
     ++attempts_;
-    ++tries_;
-    live_.attempt(target.provider->name, target.model);
+    live_.attempt(selection_.provider(), selection_.model());
     net::HeaderList headers;
     add_own_headers(headers);
     // Gone once it has run: no connection stays open while the next step is awaited.
@@ -165,10 +155,11 @@ net::Task<void> Exchange::attempt_all() {
                                                 .call = call_,
                                                 .request = request_,
                                                 .remote = remote_,
-                                                .upstream = upstream,
-                                                .upstream_model = target.model,
-                                                .credential = credential,
-                                                .moved = target_ > 0 || (choice && !choice->home),
+                                                .upstream = selection_.upstream(),
+                                                .upstream_model = selection_.model(),
+                                                .credential = selection_.credential(),
+                                                .slot = selection_.slot(),
+                                                .moved = selection_.moved(),
                                                 .strict = key_->strict,
                                                 .request_id = request_id_,
                                                 .trace = trace_,
@@ -179,10 +170,12 @@ net::Task<void> Exchange::attempt_all() {
                                                 .settler = *this,
                                                 .live = live_,
                                                 .series = *series()});
-    const AttemptedPtr ended = co_await attempt->run();
+    ended = co_await attempt->run();
     attempt.reset();
     const Attempted& result = *ended;
     if (!endings_.empty()) closed_at_ = sluice::now();
+    if (workers::Slot* slot = selection_.slot()) slot->generated(charge_.output_tokens());
+    selection_.note(result, !endings_.empty());
     finish_ = result.finish;
     if (result.first_content) first_token_ = *result.first_content - call_.started();
     switch (result.kind) {
@@ -205,47 +198,30 @@ net::Task<void> Exchange::attempt_all() {
       case Attempted::kFailed:
         break;
     }
-    if (choice) note_key(upstream, choice->index, result);
     if (!co_await may_try_again(result)) co_return;
   }
 }
 
-std::optional<uint64_t> Exchange::session(const Upstream& upstream) {
-  if (upstream.keys.size() < 2 || snapshot_->config->routing.spread_keys) return std::nullopt;
-  if (!session_) {
-    session_ = dialect::session_of(endpoint_, request_.body,
-                                   call_.head().fields.get("x-claude-code-session-id"));
+net::Task<void> Exchange::answer_unavailable(const Unavailable& nobody,
+                                             const AttemptedPtr& failed) {
+  if (call_.scope().cancelled()) {
+    context_.metrics.cancelled(label_of(call_.scope().reason()));
+    co_return co_await answer_cancelled();
   }
-  return *session_;
-}
-
-void Exchange::note_key(const Upstream& upstream, size_t index, const Attempted& result) {
-  used_keys_.push_back(index);
-  const TimePoint now = call_.loop().now();
-  if (!result.upstream) return;
-  const dialect::FailureKind kind = result.upstream->kind;
-  if (kind == dialect::FailureKind::kRateLimited || kind == dialect::FailureKind::kQuotaExhausted) {
-    upstream.keys.rate_limited(index, now, result.retry_after);
-  }
-  if (kind == dialect::FailureKind::kAuth) {
-    upstream.keys.refused(index, now);
-    log::warn("an upstream refused the gateway's credential",
-              {{"provider", upstream.provider->name},
-               {"key", upstream.provider->api_keys[index]},
-               {"status", result.status}});
-  }
+  // What was asked and failed tells more than that there is nobody else.
+  if (failed) co_return co_await answer_failure(*failed);
+  co_await answer_error(nobody.error, nobody.retry_after);
 }
 
 net::Task<bool> Exchange::may_try_again(const Attempted& failed) {
   const TimePoint now = call_.loop().now();
-  const Upstream& upstream = snapshot_->upstream(plan_.targets[target_]);
   const route::Attempt attempt{
       .failure = failed.failure,
       .status = failed.status,
       .retry_after = failed.retry_after,
-      .tries = tries_,
-      .other_targets = target_ + 1 < plan_.targets.size(),
-      .other_keys = upstream.keys.has_free(now, used_keys_),
+      .tries = selection_.tries(),
+      .other_targets = selection_.other_targets(),
+      .other_keys = selection_.other_keys(),
   };
   note_cancel(failed);
   const route::Decision decision =
@@ -255,22 +231,21 @@ net::Task<bool> Exchange::may_try_again(const Attempted& failed) {
     co_return false;
   }
   context_.metrics.retried(route::retry_reason(attempt));
-  failures_.push_back({.provider = upstream.provider->name,
+  failures_.push_back({.provider = std::string(selection_.provider()),
+                       .worker = std::string(selection_.worker()),
                        .error = to_string(failed.error.code),
                        .status = failed.status});
   log::debug("trying again", {{"request_id", request_id_},
-                              {"provider", upstream.provider->name},
+                              {"provider", selection_.provider()},
+                              {"worker", selection_.worker()},
                               {"error", failed.error.code},
                               {"status", failed.status},
                               {"wait_ms", decision.wait}});
   if (decision.kind == route::Decision::Kind::kNext) {
-    ++target_;
-    tries_ = 0;
-    used_keys_.clear();
+    selection_.next();
     co_return true;
   }
-  // With one key left the same one serves again.
-  if (!decision.other_key) used_keys_.clear();
+  selection_.again(decision.other_key);
   if (decision.wait > Duration::zero()) {
     const net::Outcome outcome =
         co_await net::Sleep(call_.scope(), call_.loop().now() + decision.wait);
@@ -375,15 +350,14 @@ void Exchange::add_request_headers(net::HeaderList& headers) const {
 void Exchange::add_own_headers(net::HeaderList& headers) const {
   add_request_headers(headers);
   if (attempts_ == 0) return;
-  const route::Target& target = plan_.targets[target_];
-  headers.emplace_back("x-sluice-provider", target.provider->name);
-  headers.emplace_back("x-sluice-model", target.model);
+  headers.emplace_back("x-sluice-provider", selection_.provider());
+  if (!selection_.worker().empty()) headers.emplace_back("x-sluice-worker", selection_.worker());
+  headers.emplace_back("x-sluice-model", selection_.model());
   headers.emplace_back("x-sluice-attempts", std::to_string(attempts_));
 }
 
 observe::RequestSeries* Exchange::series() const {
-  const std::string_view provider =
-      attempts_ == 0 ? std::string_view{} : plan_.targets[target_].provider->name;
+  const std::string_view provider = attempts_ == 0 ? std::string_view{} : selection_.provider();
   return context_.metrics.series({.route = route_,
                                   .dialect = dialect::to_string(dialect_),
                                   .provider = provider,
@@ -416,10 +390,8 @@ void Exchange::tell() {
   if (first_token_) live_.first_token(*first_token_);
   live_.finish();
 
-  const std::string_view provider =
-      attempts_ == 0 ? std::string_view{} : plan_.targets[target_].provider->name;
-  const std::string_view upstream_model =
-      attempts_ == 0 ? std::string_view{} : plan_.targets[target_].model;
+  const std::string_view provider = attempts_ == 0 ? std::string_view{} : selection_.provider();
+  const std::string_view upstream_model = attempts_ == 0 ? std::string_view{} : selection_.model();
   log::info("request", {{"request_id", request_id_},
                         {"trace_id", trace_.trace_id},
                         {"client", client_address_},
@@ -427,8 +399,9 @@ void Exchange::tell() {
                         {"key", key_ != nullptr ? std::string_view(key_->name) : ""},
                         {"model", request_.model},
                         {"provider", provider},
+                        {"worker", selection_.worker()},
                         {"upstream_model", upstream_model},
-                        {"rule", plan_.rule},
+                        {"rule", selection_.plan().rule},
                         {"stream", request_.stream},
                         {"status", status},
                         {"error", error_ ? to_string(*error_) : ""},

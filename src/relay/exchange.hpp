@@ -18,6 +18,7 @@
 #include "relay/context.hpp"
 #include "relay/keep_alive.hpp"
 #include "relay/remote_content.hpp"
+#include "relay/selection.hpp"
 
 namespace sluice::relay {
 
@@ -45,6 +46,7 @@ class Exchange final : private Settler, private KeepAlive::Opener, private obser
   net::Task<bool> may_try_again(const Attempted& failed);
   net::Task<void> answer_failure(const Attempted& failed);
   net::Task<void> answer_cancelled();
+  net::Task<void> answer_unavailable(const Unavailable& nobody, const AttemptedPtr& failed);
   net::Task<void> answer_error(const Error& error, std::optional<Duration> retry_after = {});
   net::Task<void> respond(const dialect::ErrorAnswer& answer, net::HeaderList headers,
                           std::optional<Duration> retry_after);
@@ -55,9 +57,6 @@ class Exchange final : private Settler, private KeepAlive::Opener, private obser
   void add_request_headers(net::HeaderList& headers) const;
   observe::RequestSeries* series() const;
   void note_cancel(const Attempted& result);
-  /// By which the key of a provider is chosen; nullopt: each in turn.
-  std::optional<uint64_t> session(const Upstream& upstream);
-  void note_key(const Upstream& upstream, size_t index, const Attempted& result);
   /// Phase two, before the client learns that its answer has ended.
   net::Task<Status> settle(Outcome outcome) override;
   /// For every end that did not settle itself.
@@ -82,18 +81,16 @@ class Exchange final : private Settler, private KeepAlive::Opener, private obser
   std::string client_address_;
   dialect::InferenceRequest request_;
   RemoteContent remote_;
-  route::Plan plan_;
-  size_t target_ = 0;              // in plan_.targets
-  int tries_ = 0;                  // on this target
-  int attempts_ = 0;               // in all
-  std::vector<size_t> used_keys_;  // of this target
-  std::optional<std::optional<uint64_t>> session_;
+  config::Class urgency_ = config::Class::kDefault;
+  Selection selection_;
+  int attempts_ = 0;
   Charge charge_;
   KeepAlive keep_alive_;
   quota::LimitState limits_;  // as they stood at the admission
   struct Failure {
-    std::string_view provider;  // the snapshot's own text
-    std::string_view error;     // static text
+    std::string provider;
+    std::string worker;
+    std::string_view error;  // static text
     int status = 0;
   };
   std::vector<Failure> failures_;  // attempts that were tried again

@@ -352,8 +352,9 @@ TEST_F(ExchangeTest, KeepsItsConfigurationThroughAReload) {
     config::Config other;
     other.auth.enabled = false;
     auto clients = clients_of_config(other, relay.registry);
-    relay.context.snapshot = *make_snapshot(
-        std::make_shared<const config::Config>(std::move(other)), std::move(*clients), 1);
+    relay.context.snapshot =
+        *make_snapshot(std::make_shared<const config::Config>(std::move(other)),
+                       std::move(*clients), 1, relay.targets);
     co_await a.send(answer(500, "{}"));
     co_await relay.take_request(relay.up_b, b);
     co_await b.send(answer(200, kOk));

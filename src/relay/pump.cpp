@@ -200,6 +200,10 @@ bool Pump::convert_event(const http::SseEvent& event) {
 
 void Pump::note_content(size_t bytes, bool has_text) {
   const TimePoint now = last_arrival_;
+  if (context_.slot != nullptr) {
+    if (!first_arrival_) context_.slot->first_token(now);
+    context_.slot->generated(context_.charge.output_tokens());
+  }
   if (!first_arrival_) {
     first_arrival_ = now;
   } else if (has_text) {

@@ -57,6 +57,7 @@ struct PumpContext {
   TimePoint total_until;           // the attempt's last moment
   net::HeaderList& headers;        // of the response; sent with the first content, then cleared
   const Translation* translation;  // null where client and upstream speak one dialect
+  workers::Slot* slot;             // null where the upstream is no worker
   const Continuation& continuation;
   std::string_view request_id;
   Charge& charge;

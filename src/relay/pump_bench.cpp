@@ -68,7 +68,7 @@ class Bench final : public net::HttpHandler {
     require(clients.has_value(), "no clients");
     registry_.find_wallet(1)->balance.add(int64_t{1} << 60);
     auto snapshot = make_snapshot(std::make_shared<const config::Config>(std::move(config)),
-                                  std::move(*clients), 1);
+                                  std::move(*clients), 1, targets_);
     require(snapshot.has_value(), "no snapshot");
     context_.snapshot = std::move(*snapshot);
   }
@@ -170,6 +170,9 @@ class Bench final : public net::HttpHandler {
   quota::Registry registry_;
   tokens::Calibration calibration_;
   LearnedModels learned_;
+  route::TargetStates targets_;
+  workers::Fleet fleet_{{}};
+  workers::Dispatcher dispatcher_{fleet_, {}};
   LoopContext context_{.loop = loop_,
                        .client = client_,
                        .foreign_hosts = foreign_hosts_,
@@ -179,6 +182,7 @@ class Bench final : public net::HttpHandler {
                        .ledger = ledger_,
                        .calibration = calibration_,
                        .learned = learned_,
+                       .dispatcher = dispatcher_,
                        .snapshot = {}};
   dialect::Endpoint endpoint_;
   net::HttpServer server_;

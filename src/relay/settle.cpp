@@ -32,7 +32,7 @@ net::Task<void> Exchange::settle_rest() {
 }
 
 store::Settlement Exchange::usage_row(Outcome outcome) const {
-  const route::Target& target = plan_.targets[target_];
+  const route::Target& target = selection_.target();
   const auto first = charge_.first_content();
   const auto micros = [](Duration duration) {
     return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
@@ -44,7 +44,7 @@ store::Settlement Exchange::usage_row(Outcome outcome) const {
   row.dialect = dialect::to_string(dialect_);
   row.requested_model = request_.model;
   row.upstream_model = target.model;
-  row.provider = target.provider->name;
+  row.provider = target.name();
   row.attempts = attempts_;
   row.outcome = to_string(outcome);
   // A whole answer begins when it is paid for.
@@ -61,19 +61,27 @@ std::string Exchange::decision() const {
   std::string text;
   text.reserve(kUsualDecision);
   json::Writer json(text);
-  json.begin_object().member("rule", plan_.rule).key("targets").begin_array();
-  for (size_t i = 0; i < plan_.targets.size() && i < kMaxNamed; ++i) {
-    json.begin_object()
-        .member("provider", plan_.targets[i].provider->name)
-        .member("model", plan_.targets[i].model)
-        .end_object();
+  const route::Plan& plan = selection_.plan();
+  json.begin_object().member("rule", plan.rule).key("targets").begin_array();
+  int64_t pick = 0;
+  size_t named = 0;
+  for (const route::Tier& tier : plan.tiers) {
+    for (const route::Target& target : tier.targets) {
+      if (&target == &selection_.target()) pick = static_cast<int64_t>(named);
+      if (named++ >= kMaxNamed) continue;
+      json.begin_object().member("provider", target.name()).member("model", target.model);
+      if (tier.group != nullptr) json.member("group", tier.name);
+      json.end_object();
+    }
   }
-  json.end_array().member("pick", static_cast<int64_t>(target_));
+  json.end_array().member("pick", pick);
+  if (!selection_.worker().empty()) json.member("worker", selection_.worker());
   if (!failures_.empty()) {
     json.key("failed").begin_array();
     for (size_t i = 0; i < failures_.size() && i < kMaxNamed; ++i) {
       json.begin_object()
           .member("provider", failures_[i].provider)
+          .member("worker", failures_[i].worker)
           .member("error", failures_[i].error)
           .member("status", failures_[i].status)
           .end_object();

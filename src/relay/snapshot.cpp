@@ -20,11 +20,37 @@ size_t share(int limit, int loops) {
   return static_cast<size_t>((limit + loops - 1) / loops);
 }
 
-Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& provider, int loops) {
+/// The system's trust store, read once: that takes milliseconds, and every change of a key makes a
+/// snapshot.
+Result<net::TlsContextPtr> web_tls() {
+  static const Result<net::TlsContextPtr> made = net::TlsContext::client("");
+  return made;
+}
+
+Result<net::FetchPolicy> make_fetch_policy(const config::Fetch& fetch) {
+  auto allow = parse_cidrs(fetch.allow);
+  if (!allow) return std::unexpected(std::move(allow.error()));
+  net::FetchPolicy policy{.allow = std::move(*allow),
+                          .max_size = static_cast<size_t>(fetch.max_size),
+                          .timeout = fetch.timeout,
+                          .tls = nullptr};
+  if (!fetch.enabled) return policy;
+  auto tls = web_tls();
+  if (!tls) return std::unexpected(std::move(tls.error()));
+  policy.tls = std::move(*tls);
+  return policy;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& provider, int loops,
+                                                      std::shared_ptr<route::ProviderState> state) {
   const auto wrong = [&](std::string_view field, std::string_view what) {
     return fail(ErrorCode::kConfig, fmt::format("provider {}: {}: {}", provider.name, field, what));
   };
-  auto upstream = std::make_unique<Upstream>(provider);
+  auto upstream = std::make_unique<Upstream>();
+  upstream->provider = &provider;
+  upstream->state = std::move(state);
   upstream->dialect = dialect::dialect_of(provider.type);
   upstream->responses = provider.responses.value_or(provider.type == config::ProviderType::kOpenAi);
 
@@ -68,35 +94,20 @@ Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& pr
   return upstream;
 }
 
-/// The system's trust store, read once: that takes milliseconds, and every change of a key makes a
-/// snapshot.
-Result<net::TlsContextPtr> web_tls() {
-  static const Result<net::TlsContextPtr> made = net::TlsContext::client("");
-  return made;
+const Secret* any_credential(const Upstream& upstream, TimePoint now) {
+  const std::vector<Secret>& keys = upstream.provider->api_keys;
+  if (!upstream.state) return keys.empty() ? nullptr : &keys.front();
+  const auto choice = upstream.state->pick({}, now);
+  return choice && choice->key ? &keys[*choice->key] : nullptr;
 }
-
-Result<net::FetchPolicy> make_fetch_policy(const config::Fetch& fetch) {
-  auto allow = parse_cidrs(fetch.allow);
-  if (!allow) return std::unexpected(std::move(allow.error()));
-  net::FetchPolicy policy{.allow = std::move(*allow),
-                          .max_size = static_cast<size_t>(fetch.max_size),
-                          .timeout = fetch.timeout,
-                          .tls = nullptr};
-  if (!fetch.enabled) return policy;
-  auto tls = web_tls();
-  if (!tls) return std::unexpected(std::move(tls.error()));
-  policy.tls = std::move(*tls);
-  return policy;
-}
-
-}  // namespace
 
 int64_t Snapshot::max_output(std::string_view model) const {
   const auto found = std::ranges::find(config->models, model, &config::Model::name);
   return found == config->models.end() ? 0 : found->max_output;
 }
 
-Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops) {
+Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops,
+                                  route::TargetStates& states) {
   auto proxies = parse_cidrs(config->server.trusted_proxies);
   if (!proxies) return std::unexpected(proxies.error());
   auto fetch = make_fetch_policy(config->fetch);
@@ -108,10 +119,12 @@ Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clien
   }
   std::vector<std::unique_ptr<const Upstream>> upstreams;
   for (const config::Provider& provider : config->providers) {
-    auto upstream = make_upstream(provider, loops);
+    auto upstream = make_upstream(provider, loops, states.provider(provider));
     if (!upstream) return std::unexpected(upstream.error());
     upstreams.push_back(std::move(*upstream));
   }
+  std::vector<std::shared_ptr<route::Balancer>> groups;
+  for (const config::Group& group : config->routing.groups) groups.push_back(states.group(group));
   return std::shared_ptr<const Snapshot>(new Snapshot{
       .config = config,
       .routes = route::RoutingTable(config),
@@ -119,6 +132,7 @@ Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clien
       .trusted_proxies = std::move(*proxies),
       .fetch = std::move(*fetch),
       .upstreams = std::move(upstreams),
+      .groups = std::move(groups),
       .retries = route::RetryBudget(config->routing.retry.budget),
   });
 }

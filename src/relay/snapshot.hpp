@@ -14,14 +14,15 @@
 #include "net/origin.hpp"
 #include "net/public_fetch.hpp"
 #include "relay/clients.hpp"
-#include "route/provider_keys.hpp"
+#include "route/balancer.hpp"
+#include "route/provider_state.hpp"
 #include "route/retry.hpp"
 #include "route/retry_budget.hpp"
 #include "route/table.hpp"
 
 namespace sluice::relay {
 
-/// A provider as the relay sees it. The key rotation is shared by all loops.
+/// A provider, or a worker, as the relay sees it.
 struct Upstream {
   const config::Provider* provider = nullptr;
   dialect::Dialect dialect = dialect::Dialect::kOpenAi;
@@ -33,10 +34,8 @@ struct Upstream {
   std::string target_prefix;
   /// Under which thinking is signed that clients of another dialect send back; empty: it is not.
   std::string signature_key;
-  mutable route::KeyRotation keys;
-
-  Upstream() : keys(0) {}
-  explicit Upstream(const config::Provider& from) : provider(&from), keys(from.api_keys.size()) {}
+  /// Shared by all loops and snapshots; null for a worker, of which the fleet knows.
+  std::shared_ptr<route::ProviderState> state;
 };
 
 struct Snapshot {
@@ -46,6 +45,7 @@ struct Snapshot {
   std::vector<Cidr> trusted_proxies;
   net::FetchPolicy fetch;                                  // of URLs that clients send
   std::vector<std::unique_ptr<const Upstream>> upstreams;  // as Config::providers
+  std::vector<std::shared_ptr<route::Balancer>> groups;    // as Routing::groups
   mutable route::RetryBudget retries;
 
   const Upstream& upstream(const route::Target& target) const {
@@ -58,7 +58,16 @@ struct Snapshot {
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
 /// `loops` divides the pool limits, which are per process. kConfig when a trust store cannot be
-/// read, a provider's headers would break the framing of its requests, or the like.
-Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops);
+/// read, a provider's headers would break the framing of its requests, or the like. What is known
+/// of the targets is in `states`, and so outlives the snapshot.
+Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops,
+                                  route::TargetStates& states);
+
+/// A key of the provider that does not rest, for what is no inference; null where it has none.
+const Secret* any_credential(const Upstream& upstream, TimePoint now);
+
+/// `provider` outlives it.
+Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& provider, int loops,
+                                                      std::shared_ptr<route::ProviderState> state);
 
 }  // namespace sluice::relay

@@ -17,8 +17,8 @@ class SnapshotTest : public testing::Test {
     config.providers = {provider};
     auto clients = clients_of_config(config, registry);
     if (!clients) return std::unexpected(clients.error());
-    return make_snapshot(std::make_shared<const config::Config>(config), std::move(*clients),
-                         loops);
+    return make_snapshot(std::make_shared<const config::Config>(config), std::move(*clients), loops,
+                         targets);
   }
   std::string refusal() {
     const auto made = make();
@@ -27,6 +27,7 @@ class SnapshotTest : public testing::Test {
   config::Config config;
   config::Provider provider;
   quota::Registry registry;
+  route::TargetStates targets;
 };
 
 TEST_F(SnapshotTest, NamesTheProviderAndFieldThatCannotBeUsed) {

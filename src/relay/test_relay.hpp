@@ -55,8 +55,8 @@ class TestRelay final : public net::HttpHandler {
   void run(net::Task<void> task) {
     auto clients = clients_of_config(config, registry);
     ASSERT_TRUE(clients.has_value()) << clients.error().message;
-    auto snapshot =
-        make_snapshot(std::make_shared<const config::Config>(config), std::move(*clients), 1);
+    auto snapshot = make_snapshot(std::make_shared<const config::Config>(config),
+                                  std::move(*clients), 1, targets);
     ASSERT_TRUE(snapshot.has_value()) << snapshot.error().message;
     context.snapshot = *snapshot;
     const auto whole = [this](net::Task<void> inner) -> net::Task<void> {
@@ -123,6 +123,9 @@ class TestRelay final : public net::HttpHandler {
   store::TestLedger ledger;
   quota::Registry registry;
   LearnedModels learned;
+  route::TargetStates targets;
+  workers::Fleet fleet{{}};
+  workers::Dispatcher dispatcher{fleet, {}};
 
  private:
   static config::Provider provider(std::string name, uint16_t port) {
@@ -164,6 +167,7 @@ class TestRelay final : public net::HttpHandler {
                       .ledger = ledger,
                       .calibration = calibration_,
                       .learned = learned,
+                      .dispatcher = dispatcher,
                       .snapshot = {}};
 };
 
