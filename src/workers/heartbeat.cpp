@@ -88,6 +88,8 @@ class Parser {
       integer("kv_free_bytes", out_.kv_free_bytes, 0, kMaxBytes);
     } else if (key == "kv_total_tokens") {
       integer("kv_total_tokens", out_.kv_total_tokens, 0, kMaxTokens);
+    } else if (key == "kv_free_tokens") {
+      integer("kv_free_tokens", out_.kv_free_tokens, 0, kMaxTokens);
     } else if (key == "waiting_tasks") {
       integer("waiting_tasks", out_.waiting_tasks, 0, kMaxTasks);
     } else if (key == "waiting_tokens") {

@@ -65,6 +65,7 @@ std::string to_json(const Heartbeat& heartbeat) {
   known(json, "kv_total_bytes", heartbeat.kv_total_bytes);
   known(json, "kv_free_bytes", heartbeat.kv_free_bytes);
   known(json, "kv_total_tokens", heartbeat.kv_total_tokens);
+  known(json, "kv_free_tokens", heartbeat.kv_free_tokens);
   known(json, "waiting_tasks", heartbeat.waiting_tasks);
   known(json, "waiting_tokens", heartbeat.waiting_tokens);
   known(json, "prefill_tps", heartbeat.prefill_tps);
