@@ -25,13 +25,15 @@ struct Ask {
   config::Strategy strategy = config::Strategy::kVram;
   config::Class urgency = config::Class::kDefault;
   int64_t key = 0;  // whose request it is: queues are fair across keys
+  /// It does not wait longer than to this; its class may allow less.
+  TimePoint deadline = TimePoint::max();
   /// The request can go elsewhere when there is no worker: to a provider, as policy allows.
   bool elsewhere = false;
 
   Demand demand() const;
 };
 
-/// A place in a queue. Made by the Dispatcher, whose it is until the grant or leave().
+/// A place in a queue. Dropping it is leaving, and lets go of a slot that was not taken.
 class Ticket;
 using TicketPtr = std::shared_ptr<Ticket>;
 
@@ -101,9 +103,10 @@ class Dispatcher {
   std::vector<QueueFigures> figures(TimePoint now);
 
  private:
+  friend class Ticket;
   struct State;
   Fleet& fleet_;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;  // also of the tickets and of the fleet's call
 };
 
 }  // namespace sluice::workers
