@@ -175,8 +175,8 @@ TEST_F(ExchangeTest, DoesNotRestAKeyForAContentPolicyRefusal) {
     EXPECT_THAT(co_await got(), HasSubstr("HTTP/1.1 403"));
   };
   relay.run(body());
-  const auto& keys = relay.context.snapshot->upstreams[0]->keys;
-  EXPECT_TRUE(keys.has_free(relay.loop().now()));
+  const auto& state = relay.context.snapshot->upstreams[0]->state;
+  EXPECT_TRUE(state->available("m", relay.loop().now()));
 }
 
 TEST_F(ExchangeTest, NeverTellsTheClientOfTheGatewaysRefusedCredential) {

@@ -18,7 +18,8 @@ class HeadersTest : public testing::Test {
     provider.base_url = "https://api.example.com/v1";
   }
   std::string head(std::string_view client_head, bool stream = false) {
-    Upstream upstream(provider);
+    Upstream upstream;
+    upstream.provider = &provider;
     upstream.dialect = dialect_;
     upstream.base_path = dialect_ == dialect::Dialect::kAnthropic ? "" : "/v1";
     upstream.host_header = "api.example.com";
@@ -168,7 +169,8 @@ TEST_F(HeadersTest, ReadACredentialFromEitherField) {
 }
 
 TEST_F(HeadersTest, AskForModelsBesideTheEndpointsOfTheDialect) {
-  Upstream upstream(provider);
+  Upstream upstream;
+  upstream.provider = &provider;
   upstream.base_path = "/api/paas/v4";
   upstream.host_header = "z";
   const Secret key("sk");

@@ -170,17 +170,22 @@ bool Selection::take_provider(Place place, const SelectionTerms& terms, bool des
   const Upstream& upstream = snapshot_.upstream(wanted);
   const bool same = chosen_ && Place{tier_, member_} == place;
   const TimePoint now = context_.loop.now();
+  route::ProviderState& state = *upstream.state;
+  const auto session = session_for(state, terms);
+  const std::span<const size_t> used = same ? std::span(used_keys_) : std::span<const size_t>();
+  std::optional<route::ProviderState::Choice> choice;
+  do {
+    // Once more when another request became the probe of its breaker just now.
+    choice = state.pick(wanted.model, now, used, session);
+    // With one key left the same one serves again.
+    if (!choice && same) choice = state.pick(wanted.model, now, {}, session);
+    if (!choice || (choice->resting && !desperate)) return false;
+  } while (!state.begin(*choice, wanted.model, now));
   upstream_ = &upstream;
-  auto choice = upstream.state->pick(
-      wanted.model, now, same ? std::span(used_keys_) : std::span<const size_t>(), session(terms));
-  // With one key left the same one serves again.
-  if (!choice && same) choice = upstream.state->pick(wanted.model, now, {}, session(terms));
-  if (!choice || (choice->resting && !desperate)) return false;
   take(place);
   kept_upstream_.reset();
   worker_.clear();
   key_ = *choice;
-  upstream.state->begin(*key_, wanted.model, now);
   moved_ = tier_ > 0 || tier().targets.size() > 1 || (key_->key && !key_->home);
   return true;
 }
@@ -248,8 +253,9 @@ net::Task<bool> Selection::take_worker(Place place, const SelectionTerms& terms,
   co_return true;
 }
 
-std::optional<uint64_t> Selection::session(const SelectionTerms& terms) {
-  if (upstream_->state->keys() < 2 || snapshot_.config->routing.spread_keys) return std::nullopt;
+std::optional<uint64_t> Selection::session_for(const route::ProviderState& state,
+                                               const SelectionTerms& terms) {
+  if (state.keys() < 2 || snapshot_.config->routing.spread_keys) return std::nullopt;
   if (!session_) {
     session_ =
         dialect::session_of(terms.request.endpoint, terms.request.body, terms.session_header);
@@ -321,7 +327,13 @@ void Selection::learn_provider(const Attempted& result) {
       return failed(false);
   }
   const auto kind = result.upstream ? std::optional(result.upstream->kind) : std::nullopt;
-  if (kind == dialect::FailureKind::kRateLimited || kind == dialect::FailureKind::kQuotaExhausted) {
+  if (kind == dialect::FailureKind::kRateLimited) {
+    // Providers limit the rate of a model, or of models like it.
+    state.overloaded(*key_, model(), now,
+                     result.retry_after.value_or(route::ProviderState::kDefaultRest));
+    return state.abandoned(*key_, model());
+  }
+  if (kind == dialect::FailureKind::kQuotaExhausted) {
     if (key_->key) state.rate_limited(*key_->key, now, result.retry_after);
     return state.abandoned(*key_, model());
   }

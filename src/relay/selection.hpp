@@ -109,7 +109,9 @@ class Selection {
   net::Task<bool> take_worker(Place place, const SelectionTerms& terms, bool desperate,
                               net::Scope& scope, observe::LiveEntry& live);
   bool anything_behind(Place place) const;
-  std::optional<uint64_t> session(const SelectionTerms& terms);
+  /// By which the key of a provider is chosen; nullopt: each in turn.
+  std::optional<uint64_t> session_for(const route::ProviderState& state,
+                                      const SelectionTerms& terms);
   void take(Place place);
   void learn_provider(const Attempted& result);
   void learn_worker(const Attempted& result);
