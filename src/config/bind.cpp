@@ -12,8 +12,6 @@ namespace sluice::config {
 
 namespace {
 
-constexpr std::string_view kReservedTarget = "workers";
-
 struct TypeInfo {
   std::string_view name;
   ProviderType type;
@@ -29,23 +27,6 @@ constexpr auto kTypes = std::to_array<TypeInfo>({
     {"openai_compatible", ProviderType::kOpenAiCompatible, "", "openai"},
 });
 
-bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("._-").contains(c);
-}
-
-/// RFC 9110 5.6.2.
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return is_name_character(c) || std::string_view("!#$%&'*+^`|~").contains(c);
-  });
-}
-
-/// What can stand in a header field and be told apart from its surroundings.
-bool is_credential(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
-}
-
 class Binder {
  public:
   Binder(const Node& root, const Surroundings& surroundings, Problems& problems)
@@ -59,6 +40,8 @@ class Binder {
     config.data_dir = text(root_, "data_dir");
     config.providers = bind_providers(at(root_, "providers"));
     config.routing = bind_routing(root_, config.providers, problems_);
+    config.workers = bind_workers(at(root_, "workers"), problems_);
+    config.discovery = bind_discovery(at(root_, "discovery"), surroundings_, problems_);
     config.fetch = bind_fetch(at(root_, "fetch"));
     config.keys = bind_keys(at(root_, "keys"));
     bind_accounting(root_, config, problems_);
@@ -74,12 +57,7 @@ class Binder {
   }
 
   Secret secret(const Node& node, const std::string& path) {
-    const auto* value = std::get_if<std::string>(&node.value);
-    if (value == nullptr) return {};
-    if (!is_credential(*value)) {
-      error(node, path + " may hold only visible ASCII characters, without spaces");
-    }
-    return Secret(*value);
+    return bind_secret(node, path, problems_);
   }
 
   /// The file must be there at start: an error now is better than one at the first connection.
@@ -170,7 +148,7 @@ class Binder {
         provider.name.size() <= 64 && std::ranges::all_of(provider.name, is_name_character);
     if (!fits) {
       error(at(node, "name"), path + ".name may hold at most 64 letters, digits and . _ -");
-    } else if (provider.name == kReservedTarget) {
+    } else if (provider.name == kWorkersTarget) {
       error(at(node, "name"), "\"workers\" is a reserved name");
     }
     const Node& url = at(node, "base_url");
@@ -208,11 +186,7 @@ class Binder {
         error(at(node, "proxy"), path + ".proxy must be http://host:port");
       }
     }
-    provider.timeouts = {.connect = duration(node, "timeouts.connect"),
-                         .first_token = duration(node, "timeouts.first_token"),
-                         .between_tokens = duration(node, "timeouts.between_tokens"),
-                         .total = duration(node, "timeouts.total"),
-                         .first_token_given = !at(node, "timeouts.first_token").standard};
+    provider.timeouts = bind_timeouts(at(node, "timeouts"));
     provider.pool = {.max_idle = integer(node, "pool.max_idle"),
                      .max_idle_per_host = integer(node, "pool.max_idle_per_host"),
                      .idle_timeout = duration(node, "pool.idle_timeout")};

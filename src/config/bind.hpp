@@ -14,6 +14,16 @@ Config bind(const Node& root, const Surroundings& surroundings, Problems& proble
 /// The part below `routing`. `providers` are those of the same document.
 Routing bind_routing(const Node& root, const std::vector<Provider>& providers, Problems& problems);
 
+/// The sections `workers` and `discovery`.
+Workers bind_workers(const Node& node, Problems& problems);
+Discovery bind_discovery(const Node& node, const Surroundings& surroundings, Problems& problems);
+
+/// A section of timeouts: a provider's, or the workers'.
+Timeouts bind_timeouts(const Node& node);
+
+/// What is sent in a header. `path` is its name in messages.
+Secret bind_secret(const Node& node, const std::string& path, Problems& problems);
+
 /// Z.ai's token from the environment.
 inline constexpr std::string_view kUpstreamToken = "UPSTREAM_TOKEN";
 

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "config/bind.hpp"
 #include "config/fields.hpp"
+#include "http/url.hpp"
 
 namespace sluice::config {
 
@@ -23,12 +24,31 @@ class RoutingBinder {
   Routing bind() {
     Routing routing;
     routing.rules = bind_rules();
+    routing.groups = bind_groups();
     routing.fallbacks = bind_fallbacks();
     check_cycles(routing.fallbacks);
     routing.retry = {.attempts = integer(node_, "retry.attempts"),
                      .budget = get<double>(node_, "retry.budget"),
                      .backoff = duration(node_, "retry.backoff"),
                      .max_wait = duration(node_, "retry.max_wait")};
+    routing.resume = resume_of(text(node_, "resume"));
+    bind_weights(at(node_, "weights"), routing.weights);
+    routing.cloud.allow = flag(node_, "cloud.allow");
+    routing.cloud.max_wait = {duration(node_, "cloud.max_wait.interactive"),
+                              duration(node_, "cloud.max_wait.default"),
+                              duration(node_, "cloud.max_wait.bulk")};
+    routing.queue = {.max = integer(node_, "queue.max"),
+                     .class_header = text(node_, "queue.class_header")};
+    if (!is_token(routing.queue.class_header)) {
+      error(at(node_, "queue.class_header"),
+            "routing.queue.class_header must be the name of a header");
+    }
+    routing.scale_webhook = text(node_, "scale_webhook");
+    if (!routing.scale_webhook.empty() && !http::parse_url(routing.scale_webhook)) {
+      error(at(node_, "scale_webhook"),
+            "routing.scale_webhook must be an http or https URL without a query, such as "
+            "https://host/path");
+    }
     routing.drain_on_disconnect = text(node_, "on_disconnect") == "drain";
     routing.strict = text(node_, "mode") == "strict";
     routing.show_upstream_model = text(node_, "response_model") == "upstream";
@@ -50,19 +70,82 @@ class RoutingBinder {
   }
 
   void collect_groups() {
-    groups_.emplace_back("workers");
+    groups_.emplace_back(kWorkersTarget);
     for (const Node& group : at(node_, "groups").items) {
       const std::string name = text(group, "name");
       if (name.empty()) continue;
-      if (providers_.contains(name) || std::ranges::find(groups_, name) != groups_.end()) {
+      if (name.size() > 64 || !is_name(name)) {
+        error(at(group, "name"),
+              "the name of a group may hold at most 64 letters, digits and . _ -");
+      }
+      if (providers_.contains(name) || is_group(name)) {
         error(at(group, "name"), fmt::format("the name \"{}\" is already taken", name));
       }
       groups_.push_back(name);
     }
-    for (const Node& group : at(node_, "groups").items) {
-      for (const Node& member : at(group, "members").items) {
-        known(at(member, "target"));
+  }
+
+  static Strategy strategy_of(std::string_view name) {
+    if (name == "random") return Strategy::kRandom;
+    if (name == "weighted_round_robin") return Strategy::kWeightedRoundRobin;
+    if (name == "least_connections") return Strategy::kLeastConnections;
+    if (name == "vram") return Strategy::kVram;
+    if (name == "predicted") return Strategy::kPredicted;
+    return Strategy::kRoundRobin;
+  }
+
+  static Resume resume_of(std::string_view name) {
+    if (name == "restart") return Resume::kRestart;
+    return name == "continue" ? Resume::kContinue : Resume::kNone;
+  }
+
+  std::vector<Group> bind_groups() {
+    std::vector<Group> groups;
+    for (const Node& node : at(node_, "groups").items) {
+      Group group;
+      group.name = text(node, "name");
+      group.strategy = strategy_of(text(node, "strategy"));
+      if (const std::string resume = text(node, "resume"); !resume.empty()) {
+        group.resume = resume_of(resume);
       }
+      for (const Node& item : at(node, "members").items) {
+        if (!is_member(at(item, "target"))) continue;
+        Member member = {.target = target(item), .weight = integer(item, "weight")};
+        const bool twice = std::ranges::any_of(group.members, [&](const Member& other) {
+          return other.target.name == member.target.name &&
+                 other.target.model == member.target.model;
+        });
+        if (twice) {
+          error(at(item, "target"),
+                fmt::format("\"{}\" is in the group twice; give it a weight instead",
+                            member.target.name));
+        }
+        group.members.push_back(std::move(member));
+      }
+      groups.push_back(std::move(group));
+    }
+    return groups;
+  }
+
+  bool is_member(const Node& node) {
+    const auto* name = std::get_if<std::string>(&node.value);
+    if (name != nullptr && *name != kWorkersTarget && is_group(*name) &&
+        !providers_.contains(*name)) {
+      error(node, fmt::format("\"{}\" is a group, and a group cannot be a member of another; name "
+                              "its members, or give the group a fallback",
+                              *name));
+      return false;
+    }
+    return usable(node);
+  }
+
+  void bind_weights(const Node& node, ScoreWeights& weights) {
+    weights = {.vram = get<double>(node, "vram"),
+               .concurrency = get<double>(node, "concurrency"),
+               .model = get<double>(node, "model"),
+               .fallback = get<double>(node, "fallback")};
+    if (weights.vram + weights.concurrency + weights.model + weights.fallback <= 0) {
+      error(node, "routing.weights must not all be 0");
     }
   }
 
@@ -86,17 +169,12 @@ class RoutingBinder {
     return false;
   }
 
-  /// True for a provider's name. Anything else has been reported as an error or a warning.
+  /// True where a request can be sent to; false has been reported.
   bool usable(const Node& node) {
     if (!known(node)) return false;
     const auto& name = std::get<std::string>(node.value);
     const auto provider = providers_.find(name);
-    if (provider == providers_.end()) {
-      problems_.warn(fmt::format("\"{}\" as a target has no effect in this version ({})", name,
-                                 node.place.line_text()));
-      return false;
-    }
-    if (!provider->second) {
+    if (provider != providers_.end() && !provider->second) {
       problems_.warn(
           fmt::format("\"{}\" is a target and not enabled ({})", name, node.place.line_text()));
     }

@@ -1,4 +1,4 @@
-// What must fit together across options: names, targets, defaults.
+// What must fit together across options: names, files, defaults.
 #include "config/bind.hpp"
 
 #include <gmock/gmock.h>
@@ -11,12 +11,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-constexpr std::string_view kTwo =
-    "providers: [{ name: a, type: openai, api_keys: [x] }, { name: b, type: anthropic, api_keys: "
-    "[x] }, { name: c, type: gemini, api_keys: [x] }]\n";
-
-std::string with_two(std::string_view rest) { return std::string(kTwo) + std::string(rest); }
 
 TEST(Providers, HaveNamesOfTheirOwn) {
   EXPECT_EQ(errors("providers:\n  - { name: a, type: openai }\n  - { name: a, type: gemini }\n"),
@@ -64,106 +58,6 @@ TEST(Files, ThatAreNamedMustBeThere) {
   EXPECT_THAT(errors("server: { tls: { enabled: true, cert: /nonexistent } }"),
               HasSubstr("server.tls.cert: cannot read \"/nonexistent\""));
   EXPECT_EQ(errors("server: { tls: { enabled: false, cert: /nonexistent } }"), "");
-}
-
-TEST(Rules, AreSortedByPriorityThenExactThenLengthThenOrder) {
-  const auto config = parsed(with_two(R"(
-routing:
-  rules:
-    - { type: prefix, pattern: "gpt-*", target: a }
-    - { type: prefix, pattern: gpt-4o, target: b }
-    - { type: exact, pattern: gpt-4o-mini, target: c }
-    - { type: exact, pattern: o1, target: a, model: o1-2024 }
-    - { type: prefix, pattern: "*", target: c, priority: 5 }
-    - { type: prefix, pattern: gpt-4x, target: c }
-)"));
-  ASSERT_TRUE(config) << config.error().message;
-  std::vector<std::string> order;
-  for (const Rule& rule : config->routing.rules) {
-    order.push_back(rule.pattern + (rule.prefix ? "*" : "") + ">" + rule.target.name);
-  }
-  EXPECT_THAT(order,
-              ElementsAre("*>c", "gpt-4o-mini>c", "o1>a", "gpt-4o*>b", "gpt-4x*>c", "gpt-*>a"));
-  EXPECT_EQ(config->routing.rules[2].target.model, "o1-2024");
-}
-
-TEST(Rules, MustLeadSomewhere) {
-  EXPECT_EQ(errors("providers: [{ name: openai-main, type: openai }]\n"
-                   "routing:\n  rules:\n"
-                   "    - { type: exact, pattern: x, target: opnai-main }\n"),
-            "test.yaml:4:42: there is no provider or group \"opnai-main\"; did you mean "
-            "\"openai-main\"?");
-}
-
-TEST(Rules, RefuseAStarInTheMiddle) {
-  EXPECT_THAT(
-      errors(with_two("routing: { rules: [{ type: prefix, pattern: 'a*b*', target: a }] }")),
-      HasSubstr("only at the end"));
-  EXPECT_THAT(errors(with_two("routing: { rules: [{ type: exact, pattern: 'a*', target: a }] }")),
-              HasSubstr("did you mean type: prefix?"));
-}
-
-TEST(Rules, ToGroupsAndWorkersAreAcceptedAndLeftOut) {
-  const auto config = parsed(with_two(R"(
-routing:
-  groups: [{ name: pool, members: [{ target: a }, { target: workers }] }]
-  rules:
-    - { type: exact, pattern: x, target: pool }
-    - { type: exact, pattern: y, target: workers }
-    - { type: exact, pattern: z, target: a }
-  fallbacks:
-    - { from: pool, to: [a] }
-    - { from: a, to: [workers, b] }
-    - { from: b, to: [workers] }
-)"));
-  ASSERT_TRUE(config) << config.error().message;
-  ASSERT_EQ(config->routing.rules.size(), 1U);
-  EXPECT_EQ(config->routing.rules[0].pattern, "z");
-  ASSERT_EQ(config->routing.fallbacks.size(), 1U);
-  EXPECT_EQ(config->routing.fallbacks[0].from, "a");
-  EXPECT_EQ(config->routing.fallbacks[0].to.at(0).name, "b");
-  EXPECT_THAT(
-      config->warnings,
-      testing::Contains("\"pool\" as a target has no effect in this version (test.yaml:6)"));
-}
-
-TEST(Groups, HaveNamesAndMembersThatExist) {
-  EXPECT_THAT(errors(with_two("routing: { groups: [{ name: a, members: [b] }] }")),
-              HasSubstr("the name \"a\" is already taken"));
-  EXPECT_THAT(errors(with_two("routing: { groups: [{ name: p, members: [{ target: x }] }] }")),
-              HasSubstr("there is no provider or group \"x\""));
-}
-
-TEST(Fallbacks, TakeNamesAndTargetsWithAModel) {
-  const auto config = parsed(
-      with_two("routing: { fallbacks: [{ from: a, to: [c, { target: b, model: claude-x }] }] }"));
-  ASSERT_TRUE(config) << config.error().message;
-  const Fallback& fallback = config->routing.fallbacks.at(0);
-  EXPECT_EQ(fallback.to.at(0).name, "c");
-  EXPECT_EQ(fallback.to.at(0).model, "");
-  EXPECT_EQ(fallback.to.at(1).name, "b");
-  EXPECT_EQ(fallback.to.at(1).model, "claude-x");
-}
-
-TEST(Fallbacks, MustNotGoInACircle) {
-  EXPECT_THAT(errors(with_two("routing:\n  fallbacks:\n    - { from: a, to: [a] }\n")),
-              HasSubstr("test.yaml:4:15: fallbacks go in a circle: a -> a"));
-  EXPECT_THAT(errors(with_two("routing: { fallbacks: [{ from: a, to: [b] }, { from: b, to: [c] }, "
-                              "{ from: c, to: [b] }] }")),
-              HasSubstr("fallbacks go in a circle: b -> c -> b"));
-  EXPECT_EQ(errors(with_two("routing: { fallbacks: [{ from: a, to: [b, c] }, { from: b, to: [c] }] "
-                            "}")),
-            "");
-}
-
-TEST(Fallbacks, AreGivenOncePerProviderAndNameTargets) {
-  EXPECT_THAT(
-      errors(with_two("routing: { fallbacks: [{ from: a, to: [b] }, { from: a, to: [c] }] }")),
-      HasSubstr("two fallbacks from \"a\""));
-  EXPECT_THAT(errors(with_two("routing: { fallbacks: [{ from: a, to: [] }] }")),
-              HasSubstr("routing.fallbacks.0.to must name at least one"));
-  EXPECT_THAT(errors(with_two("routing: { fallbacks: [{ from: a }] }")),
-              HasSubstr("routing.fallbacks.0.to must name at least one"));
 }
 
 TEST(Keys, RefuseModelPatternsWithAStarInTheMiddle) {

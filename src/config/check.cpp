@@ -388,4 +388,11 @@ void check(Node& root, const Surroundings& surroundings, Problems& problems) {
   checker.report_idle();
 }
 
+void check_part(const Shape& shape, Node& node, const std::string& path,
+                const Surroundings& surroundings, Problems& problems) {
+  Checker checker(surroundings, problems);
+  checker.check(shape, node, path);
+  checker.report_idle();
+}
+
 }  // namespace sluice::config

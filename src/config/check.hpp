@@ -24,6 +24,11 @@ struct Surroundings {
 /// default. Options without effect that differ from their default become warnings.
 void check(Node& root, const Surroundings& surroundings, Problems& problems);
 
+/// The same for a part of the configuration that stands in a file of its own. `path` is its name in
+/// messages.
+void check_part(const Shape& shape, Node& node, const std::string& path,
+                const Surroundings& surroundings, Problems& problems);
+
 /// The value of `text` as `option` takes it; nullopt when it does not.
 std::optional<Value> parse_value(const Option& option, std::string_view text);
 

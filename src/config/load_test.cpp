@@ -201,16 +201,15 @@ TEST(Load, WarnsOfAnOpenGatewayAndOfOneThatCanDoNothing) {
 
 TEST(Load, NamesOnceEachOptionThatHasNoEffectYet) {
   const std::string said = warnings(R"(providers: [{ name: a, type: openai, api_keys: [x] }]
-routing:
-  groups:
-    - { name: pool, strategy: random, members: [ { target: a, weight: 3 } ] }
+redis:
+  enabled: true
 keys:
   - { key: b, name: b, mode: lenient, rpm: 10 }
 limiter: { enabled: true, burst: 11, max_rate: 2 }
 )");
   EXPECT_EQ(said,
-            "routing.groups: accepted, but has no effect in this version (test.yaml:4)\n"
-            "limiter.max_rate: accepted, but has no effect in this version (test.yaml:7)");
+            "redis.enabled: accepted, but has no effect in this version (test.yaml:3)\n"
+            "limiter.max_rate: accepted, but has no effect in this version (test.yaml:6)");
 }
 
 }  // namespace

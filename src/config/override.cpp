@@ -130,10 +130,6 @@ class OtherVariables {
   void apply() {
     apply_gin_mode();
     apply_database();
-    const std::string discovery = boolean(get("SERVICE_DISCOVERY_ENABLED"));
-    if (!discovery.empty() && discovery != "true" && discovery != "false") {
-      problems_.error(variable("SERVICE_DISCOVERY_ENABLED"), "must be true or false");
-    }
   }
 
  private:

@@ -63,10 +63,10 @@ TEST(Environment, OfTheOldDocumentsIsAccepted) {
 }
 
 TEST(Environment, SaysWhatHasNoEffectYet) {
-  const auto config = parsed("", {{"WORKER_TTL", "20s"}});
+  const auto config = parsed("", {{"JWT_EXPIRY", "20s"}});
   EXPECT_THAT(config->warnings,
-              testing::Contains("workers.ttl: accepted, but has no effect in this version "
-                                "(environment variable WORKER_TTL)"));
+              testing::Contains("auth.jwt_expiry: accepted, but has no effect in this version "
+                                "(environment variable JWT_EXPIRY)"));
 }
 
 TEST(Environment, GinModeDebugMeansDebugLogsUnlessALevelIsSet) {

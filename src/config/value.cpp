@@ -236,4 +236,23 @@ bool is_network(std::string_view text) {
   return length && *length >= 0 && *length <= (v4 ? 32 : 128);
 }
 
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("._-").contains(c);
+}
+
+bool is_name(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, is_name_character);
+}
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return is_name_character(c) || std::string_view("!#$%&'*+^`|~").contains(c);
+  });
+}
+
+bool is_credential(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
 }  // namespace sluice::config

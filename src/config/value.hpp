@@ -43,4 +43,14 @@ std::optional<int64_t> parse_time(std::string_view text);
 /// An IPv4 or IPv6 address, with or without a prefix length.
 bool is_network(std::string_view text);
 
+/// Letters, digits and ". _ -": what names of targets are made of.
+bool is_name(std::string_view text);
+bool is_name_character(char c);
+
+/// RFC 9110 5.6.2: the name of a header field.
+bool is_token(std::string_view text);
+
+/// What can stand in a header field and be told apart from its surroundings.
+bool is_credential(std::string_view text);
+
 }  // namespace sluice::config
