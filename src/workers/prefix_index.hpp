@@ -30,7 +30,7 @@ class PrefixIndex {
   PrefixIndex(const PrefixIndex&) = delete;
   PrefixIndex& operator=(const PrefixIndex&) = delete;
 
-  /// `blocks` is what its cache holds; 0: unknown.
+  /// `blocks` is what its cache holds; 0: unknown. A number that is used again begins with none.
   void add_worker(uint32_t worker, size_t blocks);
   /// It has been restarted, or is gone.
   void forget_worker(uint32_t worker);
@@ -41,6 +41,8 @@ class PrefixIndex {
   /// `counts`, which is as long.
   void match(std::span<const uint64_t> prefix, std::span<const uint32_t> workers,
              std::span<uint32_t> counts) const;
+  /// Blocks that it is thought to have.
+  size_t held(uint32_t worker) const;
 
  private:
   struct State;

@@ -15,9 +15,7 @@ constexpr double kLongest = 3600;  // seconds; what takes longer tells of someth
 // tokens make up most of the sums.
 constexpr double kFirstTokenDecay = 0.96;
 constexpr double kTokenDecay = 0.998;
-// As many samples as the prior is worth.
-constexpr double kFirstTokenPrior = 2;
-constexpr double kTokenPrior = 5;
+constexpr double kRidge = 0.01;  // so that what no sample tells of stays as it is
 
 constexpr double kErrorShare = 0.1;  // of a new sample in the mean error
 constexpr double kMostError = 2;     // of one sample
@@ -90,16 +88,18 @@ void TtftModel::learn_first_token(const Backlog& at_dispatch, Duration took) {
   error_ += kErrorShare * (std::min(std::abs(expected - seen) / seen, kMostError) - error_);
   seen_ = std::min(seen_ + 1, kEnough);
 
-  // What the prefill took, in relation to the whole: otherwise long waits would decide alone.
   seen = std::clamp(seen, expected * kLeast, expected * kMost);
+  // In relation to what it would take by the prior: otherwise long waits would decide alone.
   const double tokens =
       std::max(0.0, at_dispatch.prefill_tokens) + std::max(0.0, at_dispatch.own_tokens);
+  const double usual = seconds(TtftModel(prior_).predict(at_dispatch));
   const double step = speed_.step + speed_.step_more * std::max(0.0, at_dispatch.decoding);
-  const double t = tokens / prior_.prefill_tps / expected;
-  const double y = (seen - steps_of(tokens) * step) / expected;
+  const double t = tokens / prior_.prefill_tps / usual;
+  const double y = (seen - steps_of(tokens) * step) / usual;
   prefill_.tt = prefill_.tt * kFirstTokenDecay + t * t;
   prefill_.ty = prefill_.ty * kFirstTokenDecay + t * y;
-  const double factor = kept((prefill_.ty + kFirstTokenPrior) / (prefill_.tt + kFirstTokenPrior));
+  const double before = prior_.prefill_tps / speed_.prefill_tps;
+  const double factor = kept((prefill_.ty + kRidge * before) / (prefill_.tt + kRidge));
   speed_.prefill_tps = prior_.prefill_tps / factor;
 }
 
@@ -121,8 +121,8 @@ void TtftModel::learn_token(double decoding, Duration took) {
   double first = speed_.step / prior_.step;
   double more = prior_.step_more > 0 ? speed_.step_more / prior_.step_more : 1;
   for (int round = 0; round < 4; ++round) {
-    first = kept((steps_.by - steps_.bm * more + kTokenPrior) / (steps_.bb + kTokenPrior));
-    more = kept((steps_.my - steps_.bm * first + kTokenPrior) / (steps_.mm + kTokenPrior));
+    first = kept((steps_.by - steps_.bm * more + kRidge * first) / (steps_.bb + kRidge));
+    more = kept((steps_.my - steps_.bm * first + kRidge * more) / (steps_.mm + kRidge));
   }
   speed_.step = prior_.step * first;
   speed_.step_more = prior_.step_more * more;

@@ -58,12 +58,13 @@ class TtftModel {
   Speed speed_;
   double error_ = 0;
   double seen_ = 0;  // first tokens, up to a bound
-  // Sums of the weighted normal equations, in units of the prior.
+  // Sums of the weighted normal equations, in units of the prior, which is there from the start
+  // like so many samples and forgotten like them.
   struct {
-    double tt = 0, ty = 0;
+    double tt = 2, ty = 2;
   } prefill_;
   struct {
-    double bb = 0, bm = 0, mm = 0, by = 0, my = 0;  // b: the first sequence, m: further ones
+    double bb = 5, bm = 0, mm = 5, by = 5, my = 5;  // b: the first sequence, m: further ones
   } steps_;
 };
 
