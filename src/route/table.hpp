@@ -1,4 +1,4 @@
-// Which provider answers a model: the configured rules as an immutable table.
+// Which targets answer a model, in which order: the configured rules as an immutable table.
 #pragma once
 
 #include <cstdint>
@@ -86,7 +86,13 @@ class RoutingTable {
   /// (`workers_have_it`); a provider that lists the model; a provider of the type that the
   /// model's name tells (`detected`); a default provider. Where several would
   /// do, one that speaks the client's dialect comes first, then one that can be reached. Providers
-  /// that are disabled, or have a list without the model, are no candidates.
+  /// that are disabled, or have a list without the model, are no candidates, and neither are groups
+  /// of such. Workers speak OpenAI's dialect.
+  ///
+  /// Then the fallbacks of that, each followed by its own; of a group that has none, its members'.
+  /// Workers that serve a model without a rule, and without a fallback, are followed by the
+  /// provider that would have served it, where policy allows the cloud. No target stands there
+  /// twice.
   ///
   /// Only targets that `speakers` names are planned. kModelNotFound when there is none; the
   /// message says why and is fit for the client.
@@ -98,24 +104,41 @@ class RoutingTable {
   /// The view is the table's own.
   std::string_view model_label(std::string_view model) const;
 
-  /// Every model name that the configuration gives for an enabled provider of these types, each
-  /// once, sorted: the provider's list and exact rules.
+  /// Every model name that the configuration gives for an enabled provider of these types, or for
+  /// workers where they speak as these do, each once, sorted: the provider's list and exact rules.
   struct Listed {
     std::string_view model;
-    std::string_view provider;
+    std::string_view provider;  // or a group, or kWorkersTarget
   };
   std::vector<Listed> listed_models(ProviderTypes types) const;
 
   const config::Config& config() const { return *config_; }
 
  private:
-  struct Found {
-    size_t provider;
-    std::string_view model;  // to send upstream
+  /// What a name in the configuration means.
+  struct Ref {
+    enum Kind : uint8_t { kProvider, kGroup, kWorkers };
+    Kind kind = kProvider;
+    size_t index = 0;  // in Config::providers or Config::routing.groups
+    bool operator==(const Ref&) const = default;
   };
+  struct Found {
+    Ref ref;
+    std::string_view model;  // to send upstream; of a group, where the member has none of its own
+  };
+  struct Walk;
+
+  void learn_models();
+  const config::Provider& provider_of(Ref ref) const { return config_->providers[ref.index]; }
+  const config::Group& group_of(Ref ref) const { return config_->routing.groups[ref.index]; }
+  std::string_view name_of(Ref ref) const;
+  std::optional<Ref> ref_of(std::string_view name) const;
 
   bool serves(size_t provider, std::string_view model) const;
-  /// How well a provider's type suits the client.
+  bool usable(const Found& found) const;
+  /// Of a member of a group that is asked for `model`; nullopt where the name leads nowhere.
+  std::optional<Found> member(const config::Member& member, std::string_view model) const;
+  /// How well who is found suits the client.
   enum class Fit : uint8_t { kNative, kReachable, kNone };
   Fit fit(const Found& found, const Speakers& speakers) const;
   std::optional<Found> usable(const config::Target& target, std::string_view requested) const;
@@ -132,11 +155,17 @@ class RoutingTable {
                                config::ProviderType type, std::string& why) const;
   std::optional<Found> by_default(std::string_view model, const Speakers& speakers,
                                   std::string& why) const;
+
   void add(Plan& plan, const Found& found, const Speakers& speakers) const;
+  bool add_target(const Plan& plan, Tier& tier, const Found& found, const Speakers& speakers) const;
+  void add_with_fallbacks(Walk& walk, const Found& found) const;
+  void add_fallbacks_of(Walk& walk, Ref ref, std::string_view model) const;
+  Error unreachable(const Found& found, std::string_view model) const;
 
   config::ConfigPtr config_;
   std::vector<const config::Rule*> rules_;  // in the order in which they are tried
-  std::unordered_map<std::string_view, size_t> by_name_;
+  std::unordered_map<std::string_view, Ref> by_name_;
+  std::unordered_map<std::string_view, std::vector<const config::Target*>> fallbacks_;  // by `from`
   std::vector<std::unordered_set<std::string_view>> served_;  // per provider; empty: any
   std::unordered_set<std::string_view> known_models_;
 };

@@ -3,65 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "route/test_table.hpp"
+
 namespace sluice::route {
 namespace {
 
-using config::ProviderType;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-struct Given {
-  config::Config config;
-
-  config::Provider& provider(std::string name, ProviderType type,
-                             std::vector<std::string> models = {}) {
-    config::Provider& out = config.providers.emplace_back();
-    out.name = std::move(name);
-    out.type = type;
-    out.models = std::move(models);
-    return out;
-  }
-  void default_provider(std::string name, ProviderType type) {
-    provider(std::move(name), type).is_default = true;
-  }
-  void rule(bool prefix, std::string pattern, config::Target target, int priority = 0) {
-    config.routing.rules.push_back({prefix, std::move(pattern), std::move(target), priority});
-  }
-  void fallback(std::string from, std::vector<config::Target> to) {
-    config.routing.fallbacks.push_back({std::move(from), std::move(to)});
-  }
-  RoutingTable table() const {
-    return RoutingTable(std::make_shared<const config::Config>(config));
-  }
-};
-
-Result<Plan> plan(const Given& given, std::string_view model,
-                  std::optional<ProviderType> detected = {},
-                  ProviderTypes native = kOpenAiSpeakers) {
-  static std::vector<RoutingTable> kept;  // targets point into their table
-  kept.push_back(given.table());
-  return kept.back().plan(model, {native, native}, detected);
-}
-
-/// "provider/model" of every target.
-std::vector<std::string> targets(const Result<Plan>& plan) {
-  std::vector<std::string> out;
-  EXPECT_TRUE(plan) << plan.error().message;
-  if (!plan) return out;
-  for (const Tier& tier : plan->tiers) {
-    for (const Target& target : tier.targets) {
-      out.push_back(std::string(target.name()) + "/" + target.model);
-    }
-  }
-  return out;
-}
-
-Given two_providers() {
-  Given given;
-  given.default_provider("openai-main", ProviderType::kOpenAi);
-  given.default_provider("anthropic-main", ProviderType::kAnthropic);
-  return given;
-}
 
 TEST(RoutingTable, ARuleComesBeforeAllElse) {
   Given given = two_providers();
@@ -169,7 +117,7 @@ TEST(RoutingTable, ADisabledProviderIsNeverATarget) {
 
 TEST(RoutingTable, ARuleToAnUnknownTargetDoesNotApply) {
   Given given = two_providers();
-  given.rule(false, "gpt-4o", {"workers", ""});
+  given.rule(false, "gpt-4o", {"nobody", ""});
   EXPECT_THAT(targets(plan(given, "gpt-4o")), ElementsAre("openai-main/gpt-4o"));
 }
 
@@ -179,10 +127,51 @@ TEST(RoutingTable, FallbacksFollowInTheirOrderEachOnce) {
   given.provider("third", ProviderType::kZai);
   given.fallback("openai-main", {{"second", ""}, {"anthropic-main", ""}, {"third", "glm-4.6"}});
   given.fallback("openai-main", {{"second", ""}, {"openai-main", "gpt-4o-mini"}});
-  given.fallback("second", {{"third", "never"}});
   EXPECT_THAT(targets(plan(given, "gpt-4o")),
               ElementsAre("openai-main/gpt-4o", "second/gpt-4o", "third/glm-4.6",
                           "openai-main/gpt-4o-mini"));
+}
+
+TEST(RoutingTable, FallbacksOfAFallbackComeBeforeTheNext) {
+  Given given;
+  for (const char* name : {"a", "b", "c", "d", "e"}) given.provider(name, ProviderType::kOpenAi);
+  given.rule(false, "m", {"a", ""});
+  given.fallback("a", {{"b", "bm"}, {"c", ""}});
+  given.fallback("b", {{"d", ""}, {"c", "bm"}});
+  given.fallback("d", {{"e", "em"}});
+  // What has no name of its own gets what the target before it got.
+  EXPECT_THAT(targets(plan(given, "m")), ElementsAre("a/m", "b/bm", "d/bm", "e/em", "c/bm", "c/m"));
+}
+
+TEST(RoutingTable, TheFallbacksOfATargetThatIsNoCandidateAreAskedInItsPlace) {
+  Given given;
+  given.provider("a", ProviderType::kOpenAi);
+  given.provider("off", ProviderType::kOpenAi).enabled = false;
+  given.provider("c", ProviderType::kOpenAi);
+  given.rule(false, "m", {"a", ""});
+  given.fallback("a", {{"off", ""}});
+  given.fallback("off", {{"c", ""}});
+  EXPECT_THAT(targets(plan(given, "m")), ElementsAre("a/m", "c/m"));
+}
+
+TEST(RoutingTable, FallbacksInACircleEnd) {
+  Given given;
+  for (const char* name : {"a", "b"}) given.provider(name, ProviderType::kOpenAi);
+  given.rule(false, "m", {"a", ""});
+  given.fallback("a", {{"b", ""}});
+  given.fallback("b", {{"a", "x"}});
+  EXPECT_THAT(targets(plan(given, "m")), ElementsAre("a/m", "b/m", "a/x"));
+}
+
+TEST(RoutingTable, PlansNoMoreTiersThanAnybodyWaitsFor) {
+  Given given;
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "p" + std::to_string(i);
+    given.provider(name, ProviderType::kOpenAi);
+    given.fallback(name, {{"p" + std::to_string(i + 1), ""}});
+  }
+  given.rule(false, "m", {"p0", ""});
+  EXPECT_EQ(targets(plan(given, "m")).size(), 64U);
 }
 
 TEST(RoutingTable, AFallbackGetsTheNameThatTheRuleResolved) {
