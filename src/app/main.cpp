@@ -3,6 +3,8 @@
 #include <csignal>
 #include <cstdio>
 
+#include "agent/agent.hpp"
+#include "agent/cli.hpp"
 #include "app/admin_commands.hpp"
 #include "app/config_options.hpp"
 #include "app/gateway.hpp"
@@ -77,6 +79,7 @@ int main(int argc, char** argv) {
   mock::Options mock_options;
   load::Options bench_options;
   tokens::FileOptions tokens_options;
+  agent::Options agent_options;
 
   CLI::App* serve_command = cli.add_subcommand("serve", "Runs the gateway");
   given.add_to(*serve_command);
@@ -91,6 +94,9 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
   mock_command->footer(mock::script_help());
+  CLI::App* agent_command = cli.add_subcommand(
+      "agent", "Runs beside an inference engine and tells gateways what it has free");
+  agent::add_options(*agent_command, agent_options);
   CLI::App* bench_command =
       cli.add_subcommand("bench", "Puts load on a gateway or an upstream and measures it");
   load::add_options(*bench_command, bench_options);
@@ -113,6 +119,7 @@ int main(int argc, char** argv) {
     const auto status = mock::run(mock_options);
     return status ? *status : complain(status.error());
   }
+  if (agent_command->parsed()) return agent::run(agent_options);
   if (bench_command->parsed()) return load::run(bench_options);
   if (const auto status = admin_commands.run()) return *status;
   if (tokens_command->parsed()) return tokens::run(tokens_options);
