@@ -1,103 +1,109 @@
+// Who the workers are: registration, heartbeats, discovery, departure.
 #include "workers/fleet.hpp"
 
 #include <algorithm>
-#include <map>
-#include <mutex>
-#include <set>
 #include <utility>
+
+#include "workers/fleet_state.hpp"
 
 namespace sluice::workers {
 namespace {
 
-struct Worker {
-  Heartbeat last;
-  TimePoint seen{};
-  bool discovered = false;
-  bool healthy = true;
-  bool drained = false;
-  int64_t in_flight = 0;
+constexpr size_t kBootsRemembered = 8;
+constexpr Duration kMostTtl = std::chrono::hours(24);
+/// Seconds that a heartbeat may be overtaken by a later one. A clock that jumps back further has
+/// been set.
+constexpr double kLate = 60;
 
-  bool has(std::string_view model) const {
-    for (const std::string& id : last.supported) {
-      if (id == model) return true;
-    }
-    for (const LoadedModel& held : last.models) {
-      if (!held.loaded) continue;
-      if (held.id == model) return true;
-      for (const std::string& lora : held.loras) {
-        if (lora == model) return true;
-      }
-    }
-    return false;
+bool same_models(const Heartbeat& a, const Heartbeat& b) {
+  return a.supported == b.supported && a.models == b.models &&
+         a.is_fallback.value_or(false) == b.is_fallback.value_or(false);
+}
+
+/// What discovery knows stands in for what the worker does not tell.
+void fill_in(Heartbeat& heartbeat, const Heartbeat& found) {
+  if (heartbeat.supported.empty() && heartbeat.models.empty()) {
+    heartbeat.supported = found.supported;
+    heartbeat.models = found.models;
   }
-  std::string_view out() const {
-    if (last.endpoint.empty()) return "it has told no endpoint";
-    if (!healthy) return "its health check fails";
-    if (drained || last.state == WorkerState::kDraining) return "it is draining";
-    if (last.state == WorkerState::kStarting) return "it is starting";
-    return {};
-  }
-  Standing standing() const {
-    Standing s;
-    s.active = static_cast<double>(std::max(last.active_tasks.value_or(0), in_flight));
-    s.active_max = static_cast<double>(last.max_tasks.value_or(0));
-    s.memory_total = static_cast<double>(last.total_vram.value_or(0));
-    s.memory_free = static_cast<double>(last.available_vram.value_or(0));
-    s.fallback = last.is_fallback.value_or(false);
-    return s;
-  }
-};
+  if (!heartbeat.max_tasks) heartbeat.max_tasks = found.max_tasks;
+  if (!heartbeat.is_fallback) heartbeat.is_fallback = found.is_fallback;
+}
 
 }  // namespace
 
-struct Fleet::State {
-  mutable std::mutex mutex;
-  Options options;
-  std::map<std::string, std::shared_ptr<Worker>, std::less<>> workers;
-  std::function<void(TimePoint)> free;
-  int64_t outstanding = 0;
-};
+std::shared_ptr<Worker> Fleet::State::add(const std::string& id, TimePoint now) {
+  auto worker = std::make_shared<Worker>(id, 0, now);
+  enter(worker);
+  return worker;
+}
 
-struct Reservation {
-  Fleet::State* fleet = nullptr;
-  std::shared_ptr<Worker> worker;
-  std::string id;
-  std::string endpoint;
-  bool fallback = false;
+void Fleet::State::enter(const std::shared_ptr<Worker>& worker) {
+  if (free_numbers.empty()) {
+    worker->number = next_number++;
+  } else {
+    worker->number = free_numbers.back();
+    free_numbers.pop_back();
+  }
+  prefixes.add_worker(worker->number, worker->prefixes);
+  workers[worker->id] = worker;
+}
 
-  void release(TimePoint at) {
-    {
-      const std::lock_guard lock(fleet->mutex);
-      --worker->in_flight;
-      --fleet->outstanding;
+void Fleet::State::remove(Worker& worker) {
+  unindex(worker);
+  prefixes.forget_worker(worker.number);
+  free_numbers.push_back(worker.number);
+  const auto held = workers.find(worker.id);
+  if (worker.ledger.in_flight() > 0) gone[worker.id] = held->second;
+  workers.erase(held);
+}
+
+void Fleet::State::unindex(Worker& worker) {
+  for (const std::shared_ptr<Serving>& serving : worker.servings) {
+    const auto found = models.find(serving->id);
+    if (found == models.end()) continue;
+    for (auto& tier : found->second) std::erase(tier, serving);
+    if (found->second[0].empty() && found->second[1].empty()) models.erase(found);
+  }
+}
+
+void Fleet::State::index(Worker& worker) {
+  unindex(worker);
+  // What has been learned of a model stays.
+  std::unordered_map<std::string_view, std::shared_ptr<Serving>> before;
+  for (const std::shared_ptr<Serving>& serving : worker.servings) before[serving->id] = serving;
+  std::vector<std::shared_ptr<Serving>> servings;
+  for (const Served& served : served_by(*worker.last)) {
+    const auto old = before.find(served.id);
+    if (old != before.end()) {
+      old->second->max_len = served.max_len;
+      servings.push_back(old->second);
+    } else {
+      servings.push_back(std::make_shared<Serving>(worker, std::string(served.id), served.max_len,
+                                                   worker.prior()));
     }
-    if (fleet->free) fleet->free(at);
+    auto model = models.find(served.id);
+    if (model == models.end()) model = models.try_emplace(std::string(served.id)).first;
+    model->second[worker.fallback ? 1 : 0].push_back(servings.back());
   }
-};
+  worker.servings = std::move(servings);
+}
 
-Slot::Slot() = default;
-Slot::Slot(std::unique_ptr<Reservation> reservation) : reservation_(std::move(reservation)) {}
-Slot::~Slot() {
-  if (reservation_) abandoned(now());
+bool Fleet::State::late(const Worker& worker, const Heartbeat& heartbeat) const {
+  if (!worker.has_told) return false;
+  if (heartbeat.seq && worker.seq) return *heartbeat.seq <= *worker.seq;
+  if (!heartbeat.sample_at || !worker.sample_at) return false;
+  const double before = *worker.sample_at - *heartbeat.sample_at;
+  return before >= 0 && before < kLate;
 }
-Slot::Slot(Slot&&) noexcept = default;
-Slot& Slot::operator=(Slot&& other) noexcept {
-  if (this != &other) {
-    if (reservation_) abandoned(now());
-    reservation_ = std::move(other.reservation_);
-  }
-  return *this;
-}
-std::string_view Slot::worker() const { return reservation_->id; }
-std::string_view Slot::endpoint() const { return reservation_->endpoint; }
-bool Slot::fallback() const { return reservation_->fallback; }
-void Slot::first_token(TimePoint) {}
-void Slot::generated(int64_t) {}
-void Slot::succeeded(TimePoint at) { abandoned(at); }
-void Slot::failed(TimePoint at, bool) { abandoned(at); }
-void Slot::pushed_back(TimePoint at, Duration) { abandoned(at); }
-void Slot::abandoned(TimePoint at) {
-  if (const std::unique_ptr<Reservation> held = std::move(reservation_)) held->release(at);
+
+TimePoint Fleet::State::sample_time(const Worker& worker, const Heartbeat& heartbeat, TimePoint now,
+                                    double gw_time) const {
+  if (!heartbeat.sample_at) return now;
+  const double age = gw_time - *heartbeat.sample_at;
+  if (!(age >= 0 && age <= seconds(options.ttl))) return now;  // its clock is another one
+  const TimePoint at = now - Duration(static_cast<int64_t>(age * 1e9));
+  return worker.sampled && at < *worker.sampled ? now : at;
 }
 
 Fleet::Options Fleet::options_of(const config::Config& config) {
@@ -106,178 +112,165 @@ Fleet::Options Fleet::options_of(const config::Config& config) {
           .gateways = config.workers.gateways};
 }
 
-Fleet::Fleet(Options options) : state_(std::make_unique<State>()) { state_->options = options; }
+Fleet::Fleet(Options options) : state_(std::make_unique<State>()) { use(options); }
+
 Fleet::~Fleet() = default;
 
 void Fleet::use(Options options) {
+  options.ttl = std::clamp(options.ttl, Duration(0), kMostTtl);
   const std::lock_guard lock(state_->mutex);
   state_->options = options;
 }
 
 Result<HeartbeatReply> Fleet::heartbeat(Heartbeat heartbeat, TimePoint now, double gw_time) {
+  State& s = *state_;
   HeartbeatReply reply{.gw_time = gw_time};
+  const auto told = std::make_shared<Heartbeat>(std::move(heartbeat));
+  std::shared_ptr<const Heartbeat> last;  // freed without the lock
+  std::shared_ptr<Worker> worker;
   {
-    const std::lock_guard lock(state_->mutex);
-    const auto found = state_->workers.find(heartbeat.worker_id);
-    if (found == state_->workers.end() && state_->workers.size() >= kMaxWorkers) {
-      return fail(ErrorCode::kRateLimitExceeded, "There are too many workers.");
-    }
-    std::shared_ptr<Worker>& worker =
-        found == state_->workers.end() ? state_->workers[heartbeat.worker_id] : found->second;
-    if (worker == nullptr || worker->last.boot_id != heartbeat.boot_id) {
-      worker = std::make_shared<Worker>();
+    const std::lock_guard lock(s.mutex);
+    s.at(now);
+    const auto registered = s.workers.find(told->worker_id);
+    if (registered != s.workers.end()) {
+      worker = registered->second;
+      if (std::ranges::find(worker->before, told->boot_id) != worker->before.end()) {
+        reply.known = true;
+        return reply;
+      }
+      // A boot_id that is not told is not known: no reason to forget anything.
+      if (!told->boot_id.empty() && !worker->boot_id.empty() && told->boot_id != worker->boot_id) {
+        const std::shared_ptr<Worker> old = std::move(worker);
+        s.remove(*old);
+        worker = s.add(old->id, now);
+        worker->before = std::move(old->before);
+        if (worker->before.size() == kBootsRemembered) {
+          worker->before.erase(worker->before.begin());
+        }
+        worker->before.push_back(old->boot_id);
+        worker->discovered = old->discovered;
+        worker->healthy = old->healthy;
+        worker->found = old->found;
+        worker->endpoint = old->endpoint;
+      }
     } else {
-      reply.known = true;
-      if (heartbeat.seq && worker->last.seq && *heartbeat.seq <= *worker->last.seq) return reply;
+      if (s.workers.size() >= kMaxWorkers) {
+        return fail(ErrorCode::kRateLimitExceeded, "There are too many workers.");
+      }
+      if (const auto parted = s.gone.find(told->worker_id); parted != s.gone.end()) {
+        worker = parted->second.lock();
+        s.gone.erase(parted);
+        if (worker != nullptr && worker->boot_id == told->boot_id) {
+          worker->has_told = false;
+          worker->joined = now;
+          worker->servings.clear();
+          s.enter(worker);
+        } else {
+          worker = nullptr;
+        }
+      }
+      if (worker == nullptr) worker = s.add(told->worker_id, now);
     }
-    worker->last = std::move(heartbeat);
+
+    reply.known = worker->has_told;
+    if (s.late(*worker, *told)) return reply;
+    if (worker->found != nullptr) fill_in(*told, *worker->found);
+    const TimePoint at = s.sample_time(*worker, *told, now, gw_time);
+    last = worker->last;
+    worker->tell(told, at, now, s.k());
+    worker->sampled = at;
     worker->seen = now;
+    worker->has_told = true;
+    worker->boot_id = told->boot_id.empty() ? worker->boot_id : told->boot_id;
+    worker->seq = told->seq;
+    worker->sample_at = told->sample_at;
+    if (worker->servings.empty() || !same_models(*last, *told)) s.index(*worker);
+    const auto blocks = static_cast<size_t>(worker->kv_total / kPrefixBlockTokens);
+    if (worker->prefixes == 0 && blocks > 0) {
+      worker->prefixes = blocks;
+      s.prefixes.add_worker(worker->number, blocks);
+    }
   }
-  if (state_->free) state_->free(now);
+  s.told_free(now);
   return reply;
 }
 
 void Fleet::discovered(Heartbeat found, bool healthy, TimePoint now) {
+  State& s = *state_;
+  const auto told = std::make_shared<const Heartbeat>(std::move(found));
   {
-    const std::lock_guard lock(state_->mutex);
-    std::shared_ptr<Worker>& worker = state_->workers[found.worker_id];
-    if (worker == nullptr) worker = std::make_shared<Worker>();
-    worker->last = std::move(found);
-    worker->seen = now;
+    const std::lock_guard lock(s.mutex);
+    s.at(now);
+    const auto registered = s.workers.find(told->worker_id);
+    std::shared_ptr<Worker> worker = registered != s.workers.end() ? registered->second : nullptr;
+    const bool tells = worker != nullptr && worker->has_told && !worker->silent(now, s.options.ttl);
+    if (worker != nullptr && !tells && worker->found != nullptr &&
+        worker->found->endpoint != told->endpoint) {
+      // Another one under the same name.
+      s.remove(*worker);
+      worker = nullptr;
+    }
+    if (worker == nullptr) {
+      if (s.workers.size() >= kMaxWorkers) return;
+      worker = s.add(told->worker_id, now);
+    }
     worker->discovered = true;
     worker->healthy = healthy;
+    worker->found = told;
+    if (tells) {
+      if (!worker->endpoint) {
+        worker->endpoint = std::make_shared<const std::string>(told->endpoint);
+      }
+      worker->judge();
+    } else {
+      const std::shared_ptr<const Heartbeat> last = worker->last;
+      worker->has_told = false;
+      worker->seen = now;
+      worker->tell(told, now, now, s.k());
+      if (last == nullptr || !same_models(*last, *told)) s.index(*worker);
+    }
   }
-  if (state_->free) state_->free(now);
+  s.told_free(now);
 }
 
-void Fleet::forget(std::string_view worker, TimePoint) {
+void Fleet::forget(std::string_view worker, TimePoint now) {
   const std::lock_guard lock(state_->mutex);
+  state_->at(now);
   const auto found = state_->workers.find(worker);
-  if (found != state_->workers.end()) state_->workers.erase(found);
+  if (found == state_->workers.end()) return;
+  const std::shared_ptr<Worker> held = found->second;
+  state_->remove(*held);
 }
 
-bool Fleet::drain(std::string_view worker, TimePoint) {
+bool Fleet::drain(std::string_view worker, TimePoint now) {
   const std::lock_guard lock(state_->mutex);
+  state_->at(now);
   const auto found = state_->workers.find(worker);
   if (found == state_->workers.end()) return false;
   found->second->drained = true;
+  found->second->judge();
   return true;
 }
 
 void Fleet::sweep(TimePoint now) {
-  const std::lock_guard lock(state_->mutex);
-  std::erase_if(state_->workers, [&](const auto& entry) {
-    return !entry.second->discovered && now - entry.second->seen > state_->options.ttl;
-  });
-}
-
-std::expected<Slot, NoSlot> Fleet::pick(const Demand& demand, TimePoint, uint64_t) {
-  const std::lock_guard lock(state_->mutex);
-  std::shared_ptr<Worker> best;
-  double most = 0;
-  NoSlot none = NoSlot::kUnserved;
-  for (const auto& [id, worker] : state_->workers) {
-    if (!worker->out().empty() || !worker->has(demand.model)) continue;
-    const Standing standing = worker->standing();
-    if (standing.fallback != demand.fallback) continue;
-    if (std::ranges::find(demand.tried, id) != demand.tried.end()) {
-      if (none == NoSlot::kUnserved) none = NoSlot::kUnavailable;
-      continue;
-    }
-    if (worker->last.max_tasks && standing.active >= standing.active_max) {
-      none = NoSlot::kFull;
-      continue;
-    }
-    const double total = score(standing, demand.strategy, state_->options.weights).total;
-    if (best != nullptr && total <= most) continue;
-    best = worker;
-    most = total;
+  State& s = *state_;
+  const std::lock_guard lock(s.mutex);
+  s.at(now);
+  std::erase_if(s.gone, [](const auto& entry) { return entry.second.expired(); });
+  std::vector<std::shared_ptr<Worker>> expired;
+  for (const auto& [id, worker] : s.workers) {
+    if (worker->expired(now, s.options.ttl)) expired.push_back(worker);
   }
-  if (best == nullptr) return std::unexpected(none);
-  ++best->in_flight;
-  ++state_->outstanding;
-  auto reservation = std::make_unique<Reservation>();
-  reservation->fleet = state_.get();
-  reservation->id = best->last.worker_id;
-  reservation->endpoint = best->last.endpoint;
-  reservation->fallback = best->last.is_fallback.value_or(false);
-  reservation->worker = std::move(best);
-  return Slot(std::move(reservation));
-}
-
-std::vector<Candidate> Fleet::explain(const Demand& demand, TimePoint) const {
-  const std::lock_guard lock(state_->mutex);
-  std::vector<Candidate> all;
-  for (const auto& [id, worker] : state_->workers) {
-    Candidate& candidate = all.emplace_back();
-    candidate.worker = id;
-    candidate.out = worker->out();
-    candidate.standing = worker->standing();
-    candidate.fallback = candidate.standing.fallback;
-    candidate.score = score(candidate.standing, demand.strategy, state_->options.weights);
-  }
-  return all;
-}
-
-bool Fleet::serves(std::string_view model) const {
-  const std::lock_guard lock(state_->mutex);
-  for (const auto& [id, worker] : state_->workers) {
-    if (worker->out().empty() && worker->has(model)) return true;
-  }
-  return false;
-}
-
-std::vector<std::string> Fleet::models() const {
-  const std::lock_guard lock(state_->mutex);
-  std::set<std::string> all;
-  for (const auto& [id, worker] : state_->workers) {
-    if (!worker->out().empty()) continue;
-    all.insert(worker->last.supported.begin(), worker->last.supported.end());
-    for (const LoadedModel& model : worker->last.models) {
-      if (model.loaded) all.insert(model.id);
-    }
-  }
-  return {all.begin(), all.end()};
-}
-
-std::vector<WorkerView> Fleet::list(TimePoint now) const {
-  const std::lock_guard lock(state_->mutex);
-  std::vector<WorkerView> all;
-  for (const auto& [id, worker] : state_->workers) {
-    const Standing standing = worker->standing();
-    all.push_back({.last = worker->last,
-                   .state = "ready",
-                   .reason = worker->out(),
-                   .age = now - worker->seen,
-                   .discovered = worker->discovered,
-                   .active = standing.active,
-                   .in_flight = worker->in_flight,
-                   .vram_free = standing.memory_free,
-                   .breaker = "closed"});
-  }
-  return all;
-}
-
-Fleet::Load Fleet::load(std::string_view model, TimePoint) const {
-  const std::lock_guard lock(state_->mutex);
-  Load load;
-  for (const auto& [id, worker] : state_->workers) {
-    if (!worker->out().empty() || !worker->has(model)) continue;
-    const Standing standing = worker->standing();
-    if (standing.fallback) continue;
-    ++load.workers;
-    load.slots += standing.active_max;
-    load.active += standing.active;
-  }
-  if (load.slots > 0) load.saturation = load.active / load.slots;
-  return load;
+  for (const std::shared_ptr<Worker>& worker : expired) s.remove(*worker);
 }
 
 void Fleet::tell_free(std::function<void(TimePoint)> free) { state_->free = std::move(free); }
 
 int64_t Fleet::outstanding() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->outstanding;
+  int64_t all = state_->reservations;
+  for (const auto& [id, worker] : state_->workers) all += worker->ledger.remains();
+  return all;
 }
 
 }  // namespace sluice::workers

@@ -28,6 +28,8 @@ struct LoadedModel {
   bool loaded = true;
   std::vector<std::string> loras;  // served under their own names
   int64_t max_len = 0;             // tokens of a prompt and its answer; 0: unknown
+
+  bool operator==(const LoadedModel&) const = default;
 };
 
 /// The first six are the seed's; every other field may be absent or null, which means that it is

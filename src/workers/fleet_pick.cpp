@@ -1,0 +1,280 @@
+// Who gets a request: filter, score, pick, reserve.
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "workers/fleet_state.hpp"
+
+namespace sluice::workers {
+namespace {
+
+using config::Strategy;
+
+constexpr size_t kMostBlocks = 256;
+/// What a prediction that has lately been wrong is taken for, times itself.
+constexpr double kDistrust = 1.5;
+
+/// One number after another out of 64 random bits (SplitMix64).
+class Dice {
+ public:
+  explicit Dice(uint64_t seed) : state_(seed) {}
+  uint64_t next() {
+    uint64_t x = state_ += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+  }
+  /// In [0, 1).
+  double part() { return static_cast<double>(next() >> 11) * 0x1p-53; }
+  size_t below(size_t n) { return static_cast<size_t>(part() * static_cast<double>(n)); }
+
+ private:
+  uint64_t state_;
+};
+
+/// A prefix as the index keeps it: what one model has read is of no use to another.
+class Blocks {
+ public:
+  Blocks(std::span<const uint64_t> prefix, std::string_view model)
+      : size_(std::min(prefix.size(), kMostBlocks)) {
+    const uint64_t salt = size_ > 0 ? std::hash<std::string_view>{}(model) : 0;
+    for (size_t i = 0; i < size_; ++i) blocks_[i] = prefix[i] ^ salt;
+  }
+  std::span<const uint64_t> span() const { return {blocks_, size_}; }
+
+ private:
+  size_t size_;
+  uint64_t blocks_[kMostBlocks];  // as many as `size_` are set
+};
+
+int64_t uncached(const Demand& demand, uint32_t blocks) {
+  return std::max<int64_t>(demand.prompt_tokens - int64_t{blocks} * kPrefixBlockTokens, 0);
+}
+
+bool tried(const Demand& demand, std::string_view worker) {
+  return std::ranges::find(demand.tried, worker) != demand.tried.end();
+}
+
+}  // namespace
+
+Out Fleet::State::out(const Serving& serving, const Demand& demand, TimePoint now) const {
+  const Worker& worker = *serving.worker;
+  if (const Out out = worker.routable(now, options.ttl); out != Out::kNo) return out;
+  if (serving.max_len > 0 && demand.prompt_tokens + demand.output_tokens > serving.max_len) {
+    return Out::kTooLong;
+  }
+  if (!demand.tried.empty() && tried(demand, worker.id)) return Out::kTried;
+  if (!demand.desperate && !worker.breaker.lets_through(now)) return Out::kFailed;
+  if (worker.limited && worker.ledger.active(k()) >= worker.max_tasks) return Out::kFull;
+  return Out::kNo;
+}
+
+Backlog Fleet::State::backlog(const Serving& serving, double own_tokens) const {
+  const Ledger& ledger = serving.worker->ledger;
+  return {.prefill_tokens = ledger.unread(k()),
+          .own_tokens = own_tokens,
+          .decoding = ledger.decoding(k())};
+}
+
+Standing Fleet::State::standing(const Worker& worker, TimePoint now) const {
+  Standing standing;
+  if (worker.kv_total > 0) {
+    standing.memory_total = worker.kv_total;
+    standing.memory_free = std::max(worker.kv_total - worker.ledger.kv_used(k()), 0.0);
+  } else {
+    standing.memory_total = worker.vram_total;
+    standing.memory_free = worker.vram_free;
+  }
+  standing.active = worker.ledger.active(k());
+  standing.active_max = worker.max_tasks;
+  standing.fallback = worker.fallback;
+  standing.missed_beats = worker.missed_beats(now);
+  standing.share = worker.share(now);
+  return standing;
+}
+
+Standing Fleet::State::standing(const Serving& serving, const Demand& demand, uint32_t blocks,
+                                TimePoint now) const {
+  Standing all = standing(*serving.worker, now);
+  all.speed = serving.speed.speed().prefill_tps;
+  const int64_t own = uncached(demand, blocks);
+  all.prefix_saved = static_cast<double>(demand.prompt_tokens - own) / all.speed;
+  if (demand.strategy == Strategy::kPredicted) {
+    all.predicted_ttft = seconds(serving.speed.predict(backlog(serving, static_cast<double>(own))));
+    all.predictable = !serving.speed.unreliable();
+  }
+  return all;
+}
+
+void Fleet::State::rate(std::vector<Choice>& rated, const Demand& demand, TimePoint now) {
+  if (!demand.prefix.empty()) {
+    numbers.clear();
+    for (const Choice& choice : rated) numbers.push_back(choice.serving->worker->number);
+    counts.resize(numbers.size());
+    prefixes.match(demand.prefix, numbers, counts);
+    for (size_t i = 0; i < rated.size(); ++i) rated[i].blocks = counts[i];
+  }
+  size_t unreliable = 0;
+  for (Choice& choice : rated) {
+    choice.standing = standing(*choice.serving, demand, choice.blocks, now);
+    if (!choice.standing.predictable) ++unreliable;
+  }
+  if (demand.strategy == Strategy::kPredicted && unreliable > 0) {
+    // Only scores of one kind can be compared: the one wrong prediction is distrusted, many are
+    // not gone by.
+    const bool distrust = unreliable * 2 < rated.size();
+    for (Choice& choice : rated) {
+      if (distrust && !choice.standing.predictable) choice.standing.predicted_ttft *= kDistrust;
+      choice.standing.predictable = distrust;
+    }
+  }
+  for (Choice& choice : rated) {
+    choice.score = score(choice.standing, demand.strategy, options.weights);
+  }
+}
+
+size_t Fleet::State::choose(const std::vector<Choice>& from, uint64_t random) const {
+  if (from.size() == 1) return 0;
+  Dice dice(random);
+  double most_share = 0;
+  double least_share = 1;
+  for (const Choice& choice : from) {
+    most_share = std::max(most_share, choice.standing.share);
+    least_share = std::min(least_share, choice.standing.share);
+  }
+  // Who has just come or come back gets its share of what it would get otherwise.
+  const bool gated = least_share < most_share;
+  const bool explore = dice.part() < options.exploration;
+  size_t best = from.size();
+  uint32_t equals = 0;
+  for (size_t i = 0; i < from.size(); ++i) {
+    const Choice& choice = from[i];
+    if (gated && dice.part() * most_share >= choice.standing.share) continue;
+    if (best == from.size()) {
+      best = i;
+      equals = 1;
+      continue;
+    }
+    if (!explore) {
+      const Choice& held = from[best];
+      if (choice.score.total < held.score.total) continue;
+      if (choice.score.total == held.score.total) {
+        if (choice.standing.active > held.standing.active) continue;
+        if (choice.standing.active == held.standing.active) {
+          if (dice.below(++equals) == 0) best = i;
+          continue;
+        }
+      }
+      best = i;
+      equals = 1;
+    } else if (dice.below(++equals) == 0) {
+      best = i;
+    }
+  }
+  return best;
+}
+
+std::expected<Slot, NoSlot> Fleet::pick(const Demand& asked, TimePoint now, uint64_t random) {
+  State& s = *state_;
+  const Blocks blocks(asked.prefix, asked.model);
+  Demand demand = asked;
+  demand.prefix = blocks.span();
+  demand.prompt_tokens = std::max<int64_t>(demand.prompt_tokens, 0);
+  auto reservation = std::make_unique<Reservation>();
+  {
+    const std::lock_guard lock(s.mutex);
+    s.at(now);
+    const auto model = s.models.find(demand.model);
+    if (model == s.models.end()) return std::unexpected(NoSlot::kUnserved);
+    bool full = false;
+    bool unavailable = false;
+    s.choices.clear();
+    for (const std::shared_ptr<Serving>& serving : model->second[demand.fallback ? 1 : 0]) {
+      switch (s.out(*serving, demand, now)) {
+        case Out::kNo:
+          s.choices.push_back({.serving = serving.get()});
+          break;
+        case Out::kFull:
+          full = true;
+          break;
+        case Out::kStarting:
+        case Out::kDraining:
+        case Out::kUnhealthy:
+        case Out::kTried:
+        case Out::kFailed:
+          unavailable = true;
+          break;
+        default:
+          break;
+      }
+    }
+    if (s.choices.empty()) {
+      return std::unexpected(full          ? NoSlot::kFull
+                             : unavailable ? NoSlot::kUnavailable
+                                           : NoSlot::kUnserved);
+    }
+    s.rate(s.choices, demand, now);
+    size_t chosen = s.choose(s.choices, random);
+    if (chosen == s.choices.size()) chosen = 0;
+    const State::Choice& choice = s.choices[chosen];
+    Serving& serving = *choice.serving;
+    Worker& worker = *serving.worker;
+
+    reservation->fleet = &s;
+    reservation->fallback = worker.fallback;
+    reservation->endpoint = worker.endpoint;
+    reservation->begun = now;
+    reservation->request.prompt = uncached(demand, choice.blocks);
+    reservation->backlog = s.backlog(serving, static_cast<double>(reservation->request.prompt));
+    worker.ledger.begun(reservation->request, now);
+    reservation->probe = worker.breaker.enter(now);
+    if (!demand.prefix.empty()) s.prefixes.note(worker.number, demand.prefix);
+    reservation->serving = serving.shared_from_this();
+    reservation->worker = worker.shared_from_this();
+    ++s.reservations;
+  }
+  return Slot(std::move(reservation));
+}
+
+std::vector<Candidate> Fleet::explain(const Demand& asked, TimePoint now) const {
+  State& s = *state_;
+  const Blocks blocks(asked.prefix, asked.model);
+  Demand demand = asked;
+  demand.prefix = blocks.span();
+  std::vector<Candidate> all;
+  const std::lock_guard lock(s.mutex);
+  std::vector<State::Choice> in;
+  for (const auto& [id, worker] : s.workers) {
+    const auto serving = std::ranges::find(worker->servings, demand.model, &Serving::id);
+    Out out = Out::kNotServed;
+    if (serving != worker->servings.end()) {
+      out = worker->fallback == demand.fallback ? s.out(**serving, demand, now) : Out::kOtherTier;
+    }
+    if (out == Out::kNo) {
+      in.push_back({.serving = serving->get()});
+      continue;
+    }
+    Candidate& candidate = all.emplace_back();
+    candidate.worker = id;
+    candidate.out = reason_of(out);
+    candidate.fallback = worker->fallback;
+    candidate.standing = s.standing(*worker, now);
+    candidate.score = score(candidate.standing, Strategy::kVram, s.options.weights);
+  }
+  s.rate(in, demand, now);
+  std::ranges::sort(in, std::greater{},
+                    [](const State::Choice& choice) { return choice.score.total; });
+  std::vector<Candidate> best;
+  for (const State::Choice& choice : in) {
+    best.push_back({.worker = choice.serving->worker->id,
+                    .out = {},
+                    .fallback = choice.serving->worker->fallback,
+                    .standing = choice.standing,
+                    .score = choice.score,
+                    .picked = best.empty()});
+  }
+  best.insert(best.end(), std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
+  return best;
+}
+
+}  // namespace sluice::workers

@@ -1,0 +1,91 @@
+// What a request tells of its worker while it runs there, and when it has ended.
+#include <mutex>
+#include <utility>
+
+#include "base/ids.hpp"
+#include "workers/fleet_state.hpp"
+
+namespace sluice::workers {
+namespace {
+
+/// Answers of fewer tokens say little of how long one takes.
+constexpr int64_t kEnoughTokens = 8;
+
+}  // namespace
+
+Slot::Slot() = default;
+
+Slot::Slot(std::unique_ptr<Reservation> reservation) : reservation_(std::move(reservation)) {}
+
+Slot::~Slot() {
+  if (reservation_) abandoned(now());
+}
+
+Slot::Slot(Slot&&) noexcept = default;
+
+Slot& Slot::operator=(Slot&& other) noexcept {
+  if (this == &other) return *this;
+  if (reservation_) abandoned(now());
+  reservation_ = std::move(other.reservation_);
+  return *this;
+}
+
+std::string_view Slot::worker() const { return reservation_->worker->id; }
+
+std::string_view Slot::endpoint() const { return *reservation_->endpoint; }
+
+bool Slot::fallback() const { return reservation_->fallback; }
+
+void Slot::first_token(TimePoint at) {
+  if (!reservation_ || reservation_->first_token) return;
+  Reservation& held = *reservation_;
+  held.first_token = at;
+  const std::lock_guard lock(held.fleet->mutex);
+  held.worker->ledger.read(held.request, at);
+  held.serving->speed.learn_first_token(held.backlog, at - held.begun);
+  held.decoding_then = held.worker->ledger.decoding(held.fleet->k());
+}
+
+void Slot::generated(int64_t tokens) {
+  if (!reservation_) return;
+  Reservation& held = *reservation_;
+  const int64_t more = tokens - held.request.generated;
+  if (more <= 0) return;
+  held.request.generated = tokens;
+  held.worker->ledger.generated(more);
+}
+
+void Slot::succeeded(TimePoint at) {
+  if (!reservation_) return;
+  Reservation::end(std::move(reservation_), at, [&](Reservation& held) {
+    held.worker->breaker.succeeded(at, held.probe);
+    const int64_t tokens = held.request.generated;
+    if (!held.first_token || tokens < kEnoughTokens) return;
+    const double decoding =
+        (held.decoding_then + held.worker->ledger.decoding(held.fleet->k())) / 2;
+    held.serving->speed.learn_token(decoding, (at - *held.first_token) / (tokens - 1));
+  });
+}
+
+void Slot::failed(TimePoint at, bool refused) {
+  if (!reservation_) return;
+  Reservation::end(std::move(reservation_), at, [&](Reservation& held) {
+    held.worker->breaker.failed(at, refused, random_u64(), held.probe);
+  });
+}
+
+void Slot::pushed_back(TimePoint at, Duration rest) {
+  if (!reservation_) return;
+  Reservation::end(std::move(reservation_), at, [&](Reservation& held) {
+    held.worker->breaker.gone(held.probe);
+    held.worker->breaker.rest(at + rest);
+  });
+}
+
+void Slot::abandoned(TimePoint at) {
+  if (!reservation_) return;
+  Reservation::end(std::move(reservation_), at,
+                   [](Reservation& held) { held.worker->breaker.gone(held.probe); });
+}
+
+}  // namespace sluice::workers
