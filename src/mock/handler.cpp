@@ -110,10 +110,13 @@ net::Task<void> Handler::control(net::HttpCall& call) {
     body = stats_.requests_json();
   } else if (path == "/mock/endings" && reads) {
     body = stats_.endings_json();
+  } else if (const auto pace = parse_u64(parameter(call.head(), "times"));
+             path == "/mock/pace" && method == "POST" && pace && *pace >= 1 && *pace <= 1000) {
+    stats_.set_pace(static_cast<uint32_t>(*pace));
   } else {
     status = 404;
-    body = R"({"error":"GET /mock/stats, DELETE /mock/stats, GET /mock/requests and )"
-           R"(GET /mock/endings are here"})";
+    body = R"({"error":"GET /mock/stats, DELETE /mock/stats, GET /mock/requests, )"
+           R"(GET /mock/endings and POST /mock/pace?times=1..1000 are here"})";
   }
   co_await call.respond(status, headers, body);
 }

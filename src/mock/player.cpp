@@ -24,7 +24,8 @@ class Player {
         reply_(reply),
         script_(reply.script),
         ticket_(ticket),
-        start_(call.loop().now()) {}
+        start_(call.loop().now()),
+        pace_(ticket.pace()) {}
 
   Task<void> respond();
   Task<void> play_body();
@@ -36,7 +37,7 @@ class Player {
   TimePoint due(uint32_t step) const {
     if (step == 0) return start_;
     const auto events = milliseconds(uint64_t{script_.interval_ms} * (step - 1));
-    return start_ + milliseconds(script_.first_ms) + events;
+    return start_ + pace_ * (milliseconds(script_.first_ms) + events);
   }
   net::HeaderList headers(bool events) const {
     const int64_t retry_after =
@@ -64,6 +65,7 @@ class Player {
   const Script& script_;
   Ticket& ticket_;
   TimePoint start_;
+  uint32_t pace_;
   uint64_t body_sent_ = 0;  // kept up only where the body is split
 };
 

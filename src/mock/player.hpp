@@ -32,6 +32,7 @@ class Ticket {
   void event_sent() { ++told_.events_sent; }
   void sent(uint64_t tokens) { told_.tokens_sent += tokens; }
   uint64_t events_sent() const { return told_.events_sent; }
+  uint32_t pace() const { return stats_.pace(); }
   void ended(Stats::Ending ending) { ending_ = ending; }
 
  private:

@@ -465,6 +465,23 @@ TEST_F(MockServer, TellsWhatOfEachAnswerWasSent) {
   EXPECT_EQ(seen, "whole finished 8 12 0\nrefused finished 0 0 0\ncut reset 8 8 4\n");
 }
 
+TEST_F(MockServer, TakesLongerForEverythingOnceToldSo) {
+  Client client(server->port());
+  const auto took = [&] {
+    const TimePoint begun = now();
+    client.send("POST", "/v1/chat/completions", chat("mock-c2-f10-i10", false));
+    EXPECT_TRUE(client.read_response());
+    return now() - begun;
+  };
+  client.send("POST", "/mock/pace?times=10", "");
+  ASSERT_TRUE(client.read_response());
+  EXPECT_EQ(client.status, 200);
+  EXPECT_GE(took(), std::chrono::milliseconds(100));
+  client.send("POST", "/mock/pace?times=0", "");
+  ASSERT_TRUE(client.read_response());
+  EXPECT_EQ(client.status, 404);
+}
+
 TEST_F(MockServer, RefusesAPortThatIsTaken) {
   const auto second = Server::start({.host = "127.0.0.1", .port = server->port(), .threads = 1});
   ASSERT_FALSE(second.has_value());

@@ -74,6 +74,11 @@ class Stats {
   void abort(Ended ended, TimePoint at, int64_t wall_ns, uint64_t generation);
   void record(RecordedRequest request);
 
+  /// Every pause of answers that begin from now on takes so many times as long: a machine that has
+  /// become slow.
+  void set_pace(uint32_t times) { pace_ = times; }
+  uint32_t pace() const { return pace_; }
+
   void set_connections(size_t thread, size_t count) { connections_[thread] = count; }
 
   void reset();
@@ -103,6 +108,7 @@ class Stats {
   std::deque<RecordedRequest> requests_;
   std::deque<std::pair<Ended, std::string_view>> endings_;
   std::vector<std::atomic<size_t>> connections_;
+  std::atomic<uint32_t> pace_{1};
 };
 
 }  // namespace sluice::mock
