@@ -31,9 +31,8 @@ size_t at_random(std::span<const Standing> members, uint64_t random) {
   }
 }
 
-size_t member_of(std::span<const Standing> members, size_t index) {
-  const size_t member = members[index].member;
-  return member == Standing::kByPosition ? index : member;
+size_t member_of(const Standing& standing, size_t index) {
+  return standing.member == Standing::kByPosition ? index : standing.member;
 }
 
 template <typename T, typename Make>
@@ -48,8 +47,19 @@ std::shared_ptr<T> same_or_new(std::map<std::string, std::weak_ptr<T>, std::less
 
 }  // namespace
 
-std::optional<size_t> Balancer::pick(config::Strategy strategy, std::span<const Standing> members,
-                                     uint64_t random) {
+Balancer::Turns Balancer::turns(const Standing& standing, size_t index) const {
+  const size_t member = member_of(standing, index);
+  return member < turns_.size() ? turns_[member] : Turns();
+}
+
+Balancer::Turns& Balancer::turns(const Standing& standing, size_t index) {
+  const size_t member = member_of(standing, index);
+  if (member >= turns_.size()) turns_.resize(member + 1);
+  return turns_[member];
+}
+
+std::optional<size_t> Balancer::choose(config::Strategy strategy, std::span<const Standing> members,
+                                       uint64_t random) const {
   const auto first = std::ranges::find(members, true, &Standing::available);
   if (first == members.end()) return std::nullopt;
   switch (strategy) {
@@ -61,52 +71,70 @@ std::optional<size_t> Balancer::pick(config::Strategy strategy, std::span<const 
     case config::Strategy::kLeastConnections:
       return least_busy(members);
     case config::Strategy::kWeightedRoundRobin:
-      return in_turn(members, true);
     case config::Strategy::kRoundRobin:
       break;
   }
-  return in_turn(members, false);
+  return in_turn(members, strategy == config::Strategy::kWeightedRoundRobin);
+}
+
+std::optional<size_t> Balancer::peek(config::Strategy strategy, std::span<const Standing> members,
+                                     uint64_t random) const {
+  const std::lock_guard lock(mutex_);
+  return choose(strategy, members, random);
+}
+
+std::optional<size_t> Balancer::pick(config::Strategy strategy, std::span<const Standing> members,
+                                     uint64_t random) {
+  const std::lock_guard lock(mutex_);
+  const std::optional<size_t> best = choose(strategy, members, random);
+  if (!best) return best;
+  if (strategy == config::Strategy::kLeastConnections) {
+    turns(members[*best], *best).last = ++picks_;
+  } else if (strategy == config::Strategy::kRoundRobin ||
+             strategy == config::Strategy::kWeightedRoundRobin) {
+    int64_t gained = 0;
+    for (size_t i = 0; i < members.size(); ++i) {
+      if (!members[i].available) continue;
+      const int64_t gain = pull(members[i], strategy == config::Strategy::kWeightedRoundRobin);
+      turns(members[i], i).current += gain;
+      gained += gain;
+    }
+    turns(members[*best], *best).current -= gained;
+  }
+  return best;
 }
 
 /// Everybody gains his weight, who has most is taken and gives up what all have gained. So turns
 /// of one member lie apart as far as they can, and one who was away neither loses nor saves up.
-size_t Balancer::in_turn(std::span<const Standing> members, bool weighted) {
-  const std::lock_guard lock(mutex_);
-  int64_t gained = 0;
+size_t Balancer::in_turn(std::span<const Standing> members, bool weighted) const {
+  int64_t most = 0;
   size_t best = members.size();
-  size_t best_member = 0;
   for (size_t i = 0; i < members.size(); ++i) {
     if (!members[i].available) continue;
-    const size_t member = member_of(members, i);
-    if (member >= current_.size()) current_.resize(member + 1);
-    const int64_t gain = pull(members[i], weighted);
-    current_[member] += gain;
-    gained += gain;
-    if (best == members.size() || current_[member] > current_[best_member]) {
-      best = i;
-      best_member = member;
-    }
+    const int64_t current = turns(members[i], i).current + pull(members[i], weighted);
+    if (best < members.size() && current <= most) continue;
+    best = i;
+    most = current;
   }
-  current_[best_member] -= gained;
   return best;
 }
 
-/// The least load after this request; of equals each in turn.
-size_t Balancer::least_busy(std::span<const Standing> members) {
-  const std::lock_guard lock(mutex_);
-  const size_t first = next_++;
+/// The least load after this request; of equals whoever was asked longest ago.
+size_t Balancer::least_busy(std::span<const Standing> members) const {
   size_t best = members.size();
   double least = 0;
+  uint64_t least_last = 0;
   for (size_t i = 0; i < members.size(); ++i) {
-    const size_t index = (first + i) % members.size();
-    const Standing& member = members[index];
+    const Standing& member = members[i];
     if (!member.available) continue;
     const double load = static_cast<double>(member.active + 1) /
                         (std::max(member.weight, 1) * std::max(member.share, 1 / kUnit));
-    if (best == members.size() || load < least) {
-      best = index;
-      least = load;
-    }
+    const uint64_t last = turns(member, i).last;
+    const bool better = load < least || (load == least && last < least_last);
+    if (best < members.size() && !better) continue;
+    best = i;
+    least = load;
+    least_last = last;
   }
   return best;
 }

@@ -37,14 +37,25 @@ class Balancer {
   /// `random`: any 64 bits.
   std::optional<size_t> pick(config::Strategy strategy, std::span<const Standing> members,
                              uint64_t random);
+  /// What pick() would answer, without taking the turn.
+  std::optional<size_t> peek(config::Strategy strategy, std::span<const Standing> members,
+                             uint64_t random) const;
 
  private:
-  size_t in_turn(std::span<const Standing> members, bool weighted);
-  size_t least_busy(std::span<const Standing> members);
+  struct Turns {
+    int64_t current = 0;  // of the smooth weighted round robin
+    uint64_t last = 0;    // when it was the least busy, in picks
+  };
+  Turns turns(const Standing& standing, size_t index) const;
+  Turns& turns(const Standing& standing, size_t index);
+  size_t in_turn(std::span<const Standing> members, bool weighted) const;
+  size_t least_busy(std::span<const Standing> members) const;
+  std::optional<size_t> choose(config::Strategy strategy, std::span<const Standing> members,
+                               uint64_t random) const;
 
-  std::mutex mutex_;
-  size_t next_ = 0;
-  std::vector<int64_t> current_;  // of the smooth weighted round robin, by member
+  mutable std::mutex mutex_;
+  uint64_t picks_ = 0;
+  std::vector<Turns> turns_;  // by member
 };
 
 /// What must outlive a reload: one for the process. Thread-safe.

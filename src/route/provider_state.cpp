@@ -100,7 +100,7 @@ std::optional<ProviderState::Choice> ProviderState::pick(std::string_view model,
   State& state = *state_;
   const std::lock_guard lock(state.mutex);
   const size_t count = state.keys.size();
-  const size_t first = session ? 0 : state.next++;
+  const size_t first = session ? 0 : state.next;
   const auto choice_of = [&](size_t index) {
     Choice choice;
     if (keys_ > 0) choice.key = index;
@@ -150,6 +150,7 @@ std::optional<ProviderState::Choice> ProviderState::pick(std::string_view model,
   if (!free) free = recovering;
   std::optional<Choice> choice;
   if (free) {
+    if (!session) state.next = *free + 1;
     choice = choice_of(*free);
   } else if (soonest) {
     choice = choice_of(*soonest);

@@ -1,6 +1,7 @@
 #include <benchmark/benchmark.h>
 
-#include "route/provider_keys.hpp"
+#include "route/balancer.hpp"
+#include "route/provider_state.hpp"
 #include "route/retry_budget.hpp"
 #include "route/table.hpp"
 
@@ -27,13 +28,68 @@ void BM_Plan(benchmark::State& state) {
 }
 BENCHMARK(BM_Plan);
 
+/// What most requests are: one provider, by the model's name.
+void BM_PlanPlain(benchmark::State& state) {
+  auto config = std::make_shared<config::Config>();
+  config->providers.emplace_back().name = "openai-main";
+  const RoutingTable table(config);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(table.plan("gpt-4o-2024-08-06",
+                                        Speakers{kOpenAiSpeakers, kAllSpeakers},
+                                        config::ProviderType::kOpenAi));
+  }
+}
+BENCHMARK(BM_PlanPlain);
+
+/// A group of eight with a fallback of its own.
+void BM_PlanGroup(benchmark::State& state) {
+  auto config = std::make_shared<config::Config>();
+  config::Group group;
+  group.name = "pool";
+  for (int i = 0; i < 9; ++i) {
+    config->providers.emplace_back().name = "provider-" + std::to_string(i);
+    if (i < 8) group.members.push_back({{config->providers.back().name, ""}, i + 1});
+  }
+  config->routing.groups.push_back(group);
+  config->routing.rules.push_back({true, "gpt-", {"pool", ""}, 0});
+  config->routing.fallbacks.push_back({"pool", {{"provider-8", ""}}});
+  const RoutingTable table(config);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(table.plan("gpt-4o-2024-08-06",
+                                        Speakers{kOpenAiSpeakers, kAllSpeakers},
+                                        config::ProviderType::kOpenAi));
+  }
+}
+BENCHMARK(BM_PlanGroup);
+
+/// A key is picked, begun with and ended, as by every attempt.
 void BM_PickKey(benchmark::State& state) {
-  KeyRotation keys(4);
+  ProviderState keys(4);
   keys.refused(1, now());
   const TimePoint at = now();
-  for (auto _ : state) benchmark::DoNotOptimize(keys.pick(at));
+  for (auto _ : state) {
+    auto choice = keys.pick("gpt-4o-2024-08-06", at);
+    keys.begin(*choice, "gpt-4o-2024-08-06", at);
+    keys.succeeded(*choice, "gpt-4o-2024-08-06", at);
+  }
 }
 BENCHMARK(BM_PickKey);
+
+void BM_PickMember(benchmark::State& state) {
+  const auto strategy = static_cast<config::Strategy>(state.range(0));
+  Balancer balancer;
+  std::vector<Standing> members(8);
+  for (size_t i = 0; i < members.size(); ++i) members[i].weight = static_cast<int>(i) + 1;
+  uint64_t random = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(balancer.pick(strategy, members, random += 0x9e3779b97f4a7c15));
+  }
+}
+BENCHMARK(BM_PickMember)
+    ->Arg(static_cast<int>(config::Strategy::kRoundRobin))
+    ->Arg(static_cast<int>(config::Strategy::kRandom))
+    ->Arg(static_cast<int>(config::Strategy::kWeightedRoundRobin))
+    ->Arg(static_cast<int>(config::Strategy::kLeastConnections));
 
 void BM_RetryBudget(benchmark::State& state) {
   RetryBudget budget(0.2);
