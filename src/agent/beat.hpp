@@ -16,9 +16,9 @@ namespace sluice::agent {
 struct Look {
   workers::WorkerState state = workers::WorkerState::kStarting;
   const Engine* engine = nullptr;  // null: not known yet
-  EngineView view;
-  std::vector<workers::Gpu> gpus;
-  std::string boot_id;
+  EngineView view = {};
+  std::vector<workers::Gpu> gpus = {};
+  std::string boot_id = {};
   TimePoint at{};  // when the gauges were read
 };
 

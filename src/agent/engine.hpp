@@ -16,32 +16,33 @@ namespace sluice::agent {
 
 /// What changes from moment to moment. What is absent is not known.
 struct Gauges {
-  std::optional<int64_t> running;
-  std::optional<int64_t> waiting;
-  std::optional<int64_t> max_tasks;
-  std::optional<int64_t> kv_total_tokens;
-  std::optional<int64_t> kv_free_tokens;
-  std::optional<int64_t> kv_total_bytes;
-  std::optional<int64_t> kv_free_bytes;
-  std::optional<int64_t> vram_used;   // bytes that its models hold
-  std::optional<double> prefill_tps;  // tokens a second, of one sequence
-  std::optional<double> decode_tps;
-  std::optional<std::vector<workers::LoadedModel>> loaded;  // of all its models, only these are
-  std::optional<double> started_at;                         // of its process, Unix seconds
-  std::optional<double> work;                               // grows while the process lives
+  std::optional<int64_t> running = {};
+  std::optional<int64_t> waiting = {};
+  std::optional<int64_t> max_tasks = {};
+  std::optional<int64_t> kv_total_tokens = {};
+  std::optional<int64_t> kv_free_tokens = {};
+  std::optional<int64_t> kv_total_bytes = {};
+  std::optional<int64_t> kv_free_bytes = {};
+  std::optional<int64_t> vram_used = {};   // bytes that its models hold
+  std::optional<double> prefill_tps = {};  // tokens a second, of one sequence
+  std::optional<double> decode_tps = {};
+  std::optional<std::vector<workers::LoadedModel>> loaded =
+      {};                                 // of all its models, only these are
+  std::optional<double> started_at = {};  // of its process, Unix seconds
+  std::optional<double> work = {};        // grows while the process lives
 };
 
 /// What changes when it starts, or seldom.
 struct Facts {
-  std::vector<workers::LoadedModel> models;
-  std::string version;
-  std::optional<int64_t> max_tasks;
-  std::optional<int64_t> max_len;  // of every model that says nothing of its own
+  std::vector<workers::LoadedModel> models = {};
+  std::string version = {};
+  std::optional<int64_t> max_tasks = {};
+  std::optional<int64_t> max_len = {};  // of every model that says nothing of its own
 };
 
 struct EngineView {
-  Facts facts;
-  Gauges gauges;
+  Facts facts = {};
+  Gauges gauges = {};
 };
 
 struct EnginePage {

@@ -37,18 +37,18 @@ struct Options {
 
 /// Checked, with everything that files and the environment say.
 struct Plan {
-  std::vector<Site> gateways;
+  std::vector<Site> gateways = {};
   const Engine* engine = nullptr;  // null: to be found out
-  Site engine_site;
-  std::string endpoint;
-  std::string id;
-  std::vector<std::string> models;
-  std::optional<int64_t> max_tasks;
-  std::optional<int64_t> vram;
-  GpuChoice gpus;
+  Site engine_site = {};
+  std::string endpoint = {};
+  std::string id = {};
+  std::vector<std::string> models = {};
+  std::optional<int64_t> max_tasks = {};
+  std::optional<int64_t> vram = {};
+  GpuChoice gpus = {};
   bool fallback = false;
-  Secret token;
-  std::optional<Duration> interval;
+  Secret token = {};
+  std::optional<Duration> interval = {};
   Duration poll{};
   bool once = false;
   bool print = false;
