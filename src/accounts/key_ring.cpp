@@ -219,6 +219,11 @@ Result<const KeyRecord*> KeyRing::authenticate(std::string_view presented, const
   return key;
 }
 
+const KeyRecord* KeyRing::named(std::string_view name) const {
+  const auto found = std::ranges::find(records_, name, &KeyRecord::name);
+  return found == records_.end() ? nullptr : &*found;
+}
+
 Status KeyRing::check_model(const KeyRecord& key, std::string_view model) {
   if (key.allows_model(model)) return {};
   return fail(ErrorCode::kModelNotAllowed,

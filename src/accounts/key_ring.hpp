@@ -66,6 +66,9 @@ class KeyRing {
   Result<const KeyRecord*> authorize(std::string_view presented, const IpAddress& client,
                                      std::string_view model, int64_t unix_now) const;
 
+  /// The first key of this name, usable or not; null where there is none.
+  const KeyRecord* named(std::string_view name) const;
+
   /// kModelNotAllowed when the key's list does not have the model.
   static Status check_model(const KeyRecord& key, std::string_view model);
 

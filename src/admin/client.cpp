@@ -85,7 +85,7 @@ store::Options database_options(const config::Config& config) {
                             : store::Durability::kProcess};
 }
 
-Result<Client> Client::open(const config::Config& config) {
+Result<std::optional<Client>> Client::running(const config::Config& config) {
   Client client;
   client.socket_ = socket_path(config);
   const auto fd = net::connect_unix(client.socket_);
@@ -94,6 +94,14 @@ Result<Client> Client::open(const config::Config& config) {
     return client;
   }
   if (fd.error().code != ErrorCode::kUpstreamUnreachable) return std::unexpected(fd.error());
+  return std::nullopt;
+}
+
+Result<Client> Client::open(const config::Config& config) {
+  auto gateway = running(config);
+  if (!gateway) return std::unexpected(std::move(gateway.error()));
+  if (*gateway) return std::move(**gateway);
+  Client client;
   auto database = store::Database::open(database_options(config));
   if (!database) return std::unexpected(database.error());
   client.database_ = std::move(*database);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,8 @@ class Client {
   /// Fails when neither is to be had, which is when another command or a gateway without its
   /// socket holds data_dir.
   static Result<Client> open(const config::Config& config);
+  /// Only a gateway that listens; nullopt where there is none.
+  static Result<std::optional<Client>> running(const config::Config& config);
 
   /// The body of a good answer. An error has the answer's own message.
   Result<std::string> ask(std::string_view method, std::string target, std::string body = {});

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include "api/answer.hpp"
+#include "api/dry_run.hpp"
 #include "api/operation.hpp"
+#include "api/worker_routes.hpp"
 #include "base/cidr.hpp"
 #include "base/text.hpp"
+#include "http/url.hpp"
 #include "net/offload.hpp"
 #include "relay/headers.hpp"
 
@@ -13,6 +16,8 @@ namespace sluice::api {
 
 namespace {
 
+constexpr std::string_view kRoot = "/api/admin/";
+constexpr std::string_view kWorkers = "workers/";
 constexpr auto kShort = std::chrono::seconds(60);
 constexpr auto kLong = std::chrono::minutes(15);
 
@@ -49,8 +54,26 @@ net::Task<void> serve(Administration& administration, net::HttpCall& call, admin
   co_await answer_error(call, std::move(answer->error()));
 }
 
-/// A page in somebody's browser on this machine is on this machine, too. It gives itself away by
-/// its Origin, or by the name that it has made point here.
+/// A request of an administrator.
+net::Task<void> route(Service& service, relay::LoopContext& context, net::HttpCall& call,
+                      admin::Request request) {
+  std::string_view below = call.head().path().substr(kRoot.size());
+  if (below == "workers") co_return co_await handle_admin_workers(service, call, {});
+  if (below.starts_with(kWorkers)) {
+    auto id = http::percent_decode(below.substr(kWorkers.size()));
+    co_return co_await handle_admin_workers(service, call, std::move(id).value_or("?"));
+  }
+  if (below == "routing/dry-run") co_return co_await handle_dry_run(service, context, call);
+  if (service.administration == nullptr) {
+    co_return co_await answer_error(call, Error{.code = ErrorCode::kNotFound,
+                                                .message = "this gateway has no database",
+                                                .param = {}});
+  }
+  co_await serve(*service.administration, call, std::move(request));
+}
+
+}  // namespace
+
 bool could_be_a_web_page(const http::Fields& fields) {
   if (fields.has("origin")) return true;
   const std::string_view host = fields.get("host");
@@ -58,8 +81,6 @@ bool could_be_a_web_page(const http::Fields& fields) {
   return !iequals(name, "localhost") && !IpAddress::parse(host) &&
          !IpAddress::parse_with_port(host);
 }
-
-}  // namespace
 
 std::optional<Error> refuse_admin(const relay::Snapshot& snapshot, const net::HttpCall& call) {
   if (!is_admin(snapshot, call)) return not_admin(snapshot);
@@ -76,22 +97,22 @@ net::Task<void> handle_admin(Service& service, relay::LoopContext& context, net:
   if (auto refused = refuse_admin(snapshot, call)) {
     co_return co_await answer_error(call, std::move(*refused));
   }
-  if (service.administration == nullptr) {
-    co_return co_await answer_error(call, Error{.code = ErrorCode::kNotFound,
-                                                .message = "this gateway has no database",
-                                                .param = {}});
-  }
   const std::string client = relay::client_of(call, snapshot.trusted_proxies).to_string();
-  co_await serve(*service.administration, call,
+  co_await route(service, context, call,
                  {.method = {}, .target = {}, .body = {}, .actor = "admin@" + client});
 }
 
 net::Task<void> AdminSocketHandler::handle(net::HttpCall& call) {
+  if (!call.head().path().starts_with(kRoot)) {
+    co_return co_await answer_error(call, Error{.code = ErrorCode::kNotFound,
+                                                .message = "only the administration is here",
+                                                .param = {}});
+  }
   // "unix:UID", as the kernel says.
   std::string actor(call.peer());
   if (actor.starts_with("unix:")) actor.replace(0, 5, "shell:");
-  co_await serve(
-      administration_, call,
+  co_await route(
+      service_, context_, call,
       {.method = {}, .target = {}, .body = {}, .actor = std::move(actor), .local = true});
 }
 

@@ -26,18 +26,24 @@ struct Administration {
 /// pages that run on this machine are refused, too.
 std::optional<Error> refuse_admin(const relay::Snapshot& snapshot, const net::HttpCall& call);
 
-/// Administrators only; 404 where the gateway has no database.
+/// A page in somebody's browser on this machine is on this machine, too. It gives itself away by
+/// its Origin, or by the name that it has made point here.
+bool could_be_a_web_page(const http::Fields& fields);
+
+/// Administrators only; 404 for what needs a database where the gateway has none.
 net::Task<void> handle_admin(Service& service, relay::LoopContext& context, net::HttpCall& call);
 
 /// For the Unix socket: the administration alone, without a credential.
 class AdminSocketHandler final : public net::HttpHandler {
  public:
-  explicit AdminSocketHandler(Administration& administration) : administration_(administration) {}
+  AdminSocketHandler(Service& service, relay::LoopContext& context)
+      : service_(service), context_(context) {}
   net::Task<void> handle(net::HttpCall& call) override;
   std::string render_refusal(int status, std::string_view reason) override;
 
  private:
-  Administration& administration_;
+  Service& service_;
+  relay::LoopContext& context_;
 };
 
 }  // namespace sluice::api

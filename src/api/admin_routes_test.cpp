@@ -111,7 +111,7 @@ TEST_F(AdminRoutesTest, LetsCommandsInAtTheSocket) {
   config::Config config;
   config.data_dir = folder;
   const auto body = [&]() -> Task<void> {
-    AdminSocketHandler handler(administration);
+    AdminSocketHandler handler(gateway.service, gateway.context());
     net::HttpServer server(gateway.loop(), handler);
     auto listener = net::listen_unix(admin::socket_path(config));
     server.start(listener->fd);

@@ -6,6 +6,7 @@
 #include "api/answer.hpp"
 #include "api/live_routes.hpp"
 #include "api/operation.hpp"
+#include "api/worker_routes.hpp"
 #include "base/text.hpp"
 #include "dialect/errors.hpp"
 #include "http/url.hpp"
@@ -58,6 +59,14 @@ std::string_view allowed_origin(const config::Cors& cors, std::string_view origi
 }
 
 }  // namespace
+
+std::optional<dialect::Endpoint> inference_endpoint(std::string_view path) {
+  const std::string_view below = below_v1(path);
+  for (const InferenceRoute& route : kInference) {
+    if (below == route.path) return route.endpoint;
+  }
+  return std::nullopt;
+}
 
 net::Task<void> Handler::handle(net::HttpCall& call) {
   if (context_.snapshot->config->server.gzip) call.allow_gzip();
@@ -125,6 +134,18 @@ net::Task<void> Handler::dispatch(net::HttpCall& call) {
   return answer_other(call);
 }
 
+net::Task<void> Handler::answer_workers(net::HttpCall& call, std::string_view below) {
+  if (below == "/heartbeat") {
+    if (call.head().method != "POST") {
+      return answer_wrong_method(call, dialect::Dialect::kOpenAi, "POST");
+    }
+    return handle_heartbeat(service_, context_, call);
+  }
+  if (below.starts_with('/')) below.remove_prefix(1);
+  auto id = http::percent_decode(below);
+  return handle_workers(service_, context_, call, std::move(id).value_or(std::string(below)));
+}
+
 net::Task<void> Handler::answer_other(net::HttpCall& call) {
   const std::string_view method = call.head().method;
   const std::string_view path = call.head().path();
@@ -139,6 +160,9 @@ net::Task<void> Handler::answer_other(net::HttpCall& call) {
   if (below.starts_with("/models/")) {
     auto id = http::percent_decode(below.substr(8));
     co_return co_await catalog_.handle(call, id.value_or(std::string(below.substr(8))));
+  }
+  if (below == "/workers" || below.starts_with("/workers/")) {
+    co_return co_await answer_workers(call, below.substr(std::string_view("/workers").size()));
   }
   if (path == "/health") co_return co_await handle_health(service_, call);
   if (path == "/ready") co_return co_await handle_ready(service_, call);

@@ -1,11 +1,13 @@
 // The front door: which route a request is for, and what every answer carries.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "api/model_catalog.hpp"
 #include "api/service.hpp"
+#include "dialect/dialect.hpp"
 #include "net/http_call.hpp"
 #include "relay/context.hpp"
 
@@ -29,12 +31,17 @@ class Handler final : public net::HttpHandler {
   net::Task<void> dispatch(net::HttpCall& call);
   /// For every route but inference and the counting of tokens.
   net::Task<void> answer_other(net::HttpCall& call);
+  /// `below`: what follows /workers.
+  net::Task<void> answer_workers(net::HttpCall& call, std::string_view below);
   net::Task<void> answer_preflight(net::HttpCall& call);
 
   Service& service_;
   relay::LoopContext& context_;
   ModelCatalog catalog_;
 };
+
+/// Of the inference route at a path, with or without /v1.
+std::optional<dialect::Endpoint> inference_endpoint(std::string_view path);
 
 /// Only metrics: for their own port.
 class MetricsHandler final : public net::HttpHandler {

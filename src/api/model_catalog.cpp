@@ -235,6 +235,11 @@ net::Task<ModelCatalog::Entries> ModelCatalog::all() {
     if (cached == cache_.end()) continue;
     for (const dialect::ModelEntry& entry : cached->second.entries) add(entry);
   }
+  for (std::string& model : context_.dispatcher.fleet().models()) {
+    add({.id = std::move(model),
+         .owned_by = std::string(config::kWorkersTarget),
+         .display_name = {}});
+  }
   co_return entries;
 }
 

@@ -33,15 +33,17 @@ net::Task<void> answer_from_pool(Service& service, net::HttpCall& call, std::str
 
 }  // namespace
 
+bool is_local(const relay::Snapshot& snapshot, const net::HttpCall& call) {
+  // Behind a proxy on this machine everybody seems to come from here.
+  const http::Fields& fields = call.head().fields;
+  const bool forwarded =
+      fields.has("forwarded") || fields.has("x-forwarded-for") || fields.has("x-real-ip");
+  return !forwarded && is_loopback(relay::client_of(call, snapshot.trusted_proxies));
+}
+
 bool is_admin(const relay::Snapshot& snapshot, const net::HttpCall& call) {
   const Secret& token = snapshot.config->auth.admin_token;
-  if (token.empty()) {
-    // Behind a proxy on this machine everybody seems to come from here.
-    const http::Fields& fields = call.head().fields;
-    const bool forwarded =
-        fields.has("forwarded") || fields.has("x-forwarded-for") || fields.has("x-real-ip");
-    return !forwarded && is_loopback(relay::client_of(call, snapshot.trusted_proxies));
-  }
+  if (token.empty()) return is_local(snapshot, call);
   return token.equals(relay::client_credential(call.head().fields));
 }
 

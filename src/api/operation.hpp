@@ -14,6 +14,8 @@ net::Task<void> handle_metrics(Service& service, net::HttpCall& call);
 net::Task<void> handle_live(Service& service, relay::LoopContext& context, net::HttpCall& call);
 net::Task<void> handle_root(Service& service, net::HttpCall& call);
 
+/// True for a caller on this machine, as far as can be known: not through a proxy.
+bool is_local(const relay::Snapshot& snapshot, const net::HttpCall& call);
 /// True for a caller with the admin token, or, without one configured, from this machine and
 /// not through a proxy.
 bool is_admin(const relay::Snapshot& snapshot, const net::HttpCall& call);

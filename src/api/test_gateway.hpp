@@ -72,6 +72,7 @@ class TestGateway {
   }
 
   net::Loop& loop() { return test_.loop; }
+  relay::LoopContext& context() { return context_; }
 
  private:
   net::TestLoop test_;

@@ -33,6 +33,9 @@ struct AdminCommands::Given {
   std::vector<std::string> models, allow_ips;
   // Usage.
   std::string key, model, provider, from, to, group_by;
+  // Routing.
+  std::string route, urgency;
+  std::optional<int64_t> prompt_tokens;
 };
 
 /// A request for `ask`, and what becomes of its answer.

@@ -15,6 +15,7 @@ AdminCommands::AdminCommands(CLI::App& cli) : given_(std::make_unique<Given>()) 
   add_wallet(cli);
   add_keys(cli);
   add_usage(cli);
+  add_route(cli);
   add_copies(cli);
 }
 

@@ -1,4 +1,4 @@
-// sluice wallet, key, usage, backup, restore: administration from a shell.
+// sluice wallet, key, usage, route, backup, restore: administration from a shell.
 #pragma once
 
 #include <functional>
@@ -35,6 +35,7 @@ class AdminCommands {
   void add_wallet(CLI::App& cli);
   void add_keys(CLI::App& cli);
   void add_usage(CLI::App& cli);
+  void add_route(CLI::App& cli);
   void add_copies(CLI::App& cli);
 
   std::unique_ptr<Given> given_;

@@ -176,7 +176,7 @@ void Gateway::serve_admin_socket() {
     return;
   }
   admin_socket_ = std::move(listener->file);
-  workers_.front()->serve_admin(listener->fd, *administration_);
+  workers_.front()->serve_admin(listener->fd);
 }
 
 Result<relay::SnapshotPtr> Gateway::snapshot_of(const config::ConfigPtr& config, size_t loops) {

@@ -12,7 +12,8 @@ constexpr auto kLearnAfter = std::chrono::minutes(1);
 
 Worker::Worker(int index, api::Service& service, relay::SnapshotPtr snapshot,
                observe::LoopMetrics& metrics, observe::LiveShard& live)
-    : loop_(index),
+    : service_(service),
+      loop_(index),
       client_(loop_, service.blocking),
       foreign_hosts_(loop_, service.foreign_lookups),
       context_{.loop = loop_,
@@ -30,7 +31,9 @@ Worker::Worker(int index, api::Service& service, relay::SnapshotPtr snapshot,
       metrics_handler_(service, context_),
       server_(loop_, handler_),
       scope_(loop_),
-      learning_scope_(loop_) {
+      learning_scope_(loop_),
+      discovery_scope_(loop_),
+      watch_(client_, service.fleet) {
   server_.count_in(metrics.connections);
   service.loops.push_back({.loop = &loop_, .live = &live});
 }
@@ -47,8 +50,8 @@ void Worker::serve_metrics(int listening_fd) {
   metrics_server_->start(listening_fd);
 }
 
-void Worker::serve_admin(int listening_fd, api::Administration& administration) {
-  admin_handler_ = std::make_unique<api::AdminSocketHandler>(administration);
+void Worker::serve_admin(int listening_fd) {
+  admin_handler_ = std::make_unique<api::AdminSocketHandler>(service_, context_);
   admin_server_ = std::make_unique<net::HttpServer>(loop_, *admin_handler_);
   admin_server_->start(listening_fd);
 }
@@ -57,7 +60,10 @@ void Worker::start() {
   // One loop asks the upstreams for all, and not at once: who only tries something out is left
   // alone.
   if (loop_.index() == 0) {
-    loop_.post([this] { learning_.spawn(handler_.keep_learning(learning_scope_, kLearnAfter)); });
+    loop_.post([this] {
+      learning_.spawn(handler_.keep_learning(learning_scope_, kLearnAfter));
+      learning_.spawn(watch_.run([this] { return context_.snapshot->config; }, discovery_scope_));
+    });
   }
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), ("loop-" + std::to_string(loop_.index())).c_str());
@@ -76,6 +82,7 @@ void Worker::drain(std::move_only_function<void()> when_drained) {
   loop_.post([this, when_drained = std::move(when_drained)]() mutable {
     server_.stop_accepting();
     learning_scope_.cancel(net::CancelReason::kDraining);
+    discovery_scope_.cancel(net::CancelReason::kDraining);
     tasks_.spawn(await_drained(std::move(when_drained)));
   });
 }

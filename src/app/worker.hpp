@@ -8,6 +8,7 @@
 
 #include "api/admin_routes.hpp"
 #include "api/handler.hpp"
+#include "discovery/watch.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
 #include "net/resolver.hpp"
@@ -24,10 +25,10 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   /// Before start(): takes over a listening socket for requests, for metrics alone, or for the
-  /// administration, which outlives this.
+  /// administration.
   void serve(int listening_fd, net::TlsContextPtr tls);
   void serve_metrics(int listening_fd);
-  void serve_admin(int listening_fd, api::Administration& administration);
+  void serve_admin(int listening_fd);
   void start();
 
   // From another thread.
@@ -41,6 +42,7 @@ class Worker {
  private:
   net::Task<void> await_drained(std::move_only_function<void()> when_drained);
 
+  api::Service& service_;
   net::Loop loop_;
   net::HttpClient client_;
   net::Resolver foreign_hosts_;
@@ -54,7 +56,9 @@ class Worker {
   net::Scope scope_;
   net::TaskGroup tasks_;
   net::Scope learning_scope_;
-  net::TaskGroup learning_;
+  net::Scope discovery_scope_;
+  net::TaskGroup learning_;  // and discovery
+  discovery::Watch watch_;
   std::thread thread_;
 };
 

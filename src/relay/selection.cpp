@@ -80,25 +80,36 @@ bool Selection::available(const route::Target& target, bool desperate) const {
   return snapshot_.upstream(target).state->available(target.model, context_.loop.now());
 }
 
-std::optional<size_t> Selection::pick_member(size_t tier, bool desperate) const {
-  const route::Tier& candidates = plan_.tiers[tier];
-  const std::vector<route::Target>& targets = candidates.targets;
-  if (candidates.group == nullptr) {
-    if (tried({tier, 0}) || !available(targets[0], desperate)) return std::nullopt;
-    return 0;
-  }
+std::vector<route::Standing> standings_of(const Snapshot& snapshot, const workers::Fleet& fleet,
+                                          const route::Tier& tier, bool desperate, TimePoint now) {
   std::vector<route::Standing> standings;
-  standings.reserve(targets.size());
-  for (size_t i = 0; i < targets.size(); ++i) {
-    const route::Target& target = targets[i];
+  standings.reserve(tier.targets.size());
+  for (const route::Target& target : tier.targets) {
     route::Standing& standing = standings.emplace_back();
     standing.weight = target.weight;
-    standing.available = !tried({tier, i}) && available(target, desperate);
-    standing.active =
-        target.workers()
-            ? static_cast<int64_t>(
-                  context_.dispatcher.fleet().load(target.model, context_.loop.now()).active)
-            : snapshot_.upstream(target).state->active();
+    standing.member = target.member;
+    if (target.workers()) {
+      standing.active = static_cast<int64_t>(fleet.load(target.model, now).active);
+      continue;
+    }
+    const route::ProviderState& state = *snapshot.upstream(target).state;
+    standing.available = desperate || state.available(target.model, now);
+    standing.active = state.active();
+    standing.share = state.share(target.model, now);
+  }
+  return standings;
+}
+
+std::optional<size_t> Selection::pick_member(size_t tier, bool desperate) const {
+  const route::Tier& candidates = plan_.tiers[tier];
+  if (candidates.group == nullptr) {
+    if (tried({tier, 0}) || !available(candidates.targets[0], desperate)) return std::nullopt;
+    return 0;
+  }
+  std::vector<route::Standing> standings = standings_of(
+      snapshot_, context_.dispatcher.fleet(), candidates, desperate, context_.loop.now());
+  for (size_t i = 0; i < standings.size(); ++i) {
+    if (tried({tier, i})) standings[i].available = false;
   }
   return snapshot_.groups[candidates.group_index]->pick(candidates.strategy, standings,
                                                         random_u64());

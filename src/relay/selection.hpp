@@ -31,6 +31,11 @@ route::Speakers speakers_of(dialect::Endpoint endpoint);
 Result<route::Plan> plan_of(const Snapshot& snapshot, const workers::Fleet& fleet,
                             dialect::Endpoint endpoint, std::string_view model);
 
+/// How the targets of a tier stand now, of which this request has tried none. `desperate`: who has
+/// failed lately counts, too.
+std::vector<route::Standing> standings_of(const Snapshot& snapshot, const workers::Fleet& fleet,
+                                          const route::Tier& tier, bool desperate, TimePoint now);
+
 /// What a class header says; absent: default. kInvalidRequest for anything else.
 Result<config::Class> parse_class(std::string_view header, std::string_view value);
 

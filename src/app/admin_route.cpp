@@ -1,0 +1,155 @@
+// sluice route ...
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "api/dry_run.hpp"
+#include "app/admin_ask.hpp"
+#include "app/table.hpp"
+#include "relay/clients.hpp"
+
+namespace sluice::app {
+
+namespace {
+
+using Given = AdminCommands::Given;
+
+std::string question(const Given& given) {
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().member("model", given.model);
+  add_text(json, "route", given.route);
+  add_text(json, "class", given.urgency);
+  add_text(json, "key", given.key);
+  if (given.prompt_tokens) json.member("prompt_tokens", *given.prompt_tokens);
+  json.end_object();
+  return body;
+}
+
+/// As a gateway that has just been started would say it.
+Result<std::string> explain_alone(const config::ConfigPtr& config, const std::string& body) {
+  quota::Registry registry;
+  auto clients = relay::clients_of_config(*config, registry);
+  if (!clients) return std::unexpected(std::move(clients.error()));
+  route::TargetStates states;
+  const auto snapshot = relay::make_snapshot(config, std::move(*clients), 1, states);
+  if (!snapshot) return std::unexpected(snapshot.error());
+  workers::Fleet fleet(workers::Fleet::options_of(*config));
+  workers::Dispatcher dispatcher(fleet, workers::Dispatcher::options_of(*config));
+  const auto hypothesis = api::read_hypothesis(body, **snapshot);
+  if (!hypothesis) return std::unexpected(hypothesis.error());
+  const auto explanation = relay::explain(**snapshot, dispatcher, *hypothesis, now());
+  if (!explanation) return std::unexpected(explanation.error());
+  return relay::to_json(*explanation, *hypothesis);
+}
+
+std::string decimals(json::Value value, int digits) {
+  const auto number = value.as_double();
+  return number ? fmt::format("{:.{}f}", *number, digits) : std::string();
+}
+
+/// A row as the table shows it.
+std::string row_of(json::Value target) {
+  const std::string worker = shown(target["worker"]);
+  const bool picked = target["picked"].as_bool().value_or(false);
+  std::string row;
+  json::Writer(row)
+      .begin_object()
+      .member("picked", picked ? "*" : "")
+      .member("target", worker.empty() ? shown(target["provider"]) : worker)
+      .member("model", shown(target["model"]))
+      .member("active", decimals(target["active"], 0))
+      .member("weight", shown(target["weight"]))
+      .member("score", decimals(target["score"]["total"], 3))
+      .member("memory", decimals(target["score"]["memory"], 2))
+      .member("slots", decimals(target["score"]["concurrency"], 2))
+      .member("ttft", decimals(target["predicted_ttft_ms"], 0))
+      .member("breaker", shown(target["breaker"]))
+      .member("reason", shown(target["reason"]))
+      .end_object();
+  return row;
+}
+
+std::string outcome(json::Value answer) {
+  const json::Value pick = answer["pick"];
+  if (answer["waits"].as_bool().value_or(false)) return "would wait for a worker\n";
+  if (pick.is_null()) return "nobody could be asked now\n";
+  const std::string worker = shown(pick["worker"]);
+  return fmt::format("would go to {}{} as {}{}\n", worker.empty() ? "" : "worker ",
+                     worker.empty() ? shown(pick["provider"]) : worker, shown(pick["model"]),
+                     answer["desperate"].as_bool().value_or(false)
+                         ? ", though it has failed lately: there is nobody else"
+                         : "");
+}
+
+std::string human(json::Value answer) {
+  std::string out = fmt::format("{}: {}\n", shown(answer["model"]), shown(answer["rule"]));
+  int number = 0;
+  for (const json::Value& tier : rows_in(answer["tiers"])) {
+    out += fmt::format("\n{}. {} ({})\n", ++number, shown(tier["name"]), shown(tier["strategy"]));
+    std::vector<std::string> texts;
+    for (const json::Value& target : rows_in(tier["targets"])) texts.push_back(row_of(target));
+    std::vector<json::Value> rows;
+    for (const std::string& text : texts) rows.emplace_back(text);
+    out += table({{.title = "", .field = "picked"},
+                  {.title = "TARGET", .field = "target"},
+                  {.title = "MODEL", .field = "model"},
+                  {.title = "ACTIVE", .field = "active", .number = true},
+                  {.title = "WEIGHT", .field = "weight", .number = true},
+                  {.title = "SCORE", .field = "score", .number = true},
+                  {.title = "MEMORY", .field = "memory", .number = true},
+                  {.title = "SLOTS", .field = "slots", .number = true},
+                  {.title = "TTFT MS", .field = "ttft", .number = true},
+                  {.title = "BREAKER", .field = "breaker"},
+                  {.title = "WHY NOT", .field = "reason"}},
+                 rows);
+  }
+  if (const auto saturation = answer["saturation"].as_double()) {
+    const json::Value queue = answer["queue"];
+    out +=
+        fmt::format("\nworkers: saturation {:.2f}{}, waiting {} interactive, {} default, {} bulk",
+                    *saturation, answer["saturated"].as_bool().value_or(false) ? " (full)" : "",
+                    shown(queue["interactive"]), shown(queue["default"]), shown(queue["bulk"]));
+    out += "\n";
+  }
+  return out + "\n" + outcome(answer);
+}
+
+int explain(const Given& given) {
+  const auto config = load_config(given.config.load_options());
+  if (!config) return complain(config.error());
+  auto gateway = admin::Client::running(**config);
+  if (!gateway) return complain(gateway.error(), kFailed);
+  const std::string body = question(given);
+  const auto answer = *gateway ? (*gateway)->ask("POST", "/api/admin/routing/dry-run", body)
+                               : explain_alone(*config, body);
+  if (!answer) return complain(answer.error(), kFailed);
+  print(given.json ? *answer + "\n" : human(json::Value(*answer)));
+  if (!*gateway) {
+    std::fflush(stdout);
+    std::fprintf(stderr,
+                 "no gateway runs: this is what the configuration says; workers, breakers and keys "
+                 "of the database are not known\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+void AdminCommands::add_route(CLI::App& cli) {
+  Given& given = *given_;
+  CLI::App& route = *cli.add_subcommand("route", "Where requests go");
+  route.require_subcommand(1);
+  CLI::App& command =
+      add(route, "explain", "Says where a request for a model would go, and why", explain);
+  command.add_option("model", given.model, "As a client would name it")->required();
+  command.add_option("--route", given.route, "Path (default: /v1/chat/completions)");
+  command.add_option("--class", given.urgency, "How urgent it is")
+      ->check(CLI::IsMember({"interactive", "default", "bulk"}));
+  command.add_option("--prompt-tokens", given.prompt_tokens, "How long its prompt is")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--key", given.key, "As the key of this name may");
+}
+
+}  // namespace sluice::app
