@@ -182,6 +182,9 @@ int run(const Options& options) {
                               {"engine_url", plan->engine_site.url},
                               {"endpoint", plan->endpoint},
                               {"gateways", plan->gateways.size()}});
+  if (plan->endpoint.empty() && !plan->gateways.empty()) {
+    log::warn("without --endpoint the gateways show this worker and send it nothing");
+  }
   auto agent = std::make_unique<Agent>(*plan);
   const int status = agent->run();
   log::info("stopped");

@@ -12,6 +12,8 @@ namespace {
 
 using workers::WorkerState;
 
+constexpr std::string_view kAccept =
+    "accept: text/plain;version=0.0.4, application/json;q=0.9, */*;q=0.1\r\n";
 constexpr size_t kMaxPageBytes = size_t{4} << 20;
 // Models come and go without a restart.
 constexpr auto kFactsEvery = std::chrono::seconds(5);
@@ -28,12 +30,14 @@ void EngineWatch::drain() {
 }
 
 net::Task<Result<Answer>> EngineWatch::get(std::string_view path, net::Scope& scope) {
-  Question question{
-      .method = "GET",
-      .path = std::string(path),
-      .fields = "accept: text/plain;version=0.0.4, application/json;q=0.9, */*;q=0.1\r\n",
-      .body = {},
-      .limit = kMaxPageBytes};
+  Question question{.method = "GET",
+                    .path = std::string(path),
+                    .fields = std::string(kAccept),
+                    .body = {},
+                    .limit = kMaxPageBytes};
+  if (!plan_.engine_key.empty()) {
+    question.fields += fmt::format("authorization: Bearer {}\r\n", plan_.engine_key.expose());
+  }
   co_return co_await ask(client_, plan_.engine_site, std::move(question), scope);
 }
 
@@ -150,8 +154,7 @@ void EngineWatch::unwell(Look& look, const Error& error) {
   if (gone) incarnation_.gone();
   if (!gone && sluice::now() - heard_at_ <= kSilence) return;
   if (ready_) complaints_.clear();
-  complain("the engine does not answer",
-           fmt::format("{}: {}", plan_.engine_site.url, error.message));
+  complain("the engine does not answer", error.message);
   ready_ = false;
   facts_at_ = {};
   look.view.gauges = {};

@@ -38,27 +38,29 @@ bool is_token(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-Result<Secret> read_token(const Options& options) {
+/// Of a file, else of the environment, else as given.
+Result<Secret> read_secret(std::string_view option, const std::string& path, const char* variable,
+                           const Secret& given) {
   std::string text;
-  std::string_view from = "--token-file";
-  if (!options.token_file.empty()) {
+  std::string_view from = option;
+  if (!path.empty()) {
     // A token is short; a file that is not is the wrong one.
     constexpr size_t kMost = 4096;
-    std::ifstream file(options.token_file, std::ios::binary);
+    std::ifstream file(path, std::ios::binary);
     text.resize(kMost + 1);
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<size_t>(file.gcount()));
     if (!file.is_open() || file.bad()) {
-      return wrong(fmt::format("--token-file: {}: {}", options.token_file, std::strerror(errno)));
+      return wrong(fmt::format("{}: {}: {}", option, path, std::strerror(errno)));
     }
-    if (text.size() > kMost) return wrong("--token-file: that is too long for a token");
+    if (text.size() > kMost) return wrong(fmt::format("{}: that is too long", option));
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    if (text.empty()) return wrong("--token-file: there is no token in it");
-  } else if (!environment("SLUICE_WORKER_TOKEN").empty()) {
-    from = "SLUICE_WORKER_TOKEN";
-    text = environment("SLUICE_WORKER_TOKEN");
+    if (text.empty()) return wrong(fmt::format("{}: {} is empty", option, path));
+  } else if (!environment(variable).empty()) {
+    from = variable;
+    text = environment(variable);
   } else {
-    return options.token;
+    return given;
   }
   if (!is_token(text)) return wrong(fmt::format("{}: no token has such characters", from));
   return Secret(std::move(text));
@@ -118,9 +120,14 @@ Result<Plan> make_plan(const Options& options) {
   }
   if (auto status = read_sites(options, plan); !status) return std::unexpected(status.error());
   if (auto status = read_engine(options, plan); !status) return std::unexpected(status.error());
-  auto token = read_token(options);
+  auto token =
+      read_secret("--token-file", options.token_file, "SLUICE_WORKER_TOKEN", options.token);
   if (!token) return std::unexpected(token.error());
   plan.token = std::move(*token);
+  auto key = read_secret("--engine-key-file", options.engine_key_file, "SLUICE_ENGINE_KEY",
+                         options.engine_key);
+  if (!key) return std::unexpected(key.error());
+  plan.engine_key = std::move(*key);
 
   plan.id = options.id;
   if (plan.id.empty()) {

@@ -27,12 +27,15 @@ struct Options {
   std::string gpus;  // empty: CUDA_VISIBLE_DEVICES, else all
   bool fallback = false;
   std::string token_file;
+  std::string engine_key_file;
   std::string ca_file;
   int64_t interval_ms = 0;  // 0: as the gateway asks
   int64_t poll_ms = 250;
   bool once = false;
   bool print = false;
-  Secret token;  // where no file has one
+  // Where neither a file nor the environment has one.
+  Secret token;
+  Secret engine_key;
 };
 
 /// Checked, with everything that files and the environment say.
@@ -48,6 +51,7 @@ struct Plan {
   GpuChoice gpus = {};
   bool fallback = false;
   Secret token = {};
+  Secret engine_key = {};
   std::optional<Duration> interval = {};
   Duration poll{};
   bool once = false;

@@ -85,7 +85,7 @@ TEST_F(AgentOptions, TakeTheTokenOfTheFileBeforeThatOfTheEnvironment) {
   EXPECT_EQ(make_plan(options)->token.expose(), "from-file");
 
   options.token_file = token_file("");
-  EXPECT_THAT(why(options), HasSubstr("no token in it"));
+  EXPECT_THAT(why(options), HasSubstr("is empty"));
   options.token_file = token_file(std::string(10'000, 'x'));
   EXPECT_THAT(why(options), HasSubstr("too long"));
   options.token_file = token_file("two\nlines");

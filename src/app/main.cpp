@@ -64,6 +64,17 @@ int check(const ConfigOptions& given) {
   return 0;
 }
 
+/// A gateway's configuration has what its workers need to know.
+int run_agent(agent::Options options, const std::string& file) {
+  if (!file.empty()) {
+    const auto config = load_config({.file = file});
+    if (!config) return complain(config.error());
+    options.token = (*config)->workers.token;
+    options.engine_key = (*config)->workers.api_key;
+  }
+  return agent::run(options);
+}
+
 int version() {
   std::printf("sluice %s (%s)\n", app::kVersion, app::kBuildType);
   std::printf("dialects: openai, anthropic\nevent loop: epoll\n");
@@ -80,6 +91,7 @@ int main(int argc, char** argv) {
   load::Options bench_options;
   tokens::FileOptions tokens_options;
   agent::Options agent_options;
+  std::string agent_config;
 
   CLI::App* serve_command = cli.add_subcommand("serve", "Runs the gateway");
   given.add_to(*serve_command);
@@ -97,6 +109,8 @@ int main(int argc, char** argv) {
   CLI::App* agent_command = cli.add_subcommand(
       "agent", "Runs beside an inference engine and tells gateways what it has free");
   agent::add_options(*agent_command, agent_options);
+  agent_command->add_option("--config", agent_config,
+                            "a gateway's configuration, for its workers.token and workers.api_key");
   CLI::App* bench_command =
       cli.add_subcommand("bench", "Puts load on a gateway or an upstream and measures it");
   load::add_options(*bench_command, bench_options);
@@ -119,7 +133,7 @@ int main(int argc, char** argv) {
     const auto status = mock::run(mock_options);
     return status ? *status : complain(status.error());
   }
-  if (agent_command->parsed()) return agent::run(agent_options);
+  if (agent_command->parsed()) return run_agent(agent_options, agent_config);
   if (bench_command->parsed()) return load::run(bench_options);
   if (const auto status = admin_commands.run()) return *status;
   if (tokens_command->parsed()) return tokens::run(tokens_options);
