@@ -106,6 +106,7 @@ Answered<Ask> read_message(std::string_view text) {
       return std::unexpected(read.error());
     }
   }
+  take_prefill(body["messages"], *ask);
   return ask;
 }
 

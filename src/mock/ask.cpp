@@ -31,10 +31,11 @@ Plan::Plan(const Ask& ask, const Script& script, uint32_t choice)
       text_(text_of(ask, script, choice)),
       words_(script.words) {
   thinking_words_ = std::min(thinking_.size(), ask.limit);
-  text_words_ = std::min(text_.size(), ask.limit - thinking_words_);
+  said_ = std::min(ask.said_words, text_.size());
+  text_words_ = std::min(text_.size() - said_, ask.limit - thinking_words_);
   thinking_events_ = ask.hide_thinking ? 0 : events_of(thinking_words_, words_);
   text_events_ = events_of(text_words_, words_);
-  cut_ = thinking_words_ + text_words_ < thinking_.size() + text_.size();
+  cut_ = thinking_words_ + text_words_ < thinking_.size() + text_.size() - said_;
   if (!script.tools || script.refuses || script.filtered || cut_) return;
   if (script.oddity == kNoArguments) pieces_ = 0;
   const uint32_t calls = script.oddity == kNoIndex ? 1 : kMostCalls;
@@ -69,7 +70,7 @@ std::string Plan::thinking_event(uint32_t index) const {
 std::string Plan::text_event(uint32_t index) const {
   std::string out;
   const uint64_t first = uint64_t{index} * words_;
-  text_.append(out, first, std::min<uint64_t>(words_, text_words_ - first));
+  text_.append(out, said_ + first, std::min<uint64_t>(words_, text_words_ - first));
   return out;
 }
 
@@ -81,7 +82,7 @@ std::string Plan::all_thinking() const {
 
 std::string Plan::all_text() const {
   std::string out;
-  text_.append(out, 0, text_words_);
+  text_.append(out, said_, text_words_);
   return out;
 }
 
@@ -115,6 +116,32 @@ uint64_t count_content(json::Value content) {
     tokens += text && plain ? count_tokens(*text) : rough_tokens(part);
   }
   return tokens;
+}
+
+void take_prefill(json::Value messages, Ask& ask) {
+  json::Elements elements(messages);
+  json::Value message;
+  json::Value last;
+  while (elements.next(message)) last = message;
+  if (!ask.script.scripted || ask.script.pauses > 0) return;
+  if (last["role"].as_string() != "assistant") return;
+  std::string said;
+  const json::Value content = last["content"];
+  if (const auto text = content.as_string()) said = *text;
+  if (content.kind() == json::Kind::kArray) {
+    json::Elements parts(content);
+    for (json::Value part; parts.next(part);) said += part["text"].as_string().value_or("");
+  }
+  const auto trimmed = [](std::string_view text) {
+    return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+  };
+  const std::string_view wanted = trimmed(said);
+  const Text text = text_of(ask, ask.script, 0);
+  std::string begun;
+  for (uint64_t word = 0; word < text.size() && begun.size() <= wanted.size(); ++word) {
+    text.append(begun, word, 1);
+    if (!wanted.empty() && trimmed(begun) == wanted) ask.said_words = word + 1;
+  }
 }
 
 uint64_t rough_tokens(json::Value value) { return (value.raw().size() + 3) / 4; }

@@ -43,6 +43,7 @@ struct Ask {
   bool hide_thinking = false;                                            // it is counted, not shown
   bool sealed_thinking = false;  // it comes with its encrypted form
   uint32_t pauses_seen = 0;      // how often the conversation has paused in this turn
+  uint64_t said_words = 0;       // of the text, what the conversation ends with
   std::string echo;              // Particulars::echo
 
   // Embeddings.
@@ -104,6 +105,7 @@ class Plan {
   const Ask& ask_;
   Text thinking_;
   Text text_;
+  uint64_t said_ = 0;  // words of the text that are not repeated
   uint32_t words_;
   uint64_t thinking_words_ = 0;
   uint64_t text_words_ = 0;
@@ -118,6 +120,10 @@ class Plan {
 /// Appends a text event as a JSON string; with stamps, as `t`, the monotonic nanoseconds at which
 /// it is sent, and a space, so that a reader on the same host can tell how long it took.
 void append_text(AnswerBuilder& builder, const Ask& ask, const Plan& plan, uint32_t event);
+
+/// Where the last message is the assistant's and the beginning of the text (white space at its end
+/// aside), the answer goes on from there.
+void take_prefill(json::Value messages, Ask& ask);
 
 /// Tokens of o200k_base. A text beyond 256 KiB is not counted but taken for one in four bytes.
 uint64_t count_tokens(std::string_view text);

@@ -229,6 +229,7 @@ std::shared_ptr<const Answer> Handler::answer_for(const Route& route, const Ask&
       script.malformed_event, script.error_after.value_or(0), ask.pauses_seen, ask.choices,
       std::min(ask.limit, words), ask.model.size(), ask.model);
   if (script.error_after) key += " q";
+  if (ask.said_words > 0) key += fmt::format(" after {}", ask.said_words);
   if (tools) key += fmt::format(" {} {} {}", ask.tools[0].size(), ask.tools[0], ask.tools[1]);
   if (const auto found = answers_.find(key); found != answers_.end()) return found->second;
   auto answer = make();

@@ -153,6 +153,7 @@ Answered<Ask> read_chat(std::string_view text) {
   }
   if (auto read = read_streaming(body, *ask); !read) return std::unexpected(read.error());
   if (auto read = check_size(*ask); !read) return std::unexpected(read.error());
+  take_prefill(body["messages"], *ask);
   const Value tools = body["tools"];
   if (tools.kind() == Kind::kArray) {
     ask->prompt_tokens += rough_tokens(tools);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "json/writer.hpp"
 #include "mock/answer_test_support.hpp"
 
 namespace sluice::mock::openai {
@@ -92,6 +93,30 @@ TEST(OpenAiAnswer, IsTheSameTextStreamedOrNot) {
   EXPECT_EQ(message["content"].as_string(), text);
   EXPECT_EQ(message["reasoning_content"].as_string(), thinking);
   EXPECT_EQ(Value(whole[0])["usage"]["completion_tokens"].as_int(), 30 * 7 + 4 * 7);
+}
+
+TEST(OpenAiAnswer, GoesOnWithWhatTheAssistantHasSaid) {
+  const auto text_of = [](const Ask& ask) { return Plan(ask, ask.script, 0).all_text(); };
+  const Ask whole = chat("mock-c130");
+  const std::string text = text_of(whole);
+  for (uint64_t said = 1; said <= 130; ++said) {
+    Ask part = whole;
+    part.limit = said;
+    std::string prefill = text_of(part);
+    prefill.resize(prefill.find_last_not_of(" \n") + 1);
+    std::string quoted;
+    json::append_string(quoted, prefill);
+    auto ask = read_chat(R"({"model":"mock-c130","messages":[{"role":"user","content":"hello"},)"
+                         R"({"role":"assistant","content":)" +
+                         quoted + "}]}");
+    ASSERT_TRUE(ask.has_value());
+    EXPECT_EQ(ask->said_words, said);
+    EXPECT_EQ(text_of(part) + text_of(*ask), text) << said;
+    EXPECT_EQ(make_chat(*ask, ask->script).completion_tokens, 130 - said);
+  }
+  auto other = read_chat(R"({"model":"mock-c130","messages":[{"role":"user","content":"hello"},)"
+                         R"({"role":"assistant","content":"Something else"}]})");
+  EXPECT_EQ(text_of(*other), text);
 }
 
 TEST(OpenAiAnswer, CallsTheToolsOfTheRequestInPieces) {

@@ -88,21 +88,31 @@ net::Task<AttemptedPtr> Attempt::run() {
 
 net::Task<Status> Attempt::prepare() {
   in_.keep_alive.note_unchanged();
-  const TranslationTerms terms{.upstream = in_.upstream,
-                               .model = in_.upstream_model,
-                               .output_limit = in_.charge.output_limit(),
-                               .config = in_.config,
-                               .strict = in_.strict,
-                               .moved = in_.moved,
-                               .fields = in_.call.head().fields,
-                               .remote = in_.remote,
-                               .blocking = in_.context.blocking,
-                               .learned = in_.context.learned};
-  if (passes_unchanged(in_.request, terms)) {
-    translation_ = translate_answer(in_.request, terms);
+  TranslationTerms terms{.upstream = in_.upstream,
+                         .model = in_.upstream_model,
+                         .output_limit = in_.charge.output_limit(),
+                         .config = in_.config,
+                         .strict = in_.strict,
+                         .moved = in_.moved,
+                         .fields = in_.call.head().fields,
+                         .remote = in_.remote,
+                         .blocking = in_.context.blocking,
+                         .learned = in_.context.learned};
+  if (resumes() && in_.resume->joins()) {
+    auto rest = in_.resume->ask_on(in_.request, continues_messages(in_.request, terms));
+    if (!rest) co_return std::unexpected(std::move(rest.error()));
+    rest_ = std::move(*rest);
+    terms.output_limit = output_limit();
+  }
+  if (passes_unchanged(asked(), terms)) {
+    if (resumes()) {
+      translation_ = translate_rest(asked(), terms);
+    } else {
+      translation_ = translate_answer(asked(), terms);
+    }
     co_return Status{};
   }
-  auto translated = co_await translate(in_.request, terms, in_.call.scope());
+  auto translated = co_await translate(asked(), terms, in_.call.scope());
   if (!translated) co_return std::unexpected(std::move(translated.error()));
   translation_ = std::move(*translated);
   in_.keep_alive.note_converted(dropped_header(translation_->dropped));
@@ -113,15 +123,24 @@ net::Task<Status> Attempt::prepare() {
   co_return Status{};
 }
 
+std::optional<int64_t> Attempt::output_limit() const {
+  std::optional<int64_t> limit = in_.charge.output_limit();
+  if (!rest_) return limit;
+  // The rest may be as long as the whole answer might have been, less what there is of it.
+  if (rest_->max_tokens) limit = std::min(limit.value_or(INT64_MAX), *rest_->max_tokens);
+  if (!limit) return limit;
+  return std::max(rest_->least_output_limit(), *limit - in_.charge.output_tokens());
+}
+
 net::Task<Status> Attempt::send_request() {
   net::Scope& scope = in_.call.scope();
   std::string storage;
   const dialect::UpstreamTerms terms{.model = in_.upstream_model,
-                                     .output_limit = in_.charge.output_limit(),
+                                     .output_limit = output_limit(),
                                      .provider = in_.upstream.provider->type};
   const bool translated = translation_ && !translation_->answer_only;
   const std::string_view body = translated ? std::string_view(translation_->body)
-                                           : dialect::upstream_body(in_.request, terms, storage);
+                                           : dialect::upstream_body(asked(), terms, storage);
   const std::string traceparent = in_.trace.header();
   const UpstreamRequest request{
       .client = in_.call.head(),
@@ -195,6 +214,7 @@ net::Task<AttemptedPtr> Attempt::stream() {
              .translation = translation_ ? &*translation_ : nullptr,
              .slot = in_.slot,
              .continuation = continuation_,
+             .resume = in_.resume,
              .request_id = in_.request_id,
              .charge = in_.charge,
              .keep_alive = in_.keep_alive,
@@ -243,6 +263,9 @@ net::Task<AttemptedPtr> Attempt::stream() {
       break;
     case PumpEnd::kAfterContent:
       done->kind = Attempted::kCutShort;
+      break;
+    case PumpEnd::kBroken:
+      done->kind = Attempted::kBroken;
       break;
     case PumpEnd::kPaused:
     case PumpEnd::kCancelled:

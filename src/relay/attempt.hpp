@@ -18,6 +18,7 @@
 #include "relay/keep_alive.hpp"
 #include "relay/pump.hpp"
 #include "relay/remote_content.hpp"
+#include "relay/resume.hpp"
 #include "relay/snapshot.hpp"
 #include "relay/translation.hpp"
 #include "route/retry.hpp"
@@ -31,6 +32,7 @@ struct Attempted {
     kFailed,     // nothing went to the client; the rest tells what happened
     kRefused,    // nothing went to the client, and nothing may be tried again: see `error`
     kCutShort,   // failed after content; the client was told in the stream
+    kBroken,     // failed after content, and the client was not told: see Resume
     kCancelled,  // the client left, or the server ends
   };
   Kind kind = kAnswered;
@@ -79,6 +81,7 @@ struct AttemptInput {
   Settler& settler;
   observe::LiveEntry& live;
   observe::RequestSeries& series;
+  Resume* resume = nullptr;  // null: a stream that breaks off is not gone on with
 };
 
 class Attempt {
@@ -90,6 +93,11 @@ class Attempt {
  private:
   /// Where client and upstream speak different dialects; an error is the answer to the client.
   net::Task<Status> prepare();
+  /// It goes on for a stream that has broken off.
+  bool resumes() const { return in_.resume != nullptr && in_.resume->broken(); }
+  /// What is asked: the client's request, or one to go on with what it has got.
+  const dialect::InferenceRequest& asked() const { return rest_ ? *rest_ : in_.request; }
+  std::optional<int64_t> output_limit() const;
   net::Task<Status> send_request();
   net::Task<AttemptedPtr> stream();
   net::Task<AttemptedPtr> whole();
@@ -128,6 +136,7 @@ class Attempt {
   AttemptedPtr failed(const Error& error) const;
 
   AttemptInput in_;
+  std::optional<dialect::InferenceRequest> rest_;
   std::optional<Translation> translation_;
   Continuation continuation_;
   std::unique_ptr<net::UpstreamConnection> connection_;

@@ -188,14 +188,28 @@ void Charge::begin_attempt(std::string_view model) {
   counter_.emplace(tokens::Encoding::get(model_.encoding));
 }
 
-void Charge::keep_prompt(dialect::InferenceRequest& request) {
+void Charge::keep_prompt(dialect::InferenceRequest& request, bool again) {
   forget_prompt();
-  if (prompt_exact_ || usage_.input_known) {
+  if (!again && (prompt_exact_ || usage_.input_known)) {
     std::string().swap(request.body);
   } else {
     prompt_body_ = std::move(request.body);
     context_.kept_prompts += prompt_body_.size();
   }
+}
+
+void Charge::return_prompt(dialect::InferenceRequest& request) {
+  if (!prompt_exact_ && !prompt_body_.empty() && prompt_body_.size() <= kCountedAtTheEnd) {
+    set_prompt(dialect::count_prompt(endpoint_, prompt_body_, model_), true);
+  }
+  context_.kept_prompts -= prompt_body_.size();
+  request.body = std::exchange(prompt_body_, {});
+}
+
+void Charge::go_on_with(std::span<const dialect::OutputText> texts, bool joins) {
+  joined_ |= joins;
+  counter_.emplace(tokens::Encoding::get(model_.encoding));
+  relayed_output_ = scaled(counter_->add(texts));
 }
 
 void Charge::abandon(dialect::InferenceRequest& request) {

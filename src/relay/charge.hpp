@@ -85,8 +85,15 @@ class Charge {
   bool go_on(int64_t output);
 
   /// Takes over the request's body once nothing is tried again: the prompt may still have to be
-  /// counted from it.
-  void keep_prompt(dialect::InferenceRequest& request);
+  /// counted from it. `again`: all of it is kept, to be given back by return_prompt() should the
+  /// answer break off.
+  void keep_prompt(dialect::InferenceRequest& request, bool again = false);
+  void return_prompt(dialect::InferenceRequest& request);
+
+  /// The answer goes on with another attempt after a part of it was relayed: `texts`, all of that.
+  /// `joins`: what that attempt reports is of no use, since its prompt is longer, and its answer
+  /// only the rest.
+  void go_on_with(std::span<const dialect::OutputText> texts, bool joins);
 
   /// Before an event is relayed. False: the lease is used up and cannot grow, so the event must
   /// not go out.
@@ -96,6 +103,7 @@ class Charge {
   /// The upstream's own figures win, unless it says that what was read was nothing: some do not
   /// count.
   void report(const dialect::Usage& usage) {
+    if (joined_ || (usage_.input_known && !usage.input_known)) return;
     usage_ = usage;
     if (usage_.counts.output == 0 && relayed_output_ > 0) usage_.reported = false;
   }
@@ -164,7 +172,7 @@ class Charge {
   bool asked_ = false;
   bool abandoned_ = false;
   bool settled_ = false;
-
+  bool joined_ = false;  // of the answers of several attempts
   // The rest is of the beginning and the end.
   quota::Account* account_ = nullptr;
   quota::Place place_;

@@ -145,6 +145,7 @@ net::Task<void> Exchange::attempt_all() {
     const auto chosen = co_await selection_.choose(terms, call_.scope(), live_);
     if (!chosen) co_return co_await answer_unavailable(chosen.error(), ended);
     charge_.begin_attempt(selection_.model());
+    prepare_resume();
     ++attempts_;
     live_.attempt(selection_.provider(), selection_.model());
     net::HeaderList headers;
@@ -169,7 +170,8 @@ net::Task<void> Exchange::attempt_all() {
                                                 .keep_alive = keep_alive_,
                                                 .settler = *this,
                                                 .live = live_,
-                                                .series = *series()});
+                                                .series = *series(),
+                                                .resume = resume_.get()});
     ended = co_await attempt->run();
     attempt.reset();
     const Attempted& result = *ended;
@@ -177,7 +179,9 @@ net::Task<void> Exchange::attempt_all() {
     if (workers::Slot* slot = selection_.slot()) slot->generated(charge_.output_tokens());
     selection_.note(result, !endings_.empty());
     finish_ = result.finish;
-    if (result.first_content) first_token_ = *result.first_content - call_.started();
+    if (result.first_content && !first_token_) {
+      first_token_ = *result.first_content - call_.started();
+    }
     switch (result.kind) {
       case Attempted::kAnswered:
         if (attempts_ == 1 && result.upstream_wait && first_token_ && !remote_.used()) {
@@ -195,6 +199,9 @@ net::Task<void> Exchange::attempt_all() {
         context_.metrics.cancelled(label_of(call_.scope().reason()));
         if (call_.scope().reason() != net::CancelReason::kDraining) charge_.abandon(request_);
         co_return co_await answer_cancelled();
+      case Attempted::kBroken:
+        if (!co_await go_on(result)) co_return;
+        continue;
       case Attempted::kFailed:
         break;
     }
@@ -258,6 +265,7 @@ net::Task<bool> Exchange::may_try_again(const Attempted& failed) {
 }
 
 net::Task<void> Exchange::answer_failure(const Attempted& failed) {
+  if (gap()) co_return co_await end_broken(resume_->error());
   error_ = failed.error.code;
   if (!failed.upstream || keep_alive_.opened()) {
     co_return co_await answer_error(failed.error, failed.retry_after);
@@ -276,6 +284,7 @@ net::Task<void> Exchange::answer_failure(const Attempted& failed) {
 }
 
 net::Task<void> Exchange::answer_error(const Error& error, std::optional<Duration> retry_after) {
+  if (gap()) co_return co_await end_broken(resume_->error());
   error_ = error.code;
   if (keep_alive_.opened()) co_return co_await end_opened(error);
   co_await respond(dialect::render_error(dialect_, error, request_id_), {}, retry_after);
@@ -287,6 +296,7 @@ net::Task<void> Exchange::answer_cancelled() {
     error_ = ErrorCode::kClientGone;
     co_return;
   }
+  if (gap()) co_return co_await end_broken(scope.reason());
   if (call_.begun() && !keep_alive_.opened()) {
     // The client was too slow for the end of its answer; it sees the connection reset.
     error_ = ErrorCode::kServerDraining;

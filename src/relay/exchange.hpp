@@ -52,6 +52,15 @@ class Exchange final : private Settler, private KeepAlive::Opener, private obser
                           std::optional<Duration> retry_after);
   /// The end of a stream whose head has gone out before there was an answer.
   net::Task<void> end_opened(const Error& error);
+  /// Before an attempt: what is kept for the case that its stream breaks off, or what the client
+  /// has got of one that has.
+  void prepare_resume();
+  /// The client waits for the rest of its answer.
+  bool gap() const { return resume_ && resume_->broken(); }
+  /// Whether another attempt goes on for a stream that has broken off. False: it has been ended.
+  net::Task<bool> go_on(const Attempted& broken);
+  net::Task<void> end_broken(const Error& error);
+  net::Task<void> end_broken(net::CancelReason reason);
   std::optional<net::HeaderList> early_head() override;
   void add_own_headers(net::HeaderList& headers) const;
   void add_request_headers(net::HeaderList& headers) const;
@@ -59,7 +68,8 @@ class Exchange final : private Settler, private KeepAlive::Opener, private obser
   void note_cancel(const Attempted& result);
   /// Phase two, before the client learns that its answer has ended.
   net::Task<Status> settle(Outcome outcome) override;
-  /// For every end that did not settle itself.
+  /// What an end that did not settle itself was.
+  Outcome outcome() const;
   net::Task<void> settle_rest();
   /// An operator does not want it any more.
   void end(Told told) override;
@@ -85,6 +95,7 @@ class Exchange final : private Settler, private KeepAlive::Opener, private obser
   Selection selection_;
   int attempts_ = 0;
   Charge charge_;
+  std::unique_ptr<Resume> resume_;  // where the present target's streams are gone on with
   KeepAlive keep_alive_;
   quota::LimitState limits_;  // as they stood at the admission
   struct Failure {
@@ -92,6 +103,7 @@ class Exchange final : private Settler, private KeepAlive::Opener, private obser
     std::string worker;
     std::string_view error;  // static text
     int status = 0;
+    int64_t delivered = 0;  // output that the client has of it, in tokens
   };
   std::vector<Failure> failures_;  // attempts that were tried again
   struct Ending {

@@ -1,11 +1,14 @@
 #include "relay/pump.hpp"
 
+#include "dialect/chat/conversions.hpp"
 #include "dialect/errors.hpp"
 
 namespace sluice::relay {
 
 namespace {
 
+using dialect::chat::make_stream_writer;
+using dialect::chat::StreamConverter;
 using net::BodyPiece;
 
 // More preamble than this is not waiting for content, it is a stream of something unknown.
@@ -28,15 +31,21 @@ PumpEnd cancelled() { return {.kind = PumpEnd::kCancelled, .error = {}}; }
 Pump::Pump(const PumpContext& context) : context_(context), last_arrival_(context.sent_at) {
   const auto coding = http::parse_coding(context.upstream->head().fields.get("content-encoding"));
   if (coding != http::Coding::kIdentity) inflater_.emplace(coding, kMaxDecoded);
+  Resume* const resume = context.resume;
+  resumed_ = resume != nullptr && resume->broken();
   if (const Translation* translation = context.translation) {
-    converter_ = std::make_unique<dialect::chat::StreamConverter>(
-        translation->upstream, translation->client, translation->plan,
+    converter_ = std::make_unique<StreamConverter>(
+        translation->upstream,
+        resume != nullptr ? resume->writer(*translation)
+                          : make_stream_writer(translation->client, translation->plan),
+        translation->plan,
         dialect::chat::StreamOptions{.request_id = context.request_id,
                                      .input_estimate = context.charge.prompt_tokens(),
                                      .end_without_finish = translation->end_without_finish,
                                      .keep_turn = context.continuation.possible()});
   } else {
     inspector_ = std::make_unique<dialect::StreamInspector>(context.request);
+    if (resume != nullptr) resume->watch();
   }
 }
 
@@ -104,7 +113,7 @@ bool Pump::push(bool last) {
   if (first_arrival_ && !first_content_) {
     first_content_ = sluice::now();
     context_.charge.note_first_content(*first_content_);
-    context_.live.first_token(*first_content_ - context_.call.started());
+    if (!resumed_) context_.live.first_token(*first_content_ - context_.call.started());
   }
   if (out.capacity() > kKeptBuffer) std::string().swap(out);
   if (decoded_.capacity() > kKeptBuffer) std::string().swap(decoded_);
@@ -113,7 +122,7 @@ bool Pump::push(bool last) {
 
 void Pump::set_deadline() {
   TimePoint phase = context_.sent_at + context_.timeouts.first_token;
-  if (begun_ && any_byte_) {
+  if ((begun_ || flowing_) && any_byte_) {
     phase = last_arrival_ + context_.timeouts.between_tokens;
     if (finished_) phase = std::min(phase, last_arrival_ + kTerminalGrace);
   }
@@ -138,7 +147,9 @@ bool Pump::decode(std::string_view bytes) {
 
 bool Pump::take_event(const http::SseEvent& event) {
   if (converter_) return convert_event(event);
-  const dialect::EventVerdict verdict = inspector_->inspect(event);
+  const dialect::EventVerdict verdict = context_.resume != nullptr
+                                            ? context_.resume->inspect(*inspector_, event)
+                                            : inspector_->inspect(event);
   if (verdict.malformed) {
     context_.metrics.malformed_events.add();
     return true;
@@ -173,10 +184,14 @@ bool Pump::take_event(const http::SseEvent& event) {
 bool Pump::convert_event(const http::SseEvent& event) {
   std::string& out = begun_ ? context_.call.loop().output() : held_;
   const size_t before = out.size();
-  const dialect::EventVerdict verdict = converter_->convert(event, out);
+  dialect::EventVerdict verdict = converter_->convert(event, out);
   if (verdict.malformed) {
     context_.metrics.malformed_events.add();
     return true;
+  }
+  if (resumed_ && !join(verdict)) {
+    out.resize(before);
+    return false;
   }
   if (!context_.charge.count(verdict.texts)) {
     out.resize(before);
@@ -201,7 +216,7 @@ bool Pump::convert_event(const http::SseEvent& event) {
 void Pump::note_content(size_t bytes, bool has_text) {
   const TimePoint now = last_arrival_;
   if (context_.slot != nullptr) {
-    if (!first_arrival_) context_.slot->first_token(now);
+    if (!first_arrival_ && !resumed_) context_.slot->first_token(now);
     context_.slot->generated(context_.charge.output_tokens());
   }
   if (!first_arrival_) {
@@ -222,14 +237,18 @@ void Pump::begin() {
   if (!context_.call.begun()) context_.call.begin_stream(200, context_.headers);
   context_.keep_alive.answer_begins();
   context_.call.loop().output().append(held_);
-  // From here on nothing is tried again, so nothing is kept for it.
   net::HeaderList().swap(context_.headers);
   std::string().swap(held_);
   // What it tells of the prompt so far may save keeping it.
   context_.charge.report(usage());
-  context_.charge.keep_prompt(context_.request);
-  context_.remote.clear();
-  context_.call.release_head();
+  context_.charge.keep_prompt(context_.request, context_.resume != nullptr);
+  if (context_.resume != nullptr) {
+    context_.resume->note_begun();
+  } else {
+    // From here on nothing is tried again, so nothing is kept for it.
+    context_.remote.clear();
+    context_.call.release_head();
+  }
   context_.live.state(observe::LiveState::kStreaming);
 }
 
@@ -256,7 +275,9 @@ net::Task<PumpEnd> Pump::complete() {
   if (call.scope().cancelled() || call.client_left()) co_return cancelled();
   if (converter_) {
     held_.clear();
-    converter_->finish(usage().reported ? usage() : context_.charge.told_usage(), held_);
+    const bool joined = resumed_ && context_.resume->joins();
+    const bool told = usage().reported && !joined;
+    converter_->finish(told ? usage() : context_.charge.told_usage(), held_);
   }
   call.loop().output().assign(held_);
   if (!push(true) && !co_await drain()) co_return cancelled();
@@ -266,6 +287,7 @@ net::Task<PumpEnd> Pump::complete() {
 net::Task<PumpEnd> Pump::at_exhausted() {
   context_.metrics.budget_cutoffs.add();
   context_.metrics.cancelled(observe::CancelReason::kBudget);
+  if (resumed_ && !begun_) begin();
   if (!begun_) {
     co_return PumpEnd{.kind = PumpEnd::kRefused,
                       .error = {.code = ErrorCode::kInsufficientQuota, .message = {}, .param = {}}};
@@ -279,14 +301,20 @@ net::Task<PumpEnd> Pump::at_upstream_error() {
                       .failure = route::Failure::kStatus,
                       .error = failure().error};
   }
+  PumpEnd end{
+      .kind = PumpEnd::kAfterContent, .failure = route::Failure::kStatus, .error = failure().error};
+  using dialect::FailureKind;
+  const FailureKind kind = failure().kind;
+  const bool passing = kind == FailureKind::kOverloaded || kind == FailureKind::kServerError ||
+                       kind == FailureKind::kRateLimited;
+  if (passing && may_go_on(end)) co_return break_off(std::move(end));
   // The upstream's own frame goes out as it came, or converted; the stream ends with it.
   context_.call.forbid_reuse();
   context_.charge.report(usage());
   co_await context_.settler.settle(Outcome::kUpstreamFailed);
   context_.call.loop().output().assign(held_);
   if (!push(true)) co_await drain();
-  co_return PumpEnd{
-      .kind = PumpEnd::kAfterContent, .failure = route::Failure::kStatus, .error = failure().error};
+  co_return end;
 }
 
 net::Task<PumpEnd> Pump::at_timeout() {
@@ -350,10 +378,19 @@ net::Task<PumpEnd> Pump::at_converted_end() {
   if (!converter_->terminated()) {
     std::string& target = begun_ ? out : held_;
     const size_t before = target.size();
-    if (converter_->end(target).error) {
+    dialect::EventVerdict verdict = converter_->end(target);
+    if (verdict.error) {
       target.resize(before);
       const Error& error = converter_->failure().error;
       co_return co_await fail_with(route::Failure::kCut, error.code, error.message);
+    }
+    if (resumed_ && !join(verdict)) {
+      target.resize(before);
+      co_return co_await fail_with(route::Failure::kCut, ErrorCode::kUpstreamStreamInterrupted, {});
+    }
+    if (resumed_ && !context_.charge.count(verdict.texts)) {
+      target.resize(before);
+      co_return co_await at_exhausted();
     }
   }
   if (!begun_) begin();
@@ -404,7 +441,14 @@ net::Task<PumpEnd> Pump::fail_with(route::Failure failure, ErrorCode code, std::
               .failure = failure,
               .error = {.code = code, .message = std::move(message), .param = {}},
               .out_of_time = context_.call.loop().now() >= context_.total_until};
+  if (diverged()) {
+    end.error.message = "the answer differs from what was sent of it";
+    co_return break_off(std::move(end));
+  }
   if (!begun_) co_return end;
+  const bool broken =
+      code == ErrorCode::kUpstreamStreamInterrupted || code == ErrorCode::kUpstreamStalled;
+  if (broken && may_go_on(end)) co_return break_off(std::move(end));
   net::HttpCall& call = context_.call;
   context_.charge.report(usage());
   if (context_.upstream != nullptr) context_.upstream->abort();

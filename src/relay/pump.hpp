@@ -17,6 +17,7 @@
 #include "relay/charge.hpp"
 #include "relay/continuation.hpp"
 #include "relay/keep_alive.hpp"
+#include "relay/resume.hpp"
 #include "relay/translation.hpp"
 #include "route/retry.hpp"
 
@@ -31,6 +32,7 @@ struct PumpEnd {
     kAfterContent,   // failed with an error frame to the client
     kCancelled,      // see the scope's reason
     kPaused,         // the upstream waits to be asked to go on: resume(), give_up() or interrupt()
+    kBroken,         // failed after content, and the client does not know it yet: see Resume
   };
   Kind kind = kComplete;
   route::Failure failure = route::Failure::kCut;  // for kBeforeContent
@@ -59,6 +61,7 @@ struct PumpContext {
   const Translation* translation;  // null where client and upstream speak one dialect
   workers::Slot* slot;             // null where the upstream is no worker
   const Continuation& continuation;
+  Resume* resume;  // null where a stream that breaks off is not gone on with
   std::string_view request_id;
   Charge& charge;
   KeepAlive& keep_alive;
@@ -108,11 +111,15 @@ class Pump {
   bool take(std::string_view bytes);
   bool take_event(const http::SseEvent& event);
   bool convert_event(const http::SseEvent& event);
+  /// Makes the verdict one on what the client gets of an event that it may have had before. False:
+  /// it differs.
+  bool join(dialect::EventVerdict& verdict);
   void note_content(size_t bytes, bool has_text);
   bool decode(std::string_view bytes);
   bool terminated() const {
-    return converter_ ? converter_->terminated() : inspector_->terminated();
+    return (converter_ ? converter_->terminated() : inspector_->terminated()) && !diverged();
   }
+  bool diverged() const { return resumed_ && context_.resume->diverged(); }
   bool paused();
   PumpEnd at_pause();
   void begin();
@@ -127,6 +134,8 @@ class Pump {
   net::Task<PumpEnd> at_converted_end();
   net::Task<PumpEnd> at_upstream_error();
   net::Task<PumpEnd> at_exhausted();
+  bool may_go_on(const PumpEnd& end) const;
+  PumpEnd break_off(PumpEnd end);
   net::Task<PumpEnd> at_timeout();
   net::Task<PumpEnd> at_cancel();
   net::Task<PumpEnd> fail_with(route::Failure failure, ErrorCode code, std::string message);
@@ -151,6 +160,8 @@ class Pump {
   bool upstream_error_ = false;
   bool exhausted_ = false;  // the lease is used up
   bool requested_ = false;  // cancelled by an operator
+  bool resumed_ = false;    // goes on for a stream that has broken off
+  bool flowing_ = false;    // says what the client has already
 };
 
 }  // namespace sluice::relay

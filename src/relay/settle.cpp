@@ -14,21 +14,28 @@ constexpr size_t kUsualDecision = 384;
 
 net::Task<Status> Exchange::settle(Outcome outcome) {
   const bool wait = !call_.scope().cancelled() && !call_.client_left();
+  // What it may have to be counted from was kept for another attempt.
+  if (resume_ && !request_.body.empty()) charge_.keep_prompt(request_);
   held_ = charge_.lease().money();
   co_return co_await charge_.settle(usage_row(outcome), wait, call_.scope());
 }
 
-net::Task<void> Exchange::settle_rest() {
-  if (charge_.settled()) co_return;
+Outcome Exchange::outcome() const {
   Outcome outcome = Outcome::kUpstreamFailed;
   if (error_ == ErrorCode::kClientGone || call_.client_left()) outcome = Outcome::kClientGone;
   if (error_ == ErrorCode::kServerDraining) outcome = Outcome::kDrained;
   if (error_ == ErrorCode::kUpstreamTimeout) outcome = Outcome::kDeadline;
   if (error_ == ErrorCode::kInsufficientQuota) outcome = Outcome::kCut;
   if (!endings_.empty()) outcome = Outcome::kCancelled;
+  return outcome;
+}
+
+net::Task<void> Exchange::settle_rest() {
+  if (charge_.settled()) co_return;
+  if (resume_ && !request_.body.empty()) charge_.keep_prompt(request_);
   held_ = charge_.lease().money();
   // Only an operator waits here: the client has its answer.
-  co_await charge_.settle(usage_row(outcome), !endings_.empty(), call_.scope());
+  co_await charge_.settle(usage_row(outcome()), !endings_.empty(), call_.scope());
 }
 
 store::Settlement Exchange::usage_row(Outcome outcome) const {
@@ -83,8 +90,9 @@ std::string Exchange::decision() const {
           .member("provider", failures_[i].provider)
           .member("worker", failures_[i].worker)
           .member("error", failures_[i].error)
-          .member("status", failures_[i].status)
-          .end_object();
+          .member("status", failures_[i].status);
+      if (failures_[i].delivered > 0) json.member("delivered", failures_[i].delivered);
+      json.end_object();
     }
     json.end_array();
   }

@@ -247,6 +247,24 @@ std::optional<Translation> translate_answer(const dialect::InferenceRequest& req
   return out;
 }
 
+Translation translate_rest(const dialect::InferenceRequest& request,
+                           const TranslationTerms& terms) {
+  if (auto hidden = translate_answer(request, terms)) return std::move(*hidden);
+  const config::Provider& provider = *terms.upstream.provider;
+  Translation out;
+  out.client = out.upstream = request.endpoint;
+  out.answer_only = true;
+  out.end_without_finish = chat::capabilities_of(provider.type, terms.model).eof_without_finish_ok;
+  out.plan.include_usage = request.include_usage;
+  out.plan.created = wall_nanos() / 1'000'000'000;
+  return out;
+}
+
+bool continues_messages(const dialect::InferenceRequest& request, const TranslationTerms& terms) {
+  const auto known = capabilities_for(request, terms);
+  return known && known->prefill;
+}
+
 Result<chat::Answer> read_answer(const Translation& translation, std::string_view body) {
   return chat::parse_answer(translation.upstream, body, translation.plan);
 }

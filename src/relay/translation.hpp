@@ -74,6 +74,13 @@ net::Task<Result<Translation>> translate(const dialect::InferenceRequest& reques
 std::optional<Translation> translate_answer(const dialect::InferenceRequest& request,
                                             const TranslationTerms& terms);
 
+/// Where the bytes of a stream could pass, but it goes on for one that has broken off: its answer
+/// is written anew, and thinking that is not to be shown stays out of it.
+Translation translate_rest(const dialect::InferenceRequest& request, const TranslationTerms& terms);
+
+/// The model goes on with an assistant's message at the end of the conversation.
+bool continues_messages(const dialect::InferenceRequest& request, const TranslationTerms& terms);
+
 /// Reads a whole answer of the upstream; a view of the body. kUpstreamError when it is none.
 Result<dialect::chat::Answer> read_answer(const Translation& translation, std::string_view body);
 

@@ -28,7 +28,7 @@ constexpr auto kSendTime = std::chrono::seconds(120);
 }  // namespace
 
 net::Task<AttemptedPtr> Attempt::whole() {
-  if (in_.keep_alive.opened()) {
+  if (in_.keep_alive.opened() || resumes()) {
     co_return failed(route::Failure::kCut, ErrorCode::kUpstreamError,
                      "the upstream did not stream its answer");
   }

@@ -50,6 +50,8 @@ struct AnswerPlan {
   std::string echo;
   /// OpenAI's `created`: seconds since the epoch.
   int64_t created = 0;
+  /// The stream began as the upstream's own bytes: what it said of itself stands as it was.
+  bool taken_over = false;
 };
 
 /// Why an answer ended, with what either dialect says about it.

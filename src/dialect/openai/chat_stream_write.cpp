@@ -59,7 +59,7 @@ void ChatStreamWriter::take(const Event& event) {
       if (event.block_kind == BlockKind::kToolUse) {
         // The next request must hold an object.
         if (!any_arguments_) write_arguments(chat::literal("{}"));
-      } else if (plan_.expose_reasoning && gathered_) {
+      } else if (plan_.expose_reasoning && gathered_ && !plan_.taken_over) {
         write_thinking(event.block_kind);
       }
       return;
@@ -72,7 +72,7 @@ void ChatStreamWriter::write_start(const Event& event) {
   const String id = event.id.empty() ? arena.text(request_id()) : event.id;
   prefix_.reserve(192);
   prefix_ = "data: {\"id\":";
-  chat::append_text(prefix_, chat::answer_id(id, "chatcmpl-", arena));
+  chat::append_text(prefix_, plan_.taken_over ? id : chat::answer_id(id, "chatcmpl-", arena));
   prefix_ += R"(,"object":"chat.completion.chunk","created":)";
   prefix_ += std::to_string(plan_.created);
   prefix_ += R"(,"model":)";
