@@ -198,6 +198,17 @@ void ProviderState::succeeded(const Choice& choice, std::string_view model, Time
   }
 }
 
+void ProviderState::answering(Choice& choice, std::string_view model, TimePoint now) {
+  if (!choice.probes.address && !choice.probes.model) return;
+  State& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  if (choice.probes.address) state.address.succeeded(now, true);
+  if (choice.probes.model) {
+    if (Breaker* breaker = state.of(choice).probed(choice, model)) breaker->succeeded(now, true);
+  }
+  choice.probes = {};
+}
+
 void ProviderState::failed(const Choice& choice, std::string_view model, TimePoint now,
                            bool refused, uint64_t random) {
   State& state = *state_;

@@ -67,6 +67,9 @@ class ProviderState {
   /// One that is resting always begins.
   bool begin(Choice& choice, std::string_view model, TimePoint now);
   void succeeded(const Choice& choice, std::string_view model, TimePoint now);
+  /// Before its end: content has come. Others need not wait for the end of a probe that is a long
+  /// answer. Cheap where it is none.
+  void answering(Choice& choice, std::string_view model, TimePoint now);
   /// `refused`: nothing listens there. `random`: any 64 bits.
   void failed(const Choice& choice, std::string_view model, TimePoint now, bool refused,
               uint64_t random);

@@ -244,6 +244,20 @@ TEST(ProviderState, AProbeThatLeftMakesRoom) {
   EXPECT_TRUE(state.available(kModel, kStart + 1s));
 }
 
+TEST(ProviderState, OthersDoNotWaitForTheEndOfAProbeThatAnswers) {
+  ProviderState state(1);
+  EXPECT_TRUE(request(state, kStart, true, true));
+  auto probe = state.pick(kModel, kStart + 1s);
+  ASSERT_TRUE(state.begin(*probe, kModel, kStart + 1s));
+  EXPECT_FALSE(state.available(kModel, kStart + 2s));
+  state.answering(*probe, kModel, kStart + 2s);
+  EXPECT_TRUE(state.available(kModel, kStart + 2s));
+  // What becomes of the rest of it counts as for any request.
+  state.failed(*probe, kModel, kStart + 30s, false, 0);
+  EXPECT_TRUE(state.available(kModel, kStart + 30s));
+  EXPECT_EQ(state.active(), 0);
+}
+
 TEST(ProviderState, AKeyThatRecoversGetsFewTurnsAtFirst) {
   ProviderState state(2);
   auto choice = state.pick(kModel, kStart);
