@@ -11,14 +11,11 @@ constexpr double kLeast = 0.25;  // of the prior
 constexpr double kMost = 4;
 constexpr double kLongest = 3600;  // seconds; what takes longer tells of something else
 
-// What a sample still counts when the next has come: the last 25 first tokens and the last 500
-// tokens make up most of the sums.
-constexpr double kFirstTokenDecay = 0.96;
-constexpr double kTokenDecay = 0.998;
+// What a sample still counts when the next has come: the last 25 make up most of the sums.
+constexpr double kDecay = 0.96;
 constexpr double kRidge = 0.01;  // so that what no sample tells of stays as it is
 
-constexpr double kErrorShare = 0.1;  // of a new sample in the mean error
-constexpr double kMostError = 2;     // of one sample
+constexpr double kErrorShare = 0.05;  // of a new sample in the mean error
 constexpr double kTooFar = 0.5;
 constexpr double kEnough = 8;  // first tokens before an error says anything
 
@@ -85,7 +82,7 @@ void TtftModel::learn_first_token(const Backlog& at_dispatch, Duration took) {
   double seen = seconds(took);
   if (seen <= 0 || seen > kLongest) return;
   const double expected = seconds(predict(at_dispatch));
-  error_ += kErrorShare * (std::min(std::abs(expected - seen) / seen, kMostError) - error_);
+  error_ += kErrorShare * (std::abs(expected - seen) / std::max(expected, seen) - error_);
   seen_ = std::min(seen_ + 1, kEnough);
 
   seen = std::clamp(seen, expected * kLeast, expected * kMost);
@@ -96,8 +93,8 @@ void TtftModel::learn_first_token(const Backlog& at_dispatch, Duration took) {
   const double step = speed_.step + speed_.step_more * std::max(0.0, at_dispatch.decoding);
   const double t = tokens / prior_.prefill_tps / usual;
   const double y = (seen - steps_of(tokens) * step) / usual;
-  prefill_.tt = prefill_.tt * kFirstTokenDecay + t * t;
-  prefill_.ty = prefill_.ty * kFirstTokenDecay + t * y;
+  prefill_.tt = prefill_.tt * kDecay + t * t;
+  prefill_.ty = prefill_.ty * kDecay + t * y;
   const double before = prior_.prefill_tps / speed_.prefill_tps;
   const double factor = kept((prefill_.ty + kRidge * before) / (prefill_.tt + kRidge));
   speed_.prefill_tps = prior_.prefill_tps / factor;
@@ -111,11 +108,11 @@ void TtftModel::learn_token(double decoding, Duration took) {
   // A step in which a prompt is prefilled takes many times as long as the others.
   seen = std::clamp(seen, expected / 2, expected * 2) / prior_.step;
   const double m = prior_.step_more / prior_.step * others;
-  steps_.bb = steps_.bb * kTokenDecay + 1;
-  steps_.bm = steps_.bm * kTokenDecay + m;
-  steps_.mm = steps_.mm * kTokenDecay + m * m;
-  steps_.by = steps_.by * kTokenDecay + seen;
-  steps_.my = steps_.my * kTokenDecay + m * seen;
+  steps_.bb = steps_.bb * kDecay + 1;
+  steps_.bm = steps_.bm * kDecay + m;
+  steps_.mm = steps_.mm * kDecay + m * m;
+  steps_.by = steps_.by * kDecay + seen;
+  steps_.my = steps_.my * kDecay + m * seen;
   // Least squares within bounds, by descent along each coordinate in turn: goes on from where it
   // was, so that a few rounds are enough.
   double first = speed_.step / prior_.step;

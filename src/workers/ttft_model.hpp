@@ -42,12 +42,16 @@ class TtftModel {
 
   /// A first token came after `took` where `at_dispatch` lay before it.
   void learn_first_token(const Backlog& at_dispatch, Duration took);
-  /// A token came `took` after the one before while so many sequences were decoded.
+  /// A token came `took` after the one before while so many sequences were decoded; or so long on
+  /// average, which is one sample too.
   void learn_token(double decoding, Duration took);
 
   /// Its predictions have lately been off by more than half: they are not to be gone by.
   bool unreliable() const;
-  /// Mean of |predicted - seen| / seen, lately.
+  /// Mean of |predicted - seen|, in relation to the larger of the two, lately. So one that is twice
+  /// too long weighs as much as one that is twice too short: where other gateways use the worker
+  /// too, waits that do not come are as frequent as waits that nobody foresaw, and the predictions
+  /// still tell workers apart.
   double error() const { return error_; }
 
   /// The worker is another one now.
