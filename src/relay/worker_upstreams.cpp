@@ -15,7 +15,8 @@ config::Provider describe(std::string_view endpoint, const config::Workers& work
   provider.name = config::kWorkersTarget;
   provider.type = config::ProviderType::kOpenAiCompatible;
   provider.base_url = endpoint;
-  if (!workers.api_key.empty()) provider.api_keys.push_back(workers.api_key);
+  // Servers that check no key may still insist on one.
+  provider.api_keys.push_back(workers.api_key.empty() ? Secret("none") : workers.api_key);
   provider.timeouts = workers.timeouts;
   return provider;
 }
