@@ -260,6 +260,7 @@ void RoutingTable::add(Plan& plan, const Found& found, const Speakers& speakers)
   tier.group_index = found.ref.index;
   tier.strategy = group.strategy;
   tier.resume = group.resume.value_or(tier.resume);
+  tier.targets.reserve(group.members.size());
   for (size_t i = 0; i < group.members.size(); ++i) {
     const std::optional<Found> one = member(group.members[i], found.model);
     if (!one || !add_target(plan, tier, *one, speakers)) continue;
