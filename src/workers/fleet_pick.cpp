@@ -93,54 +93,47 @@ Standing Fleet::State::standing(const Worker& worker, TimePoint now) const {
   return standing;
 }
 
-Standing Fleet::State::standing(const Serving& serving, const Demand& demand, uint32_t blocks,
+Standing Fleet::State::standing(const Choice& choice, const Demand& demand, Strategy strategy,
                                 TimePoint now) const {
+  const Serving& serving = *choice.serving;
   Standing all = standing(*serving.worker, now);
   all.speed = serving.speed.speed().prefill_tps;
-  const int64_t own = uncached(demand, blocks);
-  all.prefix_saved = static_cast<double>(demand.prompt_tokens - own) / all.speed;
-  if (demand.strategy == Strategy::kPredicted) {
+  const int64_t own = uncached(demand, choice.blocks);
+  if (choice.blocks > 0) {
+    all.prefix_saved = static_cast<double>(demand.prompt_tokens - own) / all.speed;
+  }
+  if (strategy == Strategy::kPredicted) {
+    all.predictable = true;
     all.predicted_ttft = seconds(serving.speed.predict(backlog(serving, static_cast<double>(own))));
-    all.predictable = !serving.speed.unreliable();
+    if (serving.speed.unreliable()) all.predicted_ttft *= kDistrust;
   }
   return all;
 }
 
-void Fleet::State::rate(std::vector<Choice>& rated, const Demand& demand, TimePoint now) {
+Strategy Fleet::State::prepare(std::vector<Choice>& from, const Demand& demand) {
   if (!demand.prefix.empty()) {
     numbers.clear();
-    for (const Choice& choice : rated) numbers.push_back(choice.serving->worker->number);
+    for (const Choice& choice : from) numbers.push_back(choice.serving->worker->number);
     counts.resize(numbers.size());
     prefixes.match(demand.prefix, numbers, counts);
-    for (size_t i = 0; i < rated.size(); ++i) rated[i].blocks = counts[i];
+    for (size_t i = 0; i < from.size(); ++i) from[i].blocks = counts[i];
   }
-  size_t unreliable = 0;
-  for (Choice& choice : rated) {
-    choice.standing = standing(*choice.serving, demand, choice.blocks, now);
-    if (!choice.standing.predictable) ++unreliable;
-  }
-  if (demand.strategy == Strategy::kPredicted && unreliable > 0) {
-    // Only scores of one kind can be compared: the one wrong prediction is distrusted, many are
-    // not gone by.
-    const bool distrust = unreliable * 2 < rated.size();
-    for (Choice& choice : rated) {
-      if (distrust && !choice.standing.predictable) choice.standing.predicted_ttft *= kDistrust;
-      choice.standing.predictable = distrust;
-    }
-  }
-  for (Choice& choice : rated) {
-    choice.score = score(choice.standing, demand.strategy, options.weights);
-  }
+  if (demand.strategy != Strategy::kPredicted) return demand.strategy;
+  // Only scores of one kind can be compared. One prediction that is wrong is distrusted; when most
+  // are, none is gone by.
+  const auto unreliable = std::ranges::count_if(
+      from, [](const Choice& choice) { return choice.serving->speed.unreliable(); });
+  return unreliable * 2 < std::ssize(from) ? Strategy::kPredicted : Strategy::kVram;
 }
 
 size_t Fleet::State::choose(const std::vector<Choice>& from, uint64_t random) const {
   if (from.size() == 1) return 0;
   Dice dice(random);
-  double most_share = 0;
-  double least_share = 1;
+  float most_share = 0;
+  float least_share = 1;
   for (const Choice& choice : from) {
-    most_share = std::max(most_share, choice.standing.share);
-    least_share = std::min(least_share, choice.standing.share);
+    most_share = std::max(most_share, choice.share);
+    least_share = std::min(least_share, choice.share);
   }
   // Who has just come or come back gets its share of what it would get otherwise.
   const bool gated = least_share < most_share;
@@ -149,27 +142,19 @@ size_t Fleet::State::choose(const std::vector<Choice>& from, uint64_t random) co
   uint32_t equals = 0;
   for (size_t i = 0; i < from.size(); ++i) {
     const Choice& choice = from[i];
-    if (gated && dice.part() * most_share >= choice.standing.share) continue;
-    if (best == from.size()) {
-      best = i;
-      equals = 1;
-      continue;
-    }
-    if (!explore) {
+    if (gated && dice.part() * most_share >= choice.share) continue;
+    if (best != from.size() && !explore) {
       const Choice& held = from[best];
-      if (choice.score.total < held.score.total) continue;
-      if (choice.score.total == held.score.total) {
-        if (choice.standing.active > held.standing.active) continue;
-        if (choice.standing.active == held.standing.active) {
-          if (dice.below(++equals) == 0) best = i;
-          continue;
-        }
+      if (choice.score < held.score) continue;
+      if (choice.score > held.score) {
+        equals = 0;
+      } else {
+        if (choice.active > held.active) continue;
+        if (choice.active < held.active) equals = 0;
       }
-      best = i;
-      equals = 1;
-    } else if (dice.below(++equals) == 0) {
-      best = i;
     }
+    // One of those that are as good as each other.
+    if (++equals == 1 || dice.below(equals) == 0) best = i;
   }
   return best;
 }
@@ -213,9 +198,14 @@ std::expected<Slot, NoSlot> Fleet::pick(const Demand& asked, TimePoint now, uint
                              : unavailable ? NoSlot::kUnavailable
                                            : NoSlot::kUnserved);
     }
-    s.rate(s.choices, demand, now);
-    size_t chosen = s.choose(s.choices, random);
-    if (chosen == s.choices.size()) chosen = 0;
+    const Strategy strategy = s.prepare(s.choices, demand);
+    for (State::Choice& choice : s.choices) {
+      const Standing standing = s.standing(choice, demand, strategy, now);
+      choice.score = score(standing, strategy, s.options.weights).total;
+      choice.active = standing.active;
+      choice.share = static_cast<float>(standing.share);
+    }
+    const size_t chosen = s.choose(s.choices, random);
     const State::Choice& choice = s.choices[chosen];
     Serving& serving = *choice.serving;
     Worker& worker = *serving.worker;
@@ -261,18 +251,19 @@ std::vector<Candidate> Fleet::explain(const Demand& asked, TimePoint now) const 
     candidate.standing = s.standing(*worker, now);
     candidate.score = score(candidate.standing, Strategy::kVram, s.options.weights);
   }
-  s.rate(in, demand, now);
-  std::ranges::sort(in, std::greater{},
-                    [](const State::Choice& choice) { return choice.score.total; });
+  const Strategy strategy = s.prepare(in, demand);
   std::vector<Candidate> best;
   for (const State::Choice& choice : in) {
+    const Standing standing = s.standing(choice, demand, strategy, now);
     best.push_back({.worker = choice.serving->worker->id,
                     .out = {},
                     .fallback = choice.serving->worker->fallback,
-                    .standing = choice.standing,
-                    .score = choice.score,
-                    .picked = best.empty()});
+                    .standing = standing,
+                    .score = score(standing, strategy, s.options.weights),
+                    .picked = false});
   }
+  std::ranges::sort(best, std::greater{}, [](const Candidate& each) { return each.score.total; });
+  if (!best.empty()) best.front().picked = true;
   best.insert(best.end(), std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
   return best;
 }

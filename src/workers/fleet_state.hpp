@@ -39,6 +39,7 @@ struct Fleet::State {
   PrefixIndex prefixes;
   std::vector<uint32_t> free_numbers;
   uint32_t next_number = 0;
+  size_t strangers = 0;  // of the workers
   int64_t reservations = 0;
   TimePoint latest{};  // the latest moment that anybody spoke of
 
@@ -54,25 +55,29 @@ struct Fleet::State {
   void remove(Worker& worker);
   void index(Worker& worker);
   void unindex(Worker& worker);
+  /// Makes room for a heartbeat of this sender, or says why there is none.
+  Status admit(const Heartbeat& heartbeat, Sender sender);
   bool late(const Worker& worker, const Heartbeat& heartbeat) const;
   TimePoint sample_time(const Worker& worker, const Heartbeat& heartbeat, TimePoint now,
                         double gw_time) const;
 
   // fleet_pick.cpp
-  /// `blocks` of the demand's prefix are in the worker's cache.
-  Standing standing(const Serving& serving, const Demand& demand, uint32_t blocks,
-                    TimePoint now) const;
-  Standing standing(const Worker& worker, TimePoint now) const;
   Out out(const Serving& serving, const Demand& demand, TimePoint now) const;
   Backlog backlog(const Serving& serving, double own_tokens) const;
-  /// Those of `choices` may be picked; fills their standings and scores.
+  /// Who may be picked. No more than the pick needs: all of them are in the nearest cache.
   struct Choice {
     Serving* serving = nullptr;
+    double score = 0;
+    double active = 0;
+    float share = 1;
     uint32_t blocks = 0;
-    Standing standing = {};
-    Score score = {};
   };
-  void rate(std::vector<Choice>& choices, const Demand& demand, TimePoint now);
+  /// Finds their prefixes, and says by which strategy they can be compared.
+  config::Strategy prepare(std::vector<Choice>& choices, const Demand& demand);
+  Standing standing(const Choice& choice, const Demand& demand, config::Strategy strategy,
+                    TimePoint now) const;
+  Standing standing(const Worker& worker, TimePoint now) const;
+  /// Index of the best, of one as good, or now and then of any.
   size_t choose(const std::vector<Choice>& choices, uint64_t random) const;
 
   // Used again by each pick, so that none allocates.

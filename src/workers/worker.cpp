@@ -109,9 +109,8 @@ void Worker::judge() {
 }
 
 double Worker::missed_beats(TimePoint now) const {
-  if (discovered) return 0;
-  const double beats = seconds(now - seen) / seconds(interval);
-  return beats <= 1.5 ? 0 : std::floor(beats);
+  if (discovered || now - seen <= interval + interval / 2) return 0;
+  return std::floor(seconds(now - seen) / seconds(interval));
 }
 
 double Worker::share(TimePoint now) const {

@@ -67,6 +67,7 @@ struct Worker : std::enable_shared_from_this<Worker> {
   uint32_t number;         // in the index of prefixes
   Out blocked = Out::kNo;  // by what it has told, or an operator
   bool discovered = false;
+  bool stranger = false;  // announced by somebody whom nobody knows
   bool has_told = false;  // of itself, by a heartbeat
   bool fallback = false;
   bool limited = false;  // it has said max_tasks
@@ -78,7 +79,7 @@ struct Worker : std::enable_shared_from_this<Worker> {
   double vram_free = 0;
   TimePoint seen{};  // when it told of itself last
   TimePoint joined;
-  Duration interval{};
+  Duration interval{};  // between its heartbeats
   Ledger ledger;
   route::Breaker breaker;
 
