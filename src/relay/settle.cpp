@@ -52,6 +52,7 @@ store::Settlement Exchange::usage_row(Outcome outcome) const {
   row.requested_model = request_.model;
   row.upstream_model = target.model;
   row.provider = target.name();
+  row.worker = selection_.worker();
   row.attempts = attempts_;
   row.outcome = to_string(outcome);
   // A whole answer begins when it is paid for.
