@@ -25,6 +25,7 @@ struct Given {
   std::vector<double> intervals = {5};
   int seeds = 5;
   double target = 2;
+  bool nameless = false;
   std::string slow;
   std::string json;
   std::string svg;
@@ -114,6 +115,7 @@ int simulate(const Given& given) {
                                        .policy = policy.name,
                                        .gateways = gateways,
                                        .interval = interval,
+                                       .nameless = given.nameless,
                                        .seed = static_cast<uint64_t>(seed),
                                        .slowdown = slowdown}));
         }
@@ -164,6 +166,7 @@ int main(int argc, char** argv) {
   app.add_option("--target", given.target, "seconds within which a first token is wanted")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_flag("--nameless", given.nameless, "workers do not tell which GPU they have");
   app.add_option("--slow", given.slow, "WORKER:SECOND:TIMES: it takes so many times as long then");
   app.add_option("--json", given.json, "write the table to this file, too");
   app.add_option("--svg", given.svg, "write a chart to this file");

@@ -171,8 +171,10 @@ class Simulation {
     heartbeat.seq = ++worker.seq;
     heartbeat.sample_at = seconds(time().time_since_epoch());
     heartbeat.interval_ms = std::llround(setup_.interval * 1000);
-    heartbeat.gpus = {
-        {.name = std::string(gpu.name), .total_bytes = kVram, .free_bytes = kVram / 10}};
+    if (!setup_.nameless) {
+      heartbeat.gpus = {
+          {.name = std::string(gpu.name), .total_bytes = kVram, .free_bytes = kVram / 10}};
+    }
     heartbeat.kv_total_tokens = gpu.kv_tokens;
     heartbeat.kv_free_tokens = engine.kv_free();
     heartbeat.waiting_tasks = engine.waiting();

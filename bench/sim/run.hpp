@@ -25,7 +25,8 @@ struct Setup {
   std::span<const Gpu* const> gpus;
   std::string_view policy;
   int gateways = 1;
-  double interval = 5;  // seconds between heartbeats
+  double interval = 5;    // seconds between heartbeats
+  bool nameless = false;  // workers do not tell which GPU they have
   uint64_t seed = 1;
   std::optional<Slowdown> slowdown = {};
 };

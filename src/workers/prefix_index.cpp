@@ -178,6 +178,8 @@ size_t PrefixIndex::held(uint32_t worker) const {
   return state_->known(worker) ? state_->workers[worker].at.size() : 0;
 }
 
+size_t PrefixIndex::size() const { return state_->at.size(); }
+
 void PrefixIndex::match(std::span<const uint64_t> prefix, std::span<const uint32_t> workers,
                         std::span<uint32_t> counts) const {
   std::vector<uint64_t>& left = state_->left;

@@ -43,6 +43,8 @@ class PrefixIndex {
              std::span<uint32_t> counts) const;
   /// Blocks that it is thought to have.
   size_t held(uint32_t worker) const;
+  /// Different blocks that any worker is thought to have.
+  size_t size() const;
 
  private:
   struct State;

@@ -85,7 +85,8 @@ TEST(PrefixIndex, HoldsNoMoreThanAWorkersCache) {
   PrefixIndex index;
   index.add_worker(0, 50);
   for (uint64_t i = 0; i < 1000; ++i) index.note(0, blocks_from(1000 * i, 8));
-  EXPECT_LE(index.held(0), 50U);
+  EXPECT_EQ(index.held(0), 50U);
+  EXPECT_EQ(index.size(), 50U);
   // A prompt that is longer than the cache: as much of it as fits.
   index.note(0, blocks_from(5'000'000, 80));
   EXPECT_THAT(matched(index, blocks_from(5'000'000, 80), {0}), ElementsAre(50));
@@ -100,6 +101,7 @@ TEST(PrefixIndex, ForgetsAWorkerButNotTheOthers) {
   index.note(1, blocks_from(1, 5));
   index.forget_worker(0);
   EXPECT_EQ(index.held(0), 0U);
+  EXPECT_EQ(index.size(), 5U);
   EXPECT_THAT(matched(index, blocks_from(1, 5), {0, 1}), ElementsAre(0, 5));
   index.note(0, blocks_from(1, 2));
   EXPECT_THAT(matched(index, blocks_from(1, 5), {0, 1}), ElementsAre(2, 5));

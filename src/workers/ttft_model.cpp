@@ -15,9 +15,9 @@ constexpr double kLongest = 3600;  // seconds; what takes longer tells of someth
 constexpr double kDecay = 0.96;
 constexpr double kRidge = 0.01;  // so that what no sample tells of stays as it is
 
-constexpr double kErrorShare = 0.05;  // of a new sample in the mean error
+// Of a new sample in the mean error, which starts at 0: a dozen say nothing yet.
+constexpr double kErrorShare = 0.05;
 constexpr double kTooFar = 0.5;
-constexpr double kEnough = 8;  // first tokens before an error says anything
 
 struct KnownGpu {
   std::string_view name;
@@ -83,7 +83,6 @@ void TtftModel::learn_first_token(const Backlog& at_dispatch, Duration took) {
   if (seen <= 0 || seen > kLongest) return;
   const double expected = seconds(predict(at_dispatch));
   error_ += kErrorShare * (std::abs(expected - seen) / std::max(expected, seen) - error_);
-  seen_ = std::min(seen_ + 1, kEnough);
 
   seen = std::clamp(seen, expected * kLeast, expected * kMost);
   // In relation to what it would take by the prior: otherwise long waits would decide alone.
@@ -125,6 +124,6 @@ void TtftModel::learn_token(double decoding, Duration took) {
   speed_.step_more = prior_.step_more * more;
 }
 
-bool TtftModel::unreliable() const { return seen_ >= kEnough && error_ > kTooFar; }
+bool TtftModel::unreliable() const { return error_ > kTooFar; }
 
 }  // namespace sluice::workers

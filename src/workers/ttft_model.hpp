@@ -61,7 +61,6 @@ class TtftModel {
   Speed prior_;
   Speed speed_;
   double error_ = 0;
-  double seen_ = 0;  // first tokens, up to a bound
   // Sums of the weighted normal equations, in units of the prior, which is there from the start
   // like so many samples and forgotten like them.
   struct {

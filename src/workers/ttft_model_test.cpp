@@ -94,7 +94,7 @@ TEST(TtftModel, IsUnreliableWhenItIsOffByMoreThanHalf) {
 
 TEST(TtftModel, IsNotUnreliableBecauseOfTheFirstAnswers) {
   TtftModel model(kPrior);
-  for (int i = 0; i < 3; ++i) model.learn_first_token({.own_tokens = 1000}, of(30));
+  for (int i = 0; i < 5; ++i) model.learn_first_token({.own_tokens = 1000}, of(30));
   EXPECT_FALSE(model.unreliable());
 }
 
