@@ -3,7 +3,8 @@
 # nothing, quickly, where all of it is there.
 #
 #   scripts/setup.sh build     compiler, libraries, and the token ranks from npm
-#   scripts/setup.sh test      build, and Node 22 with the npm packages of the tests
+#   scripts/setup.sh test      build, the database servers that tests start, and Node 22 with the
+#                              npm packages of the tests
 #   scripts/setup.sh bench     build, and nginx to compare with
 #   scripts/setup.sh check [build|test|bench]...   only says what is missing; exit 1 if anything is
 #
@@ -15,10 +16,12 @@ build_packages=(
   clang-19 libclang-rt-19-dev llvm-19 clang-tidy-19 clang-format-19
   mold lld-19 ccache ninja-build cmake
   libssl-dev zlib1g-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libfmt-dev
-  libsoci-dev libsqlite3-dev
+  libsoci-dev libsqlite3-dev libpq-dev libmariadb-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   ca-certificates curl git
 )
+# The tests start servers of their own.
+test_packages=(postgresql mariadb-server)
 bench_packages=(nginx-light)
 # For npm: to fetch the ranks, and Node 22, as Debian's own is 18 and the current SDKs need 22.
 node_bootstrap_packages=(nodejs npm)
@@ -114,6 +117,7 @@ setup_build() {
 
 setup_test() {
   setup_build
+  install_packages "${test_packages[@]}"
   if ! command -v npm >/dev/null && ! { find_node >/dev/null && npm_is_current tests; }; then
     install_packages "${node_bootstrap_packages[@]}"
   fi
@@ -138,6 +142,7 @@ setup_bench() {
 check() {
   local wanted=("${build_packages[@]}") profile missing rc=0
   for profile in "$@"; do
+    [ "$profile" = test ] && wanted+=("${test_packages[@]}")
     [ "$profile" = bench ] && wanted+=("${bench_packages[@]}")
   done
   mapfile -t missing < <(missing_packages "${wanted[@]}")

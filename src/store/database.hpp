@@ -1,5 +1,5 @@
-// The database: opened, locked to this process, migrated. SQLite now; the SQL is written so that
-// another server is another connection string and another folder of migrations.
+// The database: opened, locked to this process, migrated. SQLite in a file, or a PostgreSQL or
+// MySQL server with a SQLite file in front of it for what must be durable at once.
 #pragma once
 
 #include <functional>
@@ -19,9 +19,11 @@ namespace sluice::store {
 enum class Durability : uint8_t { kProcess, kPower };
 
 struct Options {
-  std::string url;       // "sqlite:PATH"; {data_dir} already replaced
+  std::string url;       // "sqlite:PATH" or that of a server; {data_dir} already replaced
   std::string data_dir;  // made if it is not there, mode 0700
   Durability durability = Durability::kProcess;
+  size_t pool = 8;      // connections to a server at most
+  std::string spool{};  // the file in front of a server; empty: spool.db in data_dir
 };
 
 /// All functions block and belong on the blocking pool or a command's main thread; any thread may

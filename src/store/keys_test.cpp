@@ -6,11 +6,11 @@ namespace sluice::store {
 namespace {
 
 using testing::must_open;
-using testing::TempFolder;
+using testing::TestPlace;
 
-class Keys : public ::testing::Test {
+class Keys : public ::testing::TestWithParam<Server> {
  protected:
-  TempFolder folder_;
+  TestPlace folder_{GetParam()};
   std::unique_ptr<Database> database_ = must_open(folder_.options());
 };
 
@@ -27,7 +27,7 @@ Key full_key(int64_t user_id) {
   return key;
 }
 
-TEST_F(Keys, EverythingOfAKeyIsKept) {
+TEST_P(Keys, EverythingOfAKeyIsKept) {
   const int64_t user = database_->ensure_wallet("alice").value().user_id;
   const Key made = database_->create_key(full_key(user)).value();
   const Key key = database_->keys().value().at(0);
@@ -49,7 +49,7 @@ TEST_F(Keys, EverythingOfAKeyIsKept) {
   EXPECT_GT(key.created_at, 0);
 }
 
-TEST_F(Keys, WhatAKeyDoesNotHaveStaysAbsent) {
+TEST_P(Keys, WhatAKeyDoesNotHaveStaysAbsent) {
   database_->create_key(testing::key("bare")).value();
   // A key with everything first: nothing of it may remain in the row that follows.
   database_->create_key(full_key(database_->ensure_wallet("alice").value().user_id)).value();
@@ -65,7 +65,7 @@ TEST_F(Keys, WhatAKeyDoesNotHaveStaysAbsent) {
   }
 }
 
-TEST_F(Keys, AConfiguredKeyTakesNewLimitsAndKeepsWhatItUsed) {
+TEST_P(Keys, AConfiguredKeyTakesNewLimitsAndKeepsWhatItUsed) {
   Key key = testing::key("demo");
   key.quota_tokens = 1000;
   const int64_t id = database_->ensure_configured_key(key).value().id;
@@ -83,7 +83,7 @@ TEST_F(Keys, AConfiguredKeyTakesNewLimitsAndKeepsWhatItUsed) {
   EXPECT_EQ(database_->keys().value().size(), 1u);
 }
 
-TEST_F(Keys, ADigestIsUnique) {
+TEST_P(Keys, ADigestIsUnique) {
   database_->create_key(testing::key("demo")).value();
   EXPECT_EQ(database_->create_key(testing::key("demo")).error().code, ErrorCode::kInvalidRequest);
   Key key = testing::key("odd");
@@ -94,7 +94,7 @@ TEST_F(Keys, ADigestIsUnique) {
   EXPECT_EQ(database_->create_key(key).error().code, ErrorCode::kInvalidRequest);
 }
 
-TEST_F(Keys, ADeletedKeyLeavesItsUsageAndItsIdIsNotGivenAgain) {
+TEST_P(Keys, ADeletedKeyLeavesItsUsageAndItsIdIsNotGivenAgain) {
   const int64_t id = database_->create_key(testing::key("gone")).value().id;
   testing::settle_now(*database_, testing::settlement("use_1", id));
   EXPECT_TRUE(database_->delete_key(id));
@@ -107,6 +107,8 @@ TEST_F(Keys, ADeletedKeyLeavesItsUsageAndItsIdIsNotGivenAgain) {
   testing::settle_now(*database_, testing::settlement("use_2", id));
   EXPECT_TRUE(database_->usage_row("use_2").value());
 }
+
+INSTANTIATE_TEST_SUITE_P(Databases, Keys, testing::all_databases(), testing::database_name);
 
 }  // namespace
 }  // namespace sluice::store

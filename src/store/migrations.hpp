@@ -13,5 +13,9 @@ struct Migration {
 };
 
 std::span<const Migration> sqlite_migrations();
+std::span<const Migration> postgresql_migrations();
+std::span<const Migration> mysql_migrations();
+/// Of the file in front of a database server.
+std::span<const Migration> spool_migrations();
 
 }  // namespace sluice::store

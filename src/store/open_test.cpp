@@ -88,13 +88,13 @@ TEST(Open, ANewerDatabaseIsRefusedAndLeftAlone) {
   {
     Shell shell(folder.database());
     EXPECT_EQ(shell.integer("SELECT MAX(version) FROM schema_migrations"),
-              sqlite::latest_version());
+              sqlite::books_schema().latest());
     shell.run("INSERT INTO schema_migrations VALUES (999, 'future', 0)");
   }
   EXPECT_THAT(refusal(folder.options()),
               AllOf(HasSubstr("written by a newer sluice"), HasSubstr("999")));
   EXPECT_EQ(Shell(folder.database()).integer("SELECT COUNT(*) FROM schema_migrations"),
-            sqlite::latest_version() + 1);
+            sqlite::books_schema().latest() + 1);
 }
 
 TEST(Open, AForeignDatabaseIsRefusedAndLeftAlone) {
@@ -115,7 +115,7 @@ TEST(Open, WhatIsNoDatabaseIsRefused) {
   std::ofstream(folder.database()) << std::string(5000, 'x');
   EXPECT_THAT(refusal(folder.options()), HasSubstr("is not a database of sluice"));
   Options options = folder.options();
-  options.url = "postgresql://localhost/sluice";
+  options.url = "oracle://localhost/sluice";
   EXPECT_THAT(refusal(options), HasSubstr("sqlite:PATH"));
   options.url = "sqlite:" + folder.file("no/such/folder/sluice.db");
   EXPECT_NE(refusal(options), "opened");

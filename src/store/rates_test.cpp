@@ -6,7 +6,7 @@ namespace sluice::store {
 namespace {
 
 using testing::must_open;
-using testing::TempFolder;
+using testing::TestPlace;
 
 Rate rate(const std::string& model, int64_t input) {
   Rate out;
@@ -18,9 +18,13 @@ Rate rate(const std::string& model, int64_t input) {
   return out;
 }
 
-TEST(Rates, APriceThatChangesBecomesANewVersion) {
-  const TempFolder folder;
-  const auto database = must_open(folder.options());
+class Rates : public ::testing::TestWithParam<Server> {
+ protected:
+  TestPlace folder_{GetParam()};
+};
+
+TEST_P(Rates, APriceThatChangesBecomesANewVersion) {
+  const auto database = must_open(folder_.options());
   const Rate first = database->ensure_rate(rate("gpt-4o", 2'500'000'000)).value();
   EXPECT_GT(first.valid_from, 0);
   EXPECT_EQ(database->ensure_rate(rate("gpt-4o", 2'500'000'000)).value().id, first.id);
@@ -39,16 +43,14 @@ TEST(Rates, APriceThatChangesBecomesANewVersion) {
   EXPECT_EQ(all[3].model, "other");
 }
 
-TEST(Rates, NegativeAndNamelessPricesAreRefused) {
-  const TempFolder folder;
-  const auto database = must_open(folder.options());
+TEST_P(Rates, NegativeAndNamelessPricesAreRefused) {
+  const auto database = must_open(folder_.options());
   EXPECT_EQ(database->ensure_rate(rate("", 1)).error().code, ErrorCode::kInvalidRequest);
   EXPECT_EQ(database->ensure_rate(rate("m", -1)).error().code, ErrorCode::kInvalidRequest);
 }
 
-TEST(Rates, LearnedFactorsAreReplacedByModel) {
-  const TempFolder folder;
-  const auto database = must_open(folder.options());
+TEST_P(Rates, LearnedFactorsAreReplacedByModel) {
+  const auto database = must_open(folder_.options());
   const Database::Factor before[] = {{"claude", 1.125, 10}, {"gemini", 0.9, 3}};
   ASSERT_TRUE(database->keep_factors(before));
   const Database::Factor after[] = {{"claude", 1.0625, 11}};
@@ -60,6 +62,8 @@ TEST(Rates, LearnedFactorsAreReplacedByModel) {
   EXPECT_EQ(all[0].samples, 11);
   EXPECT_EQ(all[1].samples, 3);
 }
+
+INSTANTIATE_TEST_SUITE_P(Databases, Rates, testing::all_databases(), testing::database_name);
 
 }  // namespace
 }  // namespace sluice::store

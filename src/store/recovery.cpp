@@ -1,6 +1,9 @@
 // What a process that died left open.
 #include <cstdint>
-#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "observe/log.hpp"
 #include "store/sql_database.hpp"
@@ -18,71 +21,110 @@ int64_t prompt_cost(int64_t tokens, int64_t per_million) {
   return cost > INT64_MAX ? INT64_MAX : static_cast<int64_t>(cost);
 }
 
-Result<std::vector<Settlement>> open_leases(Sessions& sessions) {
-  return sessions.read([](soci::session& sql) -> Result<std::vector<Settlement>> {
-    std::vector<Settlement> all;
-    Settlement row;
-    int64_t prompt = 0;
-    int64_t marks = 0;
-    int64_t input_price = 0;
+/// A lease as it was found.
+struct Left {
+  Settlement settlement;
+  int64_t prompt = 0;
+  int64_t marks = 0;
+};
+
+Result<std::vector<Left>> open_leases(Sessions& sessions) {
+  return sessions.read([](soci::session& sql) -> Result<std::vector<Left>> {
+    std::vector<Left> all;
+    Left row;
+    Settlement& what = row.settlement;
     int stream = 0;
     const int limit = kAtOnce;
-    soci::indicator key_known = soci::i_null;
-    soci::indicator user_known = soci::i_null;
-    soci::indicator priced = soci::i_null;
     soci::statement statement =
-        (sql.prepare
-             << "SELECT l.id, l.request_id, l.key_id, l.wallet_id, l.price_id, l.requested_model,"
-                " l.upstream_model, l.provider, l.stream, l.prompt_tokens, l.opened_at, l.marks,"
-                " l.input_tokens, l.cache_read_tokens, l.cache_write_tokens, l.output_tokens,"
-                " l.reasoning_tokens, l.cost, k.name, w.user_id, r.input"
-                " FROM open_leases l LEFT JOIN api_keys k ON k.id = l.key_id"
-                " LEFT JOIN wallets w ON w.id = l.wallet_id"
-                " LEFT JOIN model_rates r ON r.id = l.price_id ORDER BY l.opened_at LIMIT :limit",
-         soci::use(limit), soci::into(row.id), soci::into(row.request_id), soci::into(row.key_id),
-         soci::into(row.wallet_id), soci::into(row.price_id), soci::into(row.requested_model),
-         soci::into(row.upstream_model), soci::into(row.provider), soci::into(stream),
-         soci::into(prompt), soci::into(row.started_at), soci::into(marks),
-         soci::into(row.charged.input), soci::into(row.charged.cache_read),
-         soci::into(row.charged.cache_write), soci::into(row.charged.output),
-         soci::into(row.charged.reasoning), soci::into(row.cost.nanos),
-         soci::into(row.key_name, key_known), soci::into(row.user_id, user_known),
-         soci::into(input_price, priced));
+        (sql.prepare << "SELECT id, request_id, key_id, wallet_id, price_id, requested_model,"
+                        " upstream_model, provider, stream, prompt_tokens, opened_at, marks,"
+                        " input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,"
+                        " reasoning_tokens, cost FROM open_leases ORDER BY opened_at LIMIT :limit",
+         soci::use(limit), soci::into(what.id), soci::into(what.request_id),
+         soci::into(what.key_id), soci::into(what.wallet_id), soci::into(what.price_id),
+         soci::into(what.requested_model), soci::into(what.upstream_model),
+         soci::into(what.provider), soci::into(stream), soci::into(row.prompt),
+         soci::into(what.started_at), soci::into(row.marks), soci::into(what.charged.input),
+         soci::into(what.charged.cache_read), soci::into(what.charged.cache_write),
+         soci::into(what.charged.output), soci::into(what.charged.reasoning),
+         soci::into(what.cost.nanos));
     statement.execute();
     while (statement.fetch()) {
-      Settlement lease = row;
-      lease.stream = stream != 0;
-      if (key_known != soci::i_ok) lease.key_name.clear();
-      if (user_known != soci::i_ok) lease.user_id = 0;
-      if (marks == 0) {
-        // How much of the answer had gone out is not known; that the prompt had been sent is
-        // likely.
-        lease.charged = TokenCounts{.input = prompt};
-        lease.cost = Money{priced == soci::i_ok ? prompt_cost(prompt, input_price) : 0};
-      }
-      lease.counted_input = lease.charged.total_input();
-      lease.counted_output = lease.charged.output;
-      lease.attempts = 1;
-      lease.basis = "estimated";
-      lease.outcome = "recovered";
-      lease.decision = "{}";
-      all.push_back(std::move(lease));
+      what.stream = stream != 0;
+      all.push_back(row);
     }
     return all;
   });
 }
 
+/// What the books say about leases: names of keys, users of wallets, prices of prompts.
+struct Known {
+  std::unordered_map<int64_t, std::string> keys;
+  std::unordered_map<int64_t, int64_t> users;
+  std::unordered_map<int64_t, int64_t> prices;
+};
+
+template <typename Value>
+void look_up(soci::session& sql, const char* query, int64_t id,
+             std::unordered_map<int64_t, Value>& known) {
+  if (id == 0 || known.contains(id)) return;
+  Value value{};
+  sql << query, soci::use(id), soci::into(value);
+  if (sql.got_data()) known.emplace(id, std::move(value));
+}
+
+Result<Known> known_of(Sessions& books, const std::vector<Left>& leases) {
+  return books.read([&](soci::session& sql) -> Result<Known> {
+    Known known;
+    for (const Left& lease : leases) {
+      const Settlement& what = lease.settlement;
+      look_up(sql, "SELECT name FROM api_keys WHERE id = :id", what.key_id, known.keys);
+      look_up(sql, "SELECT user_id FROM wallets WHERE id = :id", what.wallet_id, known.users);
+      look_up(sql, "SELECT input FROM model_rates WHERE id = :id", what.price_id, known.prices);
+    }
+    return known;
+  });
+}
+
+template <typename Value>
+Value value_of(const std::unordered_map<int64_t, Value>& known, int64_t id) {
+  const auto found = known.find(id);
+  return found == known.end() ? Value{} : found->second;
+}
+
+Settlement settlement_of(const Left& lease, const Known& known) {
+  Settlement what = lease.settlement;
+  what.key_name = value_of(known.keys, what.key_id);
+  what.user_id = value_of(known.users, what.wallet_id);
+  if (lease.marks == 0) {
+    // How much of the answer had gone out is not known; that the prompt had been sent is likely.
+    what.charged = TokenCounts{.input = lease.prompt};
+    what.cost = Money{prompt_cost(lease.prompt, value_of(known.prices, what.price_id))};
+  }
+  what.counted_input = what.charged.total_input();
+  what.counted_output = what.charged.output;
+  what.attempts = 1;
+  what.basis = "estimated";
+  what.outcome = "recovered";
+  what.decision = "{}";
+  return what;
+}
+
 }  // namespace
 
-Result<size_t> recover(Sessions& sessions, sqlite::Settler& settler) {
+Result<size_t> recover(Sessions& books, Sessions& file, sqlite::Settler& settler) {
   using Outcome = sqlite::Settler::Outcome;
   size_t recovered = 0;
   for (;;) {
-    Result<std::vector<Settlement>> leases = open_leases(sessions);
+    const Result<std::vector<Left>> leases = open_leases(file);
     if (!leases) return std::unexpected(leases.error());
     if (leases->empty()) break;
+    const Result<Known> known = known_of(books, *leases);
+    if (!known) return std::unexpected(known.error());
+    std::vector<Settlement> settlements;
+    for (const Left& lease : *leases) settlements.push_back(settlement_of(lease, *known));
     std::vector<sqlite::Settler::Entry> entries;
-    for (const Settlement& lease : *leases) entries.push_back({&lease, true});
+    for (const Settlement& each : settlements) entries.push_back({&each, true});
     Outcome outcome = settler.write(entries, {});
     if (outcome == Outcome::kBadRow) {
       for (const sqlite::Settler::Entry& entry : entries) {

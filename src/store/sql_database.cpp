@@ -4,32 +4,24 @@
 #include <sys/random.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "http/database_url.hpp"
+#include "observe/log.hpp"
 #include "store/hex.hpp"
+#include "store/server/migrate.hpp"
 #include "store/sqlite/file.hpp"
+#include "store/sqlite/sessions.hpp"
 
 namespace sluice::store {
 namespace {
 
-/// A file of this schema in WAL mode.
-Status prepare_file(const std::string& file) {
-  if (Status made = sqlite::make_private(file); !made) return made;
-  Result<sqlite::Connection> connection =
-      sqlite::Connection::open(file, sqlite::Connection::Mode::kReadWrite, sqlite::kBusyMs);
-  if (!connection) return std::unexpected(connection.error());
-  if (Status migrated = sqlite::migrate(*connection, file); !migrated) return migrated;
-  Result<std::string> mode = connection->text("PRAGMA journal_mode = WAL");
-  if (!mode) return std::unexpected(mode.error());
-  if (*mode != "wal") {
-    return fail(ErrorCode::kConfig,
-                fmt::format("{}: this file system does not support SQLite's WAL mode", file));
-  }
-  return {};
-}
+/// How long other work waits for what was settled before it to arrive at the server.
+constexpr std::chrono::seconds kArrival{1};
 
 Result<std::string> kept_secret(Sessions& sessions) {
   return sessions.write([](soci::session& sql) -> Result<std::string> {
@@ -78,30 +70,72 @@ Result<std::vector<DirLock>> lock_for(const Options& options, const std::string&
 
 Result<std::unique_ptr<Database>> SqlDatabase::open(const Options& options) {
   std::unique_ptr<SqlDatabase> database(new SqlDatabase());
-  Result<std::string> file = sqlite::path_of(options.url);
-  if (!file) return std::unexpected(file.error());
-  database->file_ = std::move(*file);
-  Result<std::vector<DirLock>> locks = lock_for(options, database->file_);
-  if (!locks) return std::unexpected(locks.error());
-  database->locks_ = std::move(*locks);
-  if (Status ready = prepare_file(database->file_); !ready) return std::unexpected(ready.error());
-
-  Result<std::unique_ptr<Sessions>> sessions = Sessions::open(database->file_, database->turn_);
-  if (!sessions) return std::unexpected(sessions.error());
-  database->sessions_ = std::move(*sessions);
+  const bool server = http::is_database_server(options.url);
+  const Status opened = server ? database->open_server(options) : database->open_embedded(options);
+  if (!opened) return std::unexpected(opened.error());
   Result<std::string> secret = kept_secret(*database->sessions_);
   if (!secret) return std::unexpected(secret.error());
   database->key_secret_ = std::move(*secret);
-
-  Result<sqlite::Settler> settler =
-      sqlite::Settler::open(database->file_, options.durability == Durability::kPower);
-  if (!settler) return std::unexpected(settler.error());
-  database->settler_ = std::make_unique<sqlite::Settler>(std::move(*settler));
-  Result<size_t> recovered = recover(*database->sessions_, *database->settler_);
-  if (!recovered) return std::unexpected(recovered.error());
-  database->recovered_ = *recovered;
-  database->ledger_ = std::make_unique<LedgerWriter>(*database->settler_, database->turn_);
+  if (Status begun = database->begin_ledger(options); !begun) return std::unexpected(begun.error());
   return database;
+}
+
+Status SqlDatabase::open_embedded(const Options& options) {
+  Result<std::string> file = sqlite::path_of(options.url);
+  if (!file) return std::unexpected(file.error());
+  file_ = std::move(*file);
+  Result<std::vector<DirLock>> locks = lock_for(options, file_);
+  if (!locks) return std::unexpected(locks.error());
+  locks_ = std::move(*locks);
+  if (Status ready = sqlite::prepare(file_, sqlite::books_schema()); !ready) return ready;
+  auto sessions = sqlite::FileSessions::open(file_, turn_);
+  if (!sessions) return std::unexpected(sessions.error());
+  sessions_ = std::move(*sessions);
+  return {};
+}
+
+Status SqlDatabase::open_server(const Options& options) {
+  Result<http::DatabaseUrl> url = http::parse_database_url(options.url);
+  if (!url) return fail(ErrorCode::kConfig, "database.url " + url.error().message);
+  file_ = options.spool.empty() ? options.data_dir + "/spool.db" : options.spool;
+  Result<std::vector<DirLock>> locks = lock_for(options, file_);
+  if (!locks) return std::unexpected(locks.error());
+  locks_ = std::move(*locks);
+  if (Status ready = sqlite::prepare(file_, sqlite::spool_schema()); !ready) return ready;
+  auto spool = sqlite::FileSessions::open(file_, turn_, false);
+  if (!spool) return std::unexpected(spool.error());
+  spool_ = std::move(*spool);
+  if (Status migrated = server::migrate(*url); !migrated) return migrated;
+  auto sessions = std::make_unique<server::ServerSessions>(std::move(*url), options.pool);
+  carrier_ = std::make_unique<server::Carrier>(*sessions, *spool_);
+  // What has been settled is seen.
+  sessions->before_work([carrier = carrier_.get()] { carrier->wait(kArrival); });
+  sessions_ = std::move(sessions);
+  return {};
+}
+
+Status SqlDatabase::begin_ledger(const Options& options) {
+  using Scope = sqlite::Settler::Scope;
+  const bool power = options.durability == Durability::kPower;
+  Result<sqlite::Settler> settler =
+      sqlite::Settler::open(file_, power, {}, carrier_ ? Scope::kSpool : Scope::kBooks);
+  if (!settler) return std::unexpected(settler.error());
+  settler_ = std::make_unique<sqlite::Settler>(std::move(*settler));
+  Result<size_t> recovered = recover(*sessions_, spool_ ? *spool_ : *sessions_, *settler_);
+  if (!recovered) return std::unexpected(recovered.error());
+  recovered_ = *recovered;
+  std::function<void()> committed;
+  if (carrier_) {
+    // Balances that are read next must be right.
+    const Result<size_t> carried = carrier_->carry_all();
+    if (!carried) return std::unexpected(carried.error());
+    if (*carried > 0) log::info("spool_carried", {{"settlements", *carried}});
+    carrier_->start();
+    committed = [carrier = carrier_.get()] { carrier->notify(); };
+  }
+  ledger_ = std::make_unique<LedgerWriter>(*settler_, turn_, LedgerWriter::kStopPatience,
+                                           std::move(committed));
+  return {};
 }
 
 }  // namespace sluice::store

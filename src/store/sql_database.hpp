@@ -1,5 +1,5 @@
-// The database of SQL: what its parts in users.cpp, keys.cpp, rates.cpp, usage.cpp, verify.cpp
-// and backup.cpp share.
+// The database of SQL, embedded or behind a server: what its parts in users.cpp, keys.cpp,
+// rates.cpp, usage.cpp, verify.cpp and backup.cpp share.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 
 #include "store/data_dir.hpp"
 #include "store/database.hpp"
+#include "store/server/carrier.hpp"
 #include "store/sessions.hpp"
 #include "store/sqlite/settler.hpp"
 #include "store/write_turn.hpp"
@@ -54,15 +55,20 @@ class SqlDatabase final : public Database {
 
  private:
   SqlDatabase() = default;
+  Status open_embedded(const Options& options);
+  Status open_server(const Options& options);
+  Status begin_ledger(const Options& options);
 
-  // In this order: the writer goes first, the locks last.
+  // In this order: the writer goes first, then who carries what it has written, the locks last.
   std::vector<DirLock> locks_;
-  std::string file_;
+  std::string file_;  // the database, or the spool in front of a server
   std::string key_secret_;
   size_t recovered_ = 0;
-  WriteTurn turn_;
+  WriteTurn turn_;  // of file_
   std::unique_ptr<Sessions> sessions_;
+  std::unique_ptr<Sessions> spool_;  // none where the database is embedded
   std::unique_ptr<sqlite::Settler> settler_;
+  std::unique_ptr<server::Carrier> carrier_;  // the same
   std::unique_ptr<LedgerWriter> ledger_;
 };
 
@@ -70,8 +76,8 @@ class SqlDatabase final : public Database {
 /// on the database's folder.
 Result<std::vector<DirLock>> lock_for(const Options& options, const std::string& file);
 
-/// Settles what a dead process left open, at its last marks; how many there were.
-Result<size_t> recover(Sessions& sessions, sqlite::Settler& settler);
+/// Settles what a dead process left open in a file, at its last marks; how many there were.
+Result<size_t> recover(Sessions& books, Sessions& file, sqlite::Settler& settler);
 
 inline int64_t unix_ms() { return wall_nanos() / 1'000'000; }
 

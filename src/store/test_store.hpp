@@ -8,10 +8,16 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/ids.hpp"
+#include "http/database_url.hpp"
 #include "store/database.hpp"
+#include "store/server/connect.hpp"
 #include "store/sqlite/connection.hpp"
+#include "store/test_server.hpp"
 
 namespace sluice::store::testing {
 
@@ -39,6 +45,44 @@ class TempFolder {
  private:
   std::filesystem::path path_;
 };
+
+/// A database of a kind, in a folder of its own.
+class TestPlace : public TempFolder {
+ public:
+  explicit TestPlace(Server kind)
+      : kind_(kind),
+        url_(kind == Server::kSqlite ? TempFolder::options().url
+                                     : TestServer::of(kind).make_database()) {}
+
+  Server kind() const { return kind_; }
+  const std::string& url() const { return url_; }
+  Options options(Durability durability = Durability::kProcess) const {
+    return {.url = url_,
+            .data_dir = file("data dir"),
+            .durability = durability,
+            .pool = 4,
+            .spool = file("data dir/spool.db")};
+  }
+  /// In which leases lie.
+  std::string ledger_file() const {
+    return kind_ == Server::kSqlite ? database() : file("data dir/spool.db");
+  }
+
+ private:
+  const Server kind_;
+  const std::string url_;
+};
+
+/// For INSTANTIATE_TEST_SUITE_P: what is true on each.
+inline auto all_databases() {
+  return ::testing::Values(Server::kSqlite, Server::kPostgresql, Server::kMysql);
+}
+inline auto servers() { return ::testing::Values(Server::kPostgresql, Server::kMysql); }
+inline std::string database_name(const ::testing::TestParamInfo<Server>& info) {
+  return info.param == Server::kSqlite       ? "Sqlite"
+         : info.param == Server::kPostgresql ? "Postgresql"
+                                             : "Mysql";
+}
 
 /// Waits for things that happen on another thread.
 class Tally {
@@ -140,16 +184,97 @@ class Shell {
   Status attempt(const std::string& sql) { return connection_.run(sql.c_str()); }
   int64_t integer(const std::string& sql) { return connection_.integer(sql.c_str()).value(); }
   std::string text(const std::string& sql) { return connection_.text(sql.c_str()).value(); }
+  /// The first column of all rows.
+  std::vector<std::string> texts(const std::string& sql) {
+    std::vector<std::string> all;
+    sqlite::Statement statement = sqlite::Statement::prepare(connection_, sql.c_str()).value();
+    while (statement.step() == kRow) all.emplace_back(statement.text(0));
+    return all;
+  }
 
  private:
+  static constexpr int kRow = 100;  // SQLITE_ROW
   sqlite::Connection connection_;
 };
 
-/// Settles, and waits until it is durable.
+/// What a person with the server's own shell could do.
+class ServerShell {
+ public:
+  explicit ServerShell(const std::string& url)
+      : session_(server::connect(http::parse_database_url(url).value(), server::Patience::kQuick)
+                     .value()) {}
+
+  /// Statements with semicolons between them.
+  void run(std::string_view sql) {
+    while (!sql.empty()) {
+      const size_t end = std::min(sql.find(';'), sql.size());
+      *session_ << std::string(sql.substr(0, end));
+      sql.remove_prefix(std::min(end + 1, sql.size()));
+    }
+  }
+  Status attempt(const std::string& sql) {
+    try {
+      run(sql);
+    } catch (const std::exception& error) {
+      return fail(ErrorCode::kLedgerUnavailable, message_of(error));
+    }
+    return {};
+  }
+  template <typename Value>
+  Value get(const std::string& sql) {
+    Value value{};
+    *session_ << sql, soci::into(value);
+    return value;
+  }
+  std::vector<std::string> texts(const std::string& sql) {
+    std::vector<std::string> all;
+    std::string value;
+    soci::statement statement = (session_->prepare << sql, soci::into(value));
+    statement.execute();
+    while (statement.fetch()) all.push_back(value);
+    return all;
+  }
+
+ private:
+  std::unique_ptr<soci::session> session_;
+};
+
+/// On any database.
+class AnyShell {
+ public:
+  explicit AnyShell(const TestPlace& place) {
+    if (place.kind() == Server::kSqlite) {
+      file_ = std::make_unique<Shell>(place.database());
+    } else {
+      server_ = std::make_unique<ServerShell>(place.url());
+    }
+  }
+
+  void run(const std::string& sql) { file_ ? file_->run(sql) : server_->run(sql); }
+  Status attempt(const std::string& sql) {
+    return file_ ? file_->attempt(sql) : server_->attempt(sql);
+  }
+  int64_t integer(const std::string& sql) {
+    return file_ ? file_->integer(sql) : server_->get<int64_t>(sql);
+  }
+  std::string text(const std::string& sql) {
+    return file_ ? file_->text(sql) : server_->get<std::string>(sql);
+  }
+  std::vector<std::string> texts(const std::string& sql) {
+    return file_ ? file_->texts(sql) : server_->texts(sql);
+  }
+
+ private:
+  std::unique_ptr<Shell> file_;
+  std::unique_ptr<ServerShell> server_;
+};
+
+/// Settles, and waits until it is durable and has arrived.
 inline void settle_now(Database& database, Settlement what) {
   Tally done;
   database.ledger().settle(std::move(what), done.adder());
   done.wait_for(1);
+  database.wallets().value();
 }
 
 }  // namespace sluice::store::testing

@@ -6,54 +6,13 @@
 #include <optional>
 
 #include "store/sql_database.hpp"
+#include "store/usage_row.hpp"
 
 namespace sluice::store {
 namespace {
 
 constexpr int kMostGroups = 10'000;
 constexpr int64_t kDayMs = 86'400'000;
-
-/// A row of usage_logs as it is fetched.
-struct Row {
-  Settlement what;
-  TokenCounts reported;
-  int stream = 0;
-  soci::indicator is_reported[5] = {};
-
-  static constexpr const char* kColumns =
-      "l.id, l.request_id, l.key_id, l.user_id, l.wallet_id, l.key_name, l.dialect,"
-      " l.requested_model, l.upstream_model, l.provider, l.worker, l.attempts, l.input_tokens,"
-      " l.cache_read_tokens, l.cache_write_tokens, l.output_tokens, l.reasoning_tokens,"
-      " l.counted_input, l.counted_output, l.reported_input, l.reported_cache_read,"
-      " l.reported_cache_write, l.reported_output, l.reported_reasoning, l.basis, l.price_id,"
-      " l.cost, l.outcome, l.status, l.stream, l.ttft_us, l.duration_us, l.started_at,"
-      " l.decision";
-
-  void into(soci::details::prepare_temp_type& query) {
-    query, soci::into(what.id), soci::into(what.request_id), soci::into(what.key_id),
-        soci::into(what.user_id), soci::into(what.wallet_id), soci::into(what.key_name),
-        soci::into(what.dialect), soci::into(what.requested_model), soci::into(what.upstream_model),
-        soci::into(what.provider), soci::into(what.worker), soci::into(what.attempts),
-        soci::into(what.charged.input), soci::into(what.charged.cache_read),
-        soci::into(what.charged.cache_write), soci::into(what.charged.output),
-        soci::into(what.charged.reasoning), soci::into(what.counted_input),
-        soci::into(what.counted_output), soci::into(reported.input, is_reported[0]),
-        soci::into(reported.cache_read, is_reported[1]),
-        soci::into(reported.cache_write, is_reported[2]),
-        soci::into(reported.output, is_reported[3]), soci::into(reported.reasoning, is_reported[4]),
-        soci::into(what.basis), soci::into(what.price_id), soci::into(what.cost.nanos),
-        soci::into(what.outcome), soci::into(what.status), soci::into(stream),
-        soci::into(what.ttft_us), soci::into(what.duration_us), soci::into(what.started_at),
-        soci::into(what.decision);
-  }
-
-  Settlement fetched() const {
-    Settlement out = what;
-    out.stream = stream != 0;
-    if (is_reported[0] == soci::i_ok) out.reported = reported;
-    return out;
-  }
-};
 
 /// The part behind WHERE and what belongs into it. What the filter holds is bound, never written
 /// into the text.
@@ -94,8 +53,8 @@ std::string day_of(int64_t ms) {
 }
 
 std::optional<Settlement> find(soci::session& sql, const std::string& id) {
-  Row row;
-  soci::details::prepare_temp_type query = sql.prepare << "SELECT " << Row::kColumns
+  UsageRow row;
+  soci::details::prepare_temp_type query = sql.prepare << "SELECT " << UsageRow::kColumns
                                                        << " FROM usage_logs l WHERE l.id = :id";
   query, soci::use(id);
   row.into(query);
@@ -134,10 +93,11 @@ Result<std::vector<Settlement>> SqlDatabase::usage(const UsageFilter& filter) {
       after = " AND (l.started_at, l.id) < (:before_at, :before_id)";
     }
     std::vector<Settlement> all;
-    Row row;
+    UsageRow row;
     soci::details::prepare_temp_type query =
-        sql.prepare << "SELECT " << Row::kColumns << " FROM usage_logs l WHERE " << condition.text()
-                    << after << " ORDER BY l.started_at DESC, l.id DESC LIMIT :limit";
+        sql.prepare << "SELECT " << UsageRow::kColumns << " FROM usage_logs l WHERE "
+                    << condition.text() << after
+                    << " ORDER BY l.started_at DESC, l.id DESC LIMIT :limit";
     condition.use(query);
     if (!after.empty()) query, soci::use(before_at), soci::use(filter.before_id);
     query, soci::use(limit);

@@ -10,9 +10,9 @@ using ::testing::ElementsAre;
 using testing::must_open;
 using testing::settle_now;
 using testing::settlement;
-using testing::TempFolder;
+using testing::TestPlace;
 
-class Usage : public ::testing::Test {
+class Usage : public ::testing::TestWithParam<Server> {
  protected:
   std::vector<std::string> ids(const Database::UsageFilter& filter) {
     std::vector<std::string> out;
@@ -20,11 +20,11 @@ class Usage : public ::testing::Test {
     return out;
   }
 
-  TempFolder folder_;
+  TestPlace folder_{GetParam()};
   std::unique_ptr<Database> database_ = must_open(folder_.options());
 };
 
-TEST_F(Usage, EverythingOfASettlementIsKept) {
+TEST_P(Usage, EverythingOfASettlementIsKept) {
   Settlement in = settlement("use_1", 5'000'000'001, 0);
   in.user_id = 7;
   in.worker = "gpu-1";
@@ -58,7 +58,7 @@ TEST_F(Usage, EverythingOfASettlementIsKept) {
   EXPECT_FALSE(database_->usage_row("use_2").value());
 }
 
-TEST_F(Usage, WithoutAReportThereIsNone) {
+TEST_P(Usage, WithoutAReportThereIsNone) {
   Settlement with = settlement("a");
   Settlement without = settlement("b");
   without.reported.reset();
@@ -71,7 +71,7 @@ TEST_F(Usage, WithoutAReportThereIsNone) {
   EXPECT_FALSE(rows[1].reported);
 }
 
-TEST_F(Usage, PagesCoverEveryRowOnceNewestFirst) {
+TEST_P(Usage, PagesCoverEveryRowOnceNewestFirst) {
   for (int i = 0; i < 10; ++i) {
     Settlement one = settlement(fmt::format("use_{}", i));
     one.started_at += i / 3;  // several at the same millisecond
@@ -92,7 +92,7 @@ TEST_F(Usage, PagesCoverEveryRowOnceNewestFirst) {
   EXPECT_EQ(database_->usage(filter).error().code, ErrorCode::kInvalidRequest);
 }
 
-TEST_F(Usage, FiltersTakeWhatTheyAreGivenLiterally) {
+TEST_P(Usage, FiltersTakeWhatTheyAreGivenLiterally) {
   const int64_t alice = database_->ensure_wallet("alice").value().user_id;
   Settlement one = settlement("one");
   one.user_id = alice;
@@ -117,7 +117,7 @@ TEST_F(Usage, FiltersTakeWhatTheyAreGivenLiterally) {
   EXPECT_THAT(ids({.provider = "' OR 1=1 --"}), ElementsAre());
 }
 
-TEST_F(Usage, SummariesAddUpByDayModelKeyUserAndProvider) {
+TEST_P(Usage, SummariesAddUpByDayModelKeyUserAndProvider) {
   const int64_t alice = database_->ensure_wallet("alice").value().user_id;
   for (int i = 0; i < 4; ++i) {
     Settlement one = settlement(fmt::format("use_{}", i));
@@ -149,6 +149,8 @@ TEST_F(Usage, SummariesAddUpByDayModelKeyUserAndProvider) {
   EXPECT_TRUE(database_->usage_summary("day", {.user = "nobody"}).value().empty());
   EXPECT_EQ(database_->usage_summary("id; --", {}).error().code, ErrorCode::kInvalidRequest);
 }
+
+INSTANTIATE_TEST_SUITE_P(Databases, Usage, testing::all_databases(), testing::database_name);
 
 }  // namespace
 }  // namespace sluice::store

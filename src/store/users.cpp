@@ -9,11 +9,14 @@
 namespace sluice::store {
 namespace {
 
-std::optional<Wallet> find_wallet(soci::session& sql, const std::string& user) {
+/// `lock` as Dialect::for_update, or nothing.
+std::optional<Wallet> find_wallet(soci::session& sql, const std::string& user,
+                                  const char* lock = "") {
   Wallet wallet;
   wallet.user = user;
   sql << "SELECT w.id, w.user_id, w.balance FROM wallets w JOIN users u ON u.id = w.user_id"
-         " WHERE u.name = :name",
+         " WHERE u.name = :name"
+      << lock,
       soci::use(user), soci::into(wallet.id), soci::into(wallet.user_id),
       soci::into(wallet.balance.nanos);
   if (!sql.got_data()) return std::nullopt;
@@ -149,7 +152,7 @@ Result<Database::Posted> SqlDatabase::post(std::string_view user, std::string_vi
   entry.reason = reason;
   entry.at = unix_ms();
   return sessions_->write([&](soci::session& sql) -> Result<Posted> {
-    const std::optional<Wallet> wallet = find_wallet(sql, name);
+    const std::optional<Wallet> wallet = find_wallet(sql, name, sessions_->dialect().for_update);
     if (!wallet) return no_such_user(name);
     if (std::optional<Transaction> first = find_transaction(sql, entry.kind, entry.reference)) {
       if (first->wallet_id == wallet->id && first->amount == amount) {

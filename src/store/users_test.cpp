@@ -8,19 +8,21 @@
 namespace sluice::store {
 namespace {
 
+using testing::AnyShell;
 using testing::must_open;
 using testing::Shell;
 using testing::TempFolder;
+using testing::TestPlace;
 
 constexpr Money kDollar{kNanosPerUsd};
 
-class Users : public ::testing::Test {
+class Users : public ::testing::TestWithParam<Server> {
  protected:
-  TempFolder folder_;
+  TestPlace folder_{GetParam()};
   std::unique_ptr<Database> database_ = must_open(folder_.options());
 };
 
-TEST_F(Users, AWalletIsMadeOnceWithItsUser) {
+TEST_P(Users, AWalletIsMadeOnceWithItsUser) {
   const Wallet made = database_->ensure_wallet("alice").value();
   EXPECT_GT(made.id, 0);
   EXPECT_GT(made.user_id, 0);
@@ -33,7 +35,7 @@ TEST_F(Users, AWalletIsMadeOnceWithItsUser) {
   EXPECT_EQ(database_->ensure_wallet("").error().code, ErrorCode::kInvalidRequest);
 }
 
-TEST_F(Users, NoWalletIsMadeForATopUpWhoseKeyIsTaken) {
+TEST_P(Users, NoWalletIsMadeForATopUpWhoseKeyIsTaken) {
   const Wallet alice = database_->ensure_wallet_for("alice", "k").value();
   database_->post("alice", "top_up", kDollar, "", "k", "test").value();
   EXPECT_EQ(database_->ensure_wallet_for("alice", "k").value().id, alice.id);
@@ -41,14 +43,14 @@ TEST_F(Users, NoWalletIsMadeForATopUpWhoseKeyIsTaken) {
   EXPECT_EQ(database_->wallet("bob").error().code, ErrorCode::kNotFound);
 }
 
-TEST_F(Users, NamesAreDataAndNotSql) {
+TEST_P(Users, NamesAreDataAndNotSql) {
   const std::string name = "o'brien\"; DROP TABLE users; -- \xc3\xa9 :name %_";
   database_->ensure_wallet(name).value();
   EXPECT_EQ(database_->wallet(name).value().user, name);
   EXPECT_EQ(database_->wallets().value().size(), 1u);
 }
 
-TEST_F(Users, PostingsAddUpWithTheBalanceAfterEach) {
+TEST_P(Users, PostingsAddUpWithTheBalanceAfterEach) {
   const Wallet wallet = database_->ensure_wallet("alice").value();
   database_->post("alice", "top_up", Money{5 * kDollar.nanos}, "card", "a", "admin").value();
   database_->post("alice", "grant", kDollar, "welcome", "b", "admin").value();
@@ -70,7 +72,7 @@ TEST_F(Users, PostingsAddUpWithTheBalanceAfterEach) {
   EXPECT_EQ(rest[0].kind, "top_up");
 }
 
-TEST_F(Users, TheSameIdempotencyKeyPostsOnce) {
+TEST_P(Users, TheSameIdempotencyKeyPostsOnce) {
   database_->ensure_wallet("alice").value();
   database_->ensure_wallet("bob").value();
   const auto first = database_->post("alice", "top_up", kDollar, "", "once", "cli").value();
@@ -91,7 +93,7 @@ TEST_F(Users, TheSameIdempotencyKeyPostsOnce) {
   EXPECT_EQ(database_->wallet("alice").value().balance, Money{4 * kDollar.nanos});
 }
 
-TEST_F(Users, ParallelPostingsWithOneKeyPostOnce) {
+TEST_P(Users, ParallelPostingsWithOneKeyPostOnce) {
   database_->ensure_wallet("alice").value();
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
@@ -107,7 +109,7 @@ TEST_F(Users, ParallelPostingsWithOneKeyPostOnce) {
   EXPECT_THAT(database_->verify().value(), ::testing::IsEmpty());
 }
 
-TEST_F(Users, WhatCannotBePostedIsRefused) {
+TEST_P(Users, WhatCannotBePostedIsRefused) {
   database_->ensure_wallet("alice").value();
   const auto code = [&](const char* user, const char* kind, int64_t nanos) {
     return database_->post(user, kind, Money{nanos}, "", "", "cli").error().code;
@@ -123,10 +125,10 @@ TEST_F(Users, WhatCannotBePostedIsRefused) {
   EXPECT_THAT(database_->verify().value(), ::testing::IsEmpty());
 }
 
-TEST_F(Users, TransactionsCannotBeChangedOrRemoved) {
+TEST_P(Users, TransactionsCannotBeChangedOrRemoved) {
   database_->ensure_wallet("alice").value();
   database_->post("alice", "top_up", kDollar, "", "a", "cli").value();
-  Shell shell(folder_.database());
+  AnyShell shell(folder_);
   const Status changed = shell.attempt("UPDATE wallet_transactions SET amount = 1");
   ASSERT_FALSE(changed);
   EXPECT_THAT(changed.error().message, ::testing::HasSubstr("append-only"));
@@ -134,16 +136,20 @@ TEST_F(Users, TransactionsCannotBeChangedOrRemoved) {
   EXPECT_EQ(shell.integer("SELECT amount FROM wallet_transactions"), kDollar.nanos);
 }
 
-TEST_F(Users, APostingThatCannotBeWrittenSaysSoAndLeavesNothing) {
-  database_->ensure_wallet("alice").value();
-  Shell shell(folder_.database());
+TEST(Posting, ThatCannotBeWrittenSaysSoAndLeavesNothing) {
+  const TempFolder folder;
+  const auto database = must_open(folder.options());
+  database->ensure_wallet("alice").value();
+  Shell shell(folder.database());
   shell.run("BEGIN EXCLUSIVE");
-  EXPECT_EQ(database_->post("alice", "top_up", kDollar, "", "a", "cli").error().code,
+  EXPECT_EQ(database->post("alice", "top_up", kDollar, "", "a", "cli").error().code,
             ErrorCode::kLedgerUnavailable);
-  EXPECT_EQ(database_->wallet("alice").value().balance, Money{}) << "reading goes on";
+  EXPECT_EQ(database->wallet("alice").value().balance, Money{}) << "reading goes on";
   shell.run("ROLLBACK");
-  EXPECT_FALSE(database_->post("alice", "top_up", kDollar, "", "a", "cli").value().repeated);
+  EXPECT_FALSE(database->post("alice", "top_up", kDollar, "", "a", "cli").value().repeated);
 }
+
+INSTANTIATE_TEST_SUITE_P(Databases, Users, testing::all_databases(), testing::database_name);
 
 }  // namespace
 }  // namespace sluice::store

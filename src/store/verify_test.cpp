@@ -6,14 +6,14 @@
 namespace sluice::store {
 namespace {
 
+using testing::AnyShell;
 using ::testing::IsEmpty;
 using testing::must_open;
 using testing::settle_now;
 using testing::settlement;
-using testing::Shell;
-using testing::TempFolder;
+using testing::TestPlace;
 
-class Verify : public ::testing::Test {
+class Verify : public ::testing::TestWithParam<Server> {
  protected:
   Verify() {
     wallet_ = database_->ensure_wallet("alice").value();
@@ -28,35 +28,35 @@ class Verify : public ::testing::Test {
     return fmt::format("{}: {}, not {}", found[0].what, found[0].kept, found[0].recomputed);
   }
 
-  TempFolder folder_;
+  TestPlace folder_{GetParam()};
   std::unique_ptr<Database> database_ = must_open(folder_.options());
   Wallet wallet_;
   Key key_;
-  Shell shell_{folder_.database()};
+  AnyShell shell_{folder_};
 };
 
-TEST_F(Verify, FindsNothingWrongWithWhatTheLedgerWrote) {
+TEST_P(Verify, FindsNothingWrongWithWhatTheLedgerWrote) {
   EXPECT_THAT(database_->verify().value(), IsEmpty());
 }
 
-TEST_F(Verify, FindsABalanceThatWasChangedByHand) {
+TEST_P(Verify, FindsABalanceThatWasChangedByHand) {
   shell_.run("UPDATE wallets SET balance = balance + 1000000000");
   EXPECT_EQ(only_difference(), "wallet of alice: 1.997530866, not 0.997530866");
 }
 
-TEST_F(Verify, FindsUsedTokensThatWereChangedByHand) {
+TEST_P(Verify, FindsUsedTokensThatWereChangedByHand) {
   shell_.run("UPDATE api_keys SET used_tokens = 0");
   EXPECT_EQ(only_difference(), "key demo: 0, not 326");
 }
 
-TEST_F(Verify, FindsAnEntryWithAWrongBalanceAfterIt) {
+TEST_P(Verify, FindsAnEntryWithAWrongBalanceAfterIt) {
   shell_.run(
       "INSERT INTO wallet_transactions (wallet_id, kind, amount, balance_after, reference, actor,"
       " reason, created_at) SELECT id, 'grant', 0, 5, 'forged', '', '', 0 FROM wallets");
   EXPECT_EQ(only_difference(), "entry 4 of the wallet of alice: 0.000000005, not 0.997530866");
 }
 
-TEST_F(Verify, FindsUsageThatWasNotChargedAndAChargeWithoutUsage) {
+TEST_P(Verify, FindsUsageThatWasNotChargedAndAChargeWithoutUsage) {
   shell_.run("UPDATE usage_logs SET cost = 5 WHERE id = 'use_2'");
   EXPECT_EQ(only_difference(), "charge of use_2: -0.001234567, not -0.000000005");
   shell_.run(
@@ -65,7 +65,7 @@ TEST_F(Verify, FindsUsageThatWasNotChargedAndAChargeWithoutUsage) {
   EXPECT_EQ(only_difference(), "charge without usage use_2: -0.001234567, not nothing");
 }
 
-TEST_F(Verify, FindsAChargeThatWasWrittenTwice) {
+TEST_P(Verify, FindsAChargeThatWasWrittenTwice) {
   shell_.run(
       "INSERT INTO wallet_transactions (wallet_id, kind, amount, balance_after, reference, actor,"
       " reason, created_at) SELECT t.wallet_id, t.kind, t.amount, w.balance + t.amount,"
@@ -74,6 +74,8 @@ TEST_F(Verify, FindsAChargeThatWasWrittenTwice) {
       "UPDATE wallets SET balance = balance - 1234567");
   EXPECT_EQ(only_difference(), "charges of use_1: -0.002469134, not -0.001234567");
 }
+
+INSTANTIATE_TEST_SUITE_P(Databases, Verify, testing::all_databases(), testing::database_name);
 
 }  // namespace
 }  // namespace sluice::store

@@ -14,8 +14,13 @@ int64_t nanos(TimePoint at) { return at.time_since_epoch().count(); }
 
 }  // namespace
 
-LedgerWriter::LedgerWriter(sqlite::Settler& settler, WriteTurn& turn, Duration stop_patience)
-    : settler_(settler), turn_(turn), stop_patience_(stop_patience), thread_([this] { run(); }) {}
+LedgerWriter::LedgerWriter(sqlite::Settler& settler, WriteTurn& turn, Duration stop_patience,
+                           std::function<void()> committed)
+    : settler_(settler),
+      turn_(turn),
+      stop_patience_(stop_patience),
+      committed_(std::move(committed)),
+      thread_([this] { run(); }) {}
 
 LedgerWriter::~LedgerWriter() {
   {
@@ -219,6 +224,7 @@ void LedgerWriter::written(size_t settlements) {
     if (entry.has_lease) written_leases_.erase(entry.settlement->id);
   }
   if (settlements > 0) groups_.fetch_add(1, std::memory_order_relaxed);
+  if (settlements > 0 && committed_) committed_();
   settlements_.fetch_add(settlements, std::memory_order_relaxed);
   waiting_count_.fetch_sub(settlements, std::memory_order_relaxed);
   healthy_.store(true, std::memory_order_release);

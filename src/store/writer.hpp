@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,8 +36,10 @@ class LedgerWriter final : public Ledger {
   /// How long the destructor tries to write to a database that cannot be written.
   static constexpr Duration kStopPatience = std::chrono::seconds(5);
 
-  /// The settler must outlive this, the turn as well; open_leases is empty.
-  LedgerWriter(sqlite::Settler& settler, WriteTurn& turn, Duration stop_patience = kStopPatience);
+  /// The settler must outlive this, the turn as well; open_leases is empty. `committed` is called
+  /// on the writer's thread after each group with settlements.
+  LedgerWriter(sqlite::Settler& settler, WriteTurn& turn, Duration stop_patience = kStopPatience,
+               std::function<void()> committed = {});
   /// Writes what is queued.
   ~LedgerWriter() override;
   LedgerWriter(const LedgerWriter&) = delete;
@@ -83,6 +86,7 @@ class LedgerWriter final : public Ledger {
   sqlite::Settler& settler_;
   WriteTurn& turn_;
   const Duration stop_patience_;
+  const std::function<void()> committed_;
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -11,20 +11,15 @@
 #include <utility>
 
 #include "base/clock.hpp"
-#include "store/migrations.hpp"
 
 namespace sluice::store::sqlite {
 namespace {
 
-Result<int64_t> version_of(Connection& connection) {
-  return connection.integer("SELECT COALESCE(MAX(version), 0) FROM schema_migrations");
-}
-
-std::unexpected<Error> too_new(const std::string& file, int64_t version) {
+std::unexpected<Error> too_new(const std::string& file, int64_t version, const Schema& schema) {
   return fail(ErrorCode::kConfig,
               fmt::format("{} was written by a newer sluice: its schema is version {}, and this "
                           "binary knows {}; install the newer one again",
-                          file, version, latest_version()));
+                          file, version, schema.latest()));
 }
 
 std::unexpected<Error> not_ours(const std::string& file) {
@@ -45,10 +40,10 @@ Status apply(Connection& connection, const Migration& migration) {
   return {};
 }
 
-Status apply_missing(Connection& connection, const std::string& file) {
+Status apply_missing(Connection& connection, const std::string& file, const Schema& schema) {
   Result<int64_t> application = connection.integer("PRAGMA application_id");
   if (!application) return std::unexpected(application.error());
-  if (*application != kApplicationId) {
+  if (*application != schema.application_id) {
     Result<int64_t> objects = connection.integer("SELECT COUNT(*) FROM sqlite_schema");
     if (!objects) return std::unexpected(objects.error());
     if (*application != 0 || *objects != 0) return not_ours(file);
@@ -56,13 +51,13 @@ Status apply_missing(Connection& connection, const std::string& file) {
         "PRAGMA application_id = {};"
         "CREATE TABLE schema_migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL,"
         " applied_at INTEGER NOT NULL) STRICT;",
-        kApplicationId);
+        schema.application_id);
     if (Status done = connection.run(first.c_str()); !done) return done;
   }
   Result<int64_t> version = version_of(connection);
   if (!version) return std::unexpected(version.error());
-  if (*version > latest_version()) return too_new(file, *version);
-  for (const Migration& migration : sqlite_migrations()) {
+  if (*version > schema.latest()) return too_new(file, *version, schema);
+  for (const Migration& migration : schema.scripts) {
     if (migration.version <= *version) continue;
     if (Status done = apply(connection, migration); !done) return done;
   }
@@ -108,13 +103,21 @@ bool FileIdentity::is_there() const {
   return ::stat(file_.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == inode_;
 }
 
-Status migrate(Connection& connection, const std::string& file) {
+Schema books_schema() { return {0x536c6365, sqlite_migrations()}; }
+
+Schema spool_schema() { return {0x536c6373, spool_migrations()}; }
+
+Result<int64_t> version_of(Connection& connection) {
+  return connection.integer("SELECT COALESCE(MAX(version), 0) FROM schema_migrations");
+}
+
+Status migrate(Connection& connection, const std::string& file, const Schema& schema) {
   // Not a database at all shows here first.
   if (Status begun = connection.run("BEGIN IMMEDIATE"); !begun) {
     if (connection.code() == SQLITE_NOTADB) return not_ours(file);
     return begun;
   }
-  Status done = apply_missing(connection, file);
+  Status done = apply_missing(connection, file, schema);
   if (done) done = connection.run("COMMIT");
   if (!done) {
     // Its own failure would say no more.
@@ -123,7 +126,19 @@ Status migrate(Connection& connection, const std::string& file) {
   return done;
 }
 
-int latest_version() { return sqlite_migrations().back().version; }
+Status prepare(const std::string& file, const Schema& schema) {
+  if (Status made = make_private(file); !made) return made;
+  Result<Connection> connection = Connection::open(file, Connection::Mode::kReadWrite, kBusyMs);
+  if (!connection) return std::unexpected(connection.error());
+  if (Status migrated = migrate(*connection, file, schema); !migrated) return migrated;
+  Result<std::string> mode = connection->text("PRAGMA journal_mode = WAL");
+  if (!mode) return std::unexpected(mode.error());
+  if (*mode != "wal") {
+    return fail(ErrorCode::kConfig,
+                fmt::format("{}: this file system does not support SQLite's WAL mode", file));
+  }
+  return {};
+}
 
 Status check(Connection& connection, const std::string& file) {
   Result<std::string> sound = connection.text("PRAGMA integrity_check");
@@ -132,10 +147,10 @@ Status check(Connection& connection, const std::string& file) {
     return fail(ErrorCode::kConfig, fmt::format("{} is damaged: {}", file, *sound));
   }
   Result<int64_t> application = connection.integer("PRAGMA application_id");
-  if (!application || *application != kApplicationId) return not_ours(file);
+  if (!application || *application != books_schema().application_id) return not_ours(file);
   Result<int64_t> version = version_of(connection);
   if (!version || *version == 0) return not_ours(file);
-  if (*version > latest_version()) return too_new(file, *version);
+  if (*version > books_schema().latest()) return too_new(file, *version, books_schema());
   return {};
 }
 

@@ -2,16 +2,29 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/error.hpp"
+#include "store/migrations.hpp"
 #include "store/sqlite/connection.hpp"
 
 namespace sluice::store::sqlite {
 
-/// In the header of every database of ours: "Slce".
-inline constexpr int64_t kApplicationId = 0x536c6365;
+/// What a file is: a number in its header, and the scripts that make its tables.
+struct Schema {
+  int64_t application_id;
+  std::span<const Migration> scripts;
+
+  /// The newest version that this binary knows.
+  int latest() const { return scripts.back().version; }
+};
+
+/// Of a whole database: "Slce".
+Schema books_schema();
+/// Of a spool in front of a database server: "Slcs".
+Schema spool_schema();
 
 /// How long a connection waits for another one's lock.
 inline constexpr int kBusyMs = 100;
@@ -41,12 +54,16 @@ class FileIdentity {
 
 /// Applies what is missing, all in one transaction. kConfig when the database is newer than this
 /// binary, or is none of ours.
-Status migrate(Connection& connection, const std::string& file);
+Status migrate(Connection& connection, const std::string& file,
+               const Schema& schema = books_schema());
 
-/// The newest version that this binary knows.
-int latest_version();
+/// A private file of this schema in WAL mode; made, or brought up to date.
+Status prepare(const std::string& file, const Schema& schema);
 
-/// kConfig unless the file is a sound database of ours that this binary can use.
+/// Which version of the schema a database of ours has.
+Result<int64_t> version_of(Connection& connection);
+
+/// kConfig unless the file is a sound and whole database of ours that this binary can use.
 Status check(Connection& connection, const std::string& file);
 
 /// What every connection is set to. Not durable against power loss unless `full`.

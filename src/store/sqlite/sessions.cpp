@@ -1,13 +1,14 @@
-#include "store/sessions.hpp"
+#include "store/sqlite/sessions.hpp"
 
 #include <fmt/format.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include <exception>
+#include <utility>
 
 #include "store/sqlite/file.hpp"
 
-namespace sluice::store {
+namespace sluice::store::sqlite {
 namespace {
 
 std::unexpected<Error> unavailable(const std::exception& error) {
@@ -16,42 +17,21 @@ std::unexpected<Error> unavailable(const std::exception& error) {
 
 void open_session(soci::session& session, const std::string& file) {
   session.open(soci::sqlite3, fmt::format("db=\"{}\"", file));
-  session << fmt::format("PRAGMA busy_timeout = {}", sqlite::kBusyMs);
+  session << fmt::format("PRAGMA busy_timeout = {}", kBusyMs);
   session << "PRAGMA foreign_keys = ON";
 }
 
-/// Ends the transaction, whatever happens.
-class Transaction {
- public:
-  Transaction(soci::session& session, const char* begin) : session_(session) { session_ << begin; }
-  Transaction(const Transaction&) = delete;
-  Transaction& operator=(const Transaction&) = delete;
-  ~Transaction() {
-    if (ended_) return;
-    try {
-      session_ << "ROLLBACK";
-    } catch (const std::exception&) {
-      // SQLite has rolled back by itself.
-      ended_ = true;
-    }
-  }
-  void commit() {
-    session_ << "COMMIT";
-    ended_ = true;
-  }
-
- private:
-  soci::session& session_;
-  bool ended_ = false;
-};
-
 }  // namespace
 
-Result<std::unique_ptr<Sessions>> Sessions::open(const std::string& file, WriteTurn& turn) {
-  std::unique_ptr<Sessions> sessions(new Sessions(file, turn));
+FileSessions::FileSessions(std::string file, WriteTurn& turn)
+    : Sessions(dialect_of(Server::kSqlite)), file_(std::move(file)), turn_(turn) {}
+
+Result<std::unique_ptr<FileSessions>> FileSessions::open(const std::string& file, WriteTurn& turn,
+                                                         bool full) {
+  std::unique_ptr<FileSessions> sessions(new FileSessions(file, turn));
   try {
     open_session(sessions->writer_, file);
-    sessions->writer_ << "PRAGMA synchronous = FULL";
+    sessions->writer_ << fmt::format("PRAGMA synchronous = {}", full ? "FULL" : "NORMAL");
     // The ledger sees to checkpoints; this bounds the WAL where only wallets and keys are written.
     sessions->writer_ << "PRAGMA wal_autocheckpoint = 20000";
   } catch (const std::exception& error) {
@@ -60,7 +40,7 @@ Result<std::unique_ptr<Sessions>> Sessions::open(const std::string& file, WriteT
   return sessions;
 }
 
-Status Sessions::run_read(const std::function<void(soci::session&)>& work) {
+Status FileSessions::run_read(const std::function<void(soci::session&)>& work, bool /*patient*/) {
   std::unique_ptr<soci::session> session;
   {
     std::unique_lock lock(mutex_);
@@ -79,7 +59,7 @@ Status Sessions::run_read(const std::function<void(soci::session&)>& work) {
       open_session(*session, file_);
       *session << "PRAGMA query_only = ON";
     }
-    Transaction transaction(*session, "BEGIN");
+    OpenTransaction transaction(*session, dialect().begin_read);
     work(*session);
     transaction.commit();
   } catch (const std::exception& error) {
@@ -98,10 +78,10 @@ Status Sessions::run_read(const std::function<void(soci::session&)>& work) {
   return status;
 }
 
-Status Sessions::run_write(const std::function<bool(soci::session&)>& work) {
+Status FileSessions::run_write(const std::function<bool(soci::session&)>& work) {
   const std::lock_guard turn(turn_);
   try {
-    Transaction transaction(writer_, "BEGIN IMMEDIATE");
+    OpenTransaction transaction(writer_, dialect().begin_write);
     if (work(writer_)) transaction.commit();
   } catch (const std::exception& error) {
     return unavailable(error);
@@ -109,4 +89,4 @@ Status Sessions::run_write(const std::function<bool(soci::session&)>& work) {
   return {};
 }
 
-}  // namespace sluice::store
+}  // namespace sluice::store::sqlite

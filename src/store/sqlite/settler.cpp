@@ -55,8 +55,9 @@ int64_t unix_ms() { return wall_nanos() / 1'000'000; }
 
 }  // namespace
 
-Result<Settler> Settler::open(const std::string& file, bool power, WalLimits limits) {
+Result<Settler> Settler::open(const std::string& file, bool power, WalLimits limits, Scope scope) {
   Settler settler;
+  settler.scope_ = scope;
   Result<Connection> connection = Connection::open(file, Connection::Mode::kReadWrite, kBusyMs);
   if (!connection) return std::unexpected(connection.error());
   settler.connection_ = std::move(*connection);
@@ -79,11 +80,17 @@ Result<Settler> Settler::open(const std::string& file, bool power, WalLimits lim
   sqlite3_wal_hook(settler.connection_.native(), note_wal_pages, settler.checkpointer_.get());
   static_assert(std::size(kTexts) == kSqlCount);
   for (size_t i = 0; i < kSqlCount; ++i) {
+    if (scope == Scope::kSpool && is_of_books(i)) continue;
     Result<Statement> statement = Statement::prepare(settler.connection_, kTexts[i]);
     if (!statement) return std::unexpected(statement.error());
     settler.sql_[i] = std::move(*statement);
   }
   return settler;
+}
+
+bool Settler::is_of_books(size_t sql) {
+  return sql == kSelectWallet || sql == kUpdateWallet || sql == kInsertTransaction ||
+         sql == kUpdateKey;
 }
 
 // What was written into a file that nobody will find again would be no ledger.
@@ -148,7 +155,7 @@ Settler::Outcome Settler::write_usage(std::span<const Entry> entries) {
     if (const Outcome outcome = insert_usage(settlement, added); outcome != Outcome::kWritten) {
       return outcome;
     }
-    if (!added) continue;
+    if (!added || scope_ == Scope::kSpool) continue;
     if (settlement.wallet_id != 0 && !settlement.cost.is_zero()) {
       int64_t& sum = wallets_[settlement.wallet_id].amount;
       if (__builtin_sub_overflow(sum, settlement.cost.nanos, &sum)) {

@@ -36,8 +36,12 @@ class Settler {
     kUnavailable,  // nothing can be written now
   };
 
+  /// What a settlement changes: the books, or only the file from which it is carried to a server.
+  enum class Scope : uint8_t { kBooks, kSpool };
+
   /// Takes a connection whose schema is current; `file` and `power` as in Options.
-  static Result<Settler> open(const std::string& file, bool power, WalLimits limits = {});
+  static Result<Settler> open(const std::string& file, bool power, WalLimits limits = {},
+                              Scope scope = Scope::kBooks);
 
   /// All or nothing. Entries that are in the database already change nothing.
   Outcome write(std::span<const Entry> entries, std::span<const Mark> marks);
@@ -85,6 +89,8 @@ class Settler {
     int64_t balance = 0;  // after the entries written so far
   };
 
+  /// Of tables that a spool does not have.
+  static bool is_of_books(size_t sql);
   Outcome write_marks(std::span<const Mark> marks);
   Outcome write_usage(std::span<const Entry> entries);
   Outcome insert_usage(const Settlement& settlement, bool& added);
@@ -96,6 +102,7 @@ class Settler {
   Outcome outcome_of(int code);
   Outcome bad_row(std::string why);
 
+  Scope scope_ = Scope::kBooks;
   FileIdentity file_;
   std::unique_ptr<Checkpointer> checkpointer_;  // the connection's hook tells it
   uint64_t checkpointed_ = 0;

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# A database server for tests, in the foreground, until it is killed or its parent dies:
+#
+#   database-server.sh postgresql|mysql FOLDER PORT
+#
+# Its files are made in FOLDER, where they are not there yet, and nothing of it is synced to the
+# disk. It listens on 127.0.0.1 alone and takes user sluice with password "a secret". As root it
+# runs as the user that Debian's package has made for it.
+set -euo pipefail
+
+kind=$1
+folder=$2
+port=$3
+
+# PostgreSQL's commands are not on the PATH.
+for each in /usr/lib/postgresql/*/bin; do PATH+=":$each"; done
+PATH+=":/usr/sbin"
+
+die() {
+  printf 'database-server: %s\n' "$*" >&2
+  exit 1
+}
+
+case $kind in
+  postgresql) owner=postgres needed=postgres ;;
+  mysql) owner=mysql needed=mariadbd ;;
+  *) die "unknown kind '$kind'" ;;
+esac
+command -v "$needed" >/dev/null || die "$needed is not installed: scripts/setup.sh test"
+
+drop=()
+if [ "$(id -u)" = 0 ]; then
+  mkdir -p "$folder"
+  chown "$owner:" "$folder"
+  # The way to it must be open, too.
+  chmod o+x "$(dirname "$folder")"
+  drop=(setpriv "--reuid=$owner" "--regid=$owner" --clear-groups)
+fi
+as_owner() { "${drop[@]}" "$@"; }
+mkdir -p "$folder"
+cd "$folder"
+
+case $kind in
+  postgresql)
+    if [ ! -f data/PG_VERSION ]; then
+      as_owner bash -c 'umask 077; printf "a secret" >password'
+      as_owner initdb -D data -U sluice --pwfile=password -A scram-sha-256 -E UTF8 \
+        --no-locale --no-sync --no-instructions >initdb.log 2>&1 || die "$(cat initdb.log)"
+    fi
+    # After a kill: the server that it names is gone.
+    rm -f data/postmaster.pid
+    exec setpriv --pdeathsig KILL "${drop[@]:1}" postgres -D data -p "$port" \
+      -c listen_addresses=127.0.0.1 -c "unix_socket_directories=$folder" -c fsync=off \
+      -c full_page_writes=off -c synchronous_commit=off -c shared_buffers=16MB \
+      -c max_connections=60 -c autovacuum=off -c max_wal_size=128MB
+    ;;
+  mysql)
+    if [ ! -d data/mysql ]; then
+      as_owner mariadb-install-db --no-defaults --datadir="$folder/data" --skip-test-db \
+        --auth-root-authentication-method=normal --innodb-flush-log-at-trx-commit=0 \
+        >install.log 2>&1 || die "$(cat install.log)"
+      as_owner bash -c "cat >init.sql" <<'SQL'
+CREATE USER IF NOT EXISTS sluice@'127.0.0.1' IDENTIFIED BY 'a secret';
+GRANT ALL ON *.* TO sluice@'127.0.0.1';
+SQL
+    fi
+    exec setpriv --pdeathsig KILL "${drop[@]:1}" mariadbd --no-defaults \
+      --datadir="$folder/data" --port="$port" --bind-address=127.0.0.1 \
+      --socket="$folder/socket" --pid-file="$folder/pid" --init-file="$folder/init.sql" \
+      --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=32M --innodb-log-file-size=32M \
+      --skip-log-bin --skip-name-resolve --max-connections=60 --performance-schema=OFF
+    ;;
+esac
