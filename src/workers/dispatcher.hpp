@@ -20,8 +20,8 @@ struct Ask {
   std::string model;  // as the workers call it
   int64_t prompt_tokens = 0;
   int64_t output_tokens = 0;
-  std::vector<uint64_t> prefix;
-  std::vector<std::string> tried;
+  std::vector<uint64_t> prefix = {};
+  std::vector<std::string> tried = {};
   config::Strategy strategy = config::Strategy::kVram;
   config::Class urgency = config::Class::kDefault;
   int64_t key = 0;  // whose request it is: queues are fair across keys
@@ -83,10 +83,11 @@ class Dispatcher {
   void use(Options options);
 
   /// A slot at once where one is free and nobody waits for it before; else what Verdict says.
-  /// `granted` is called once if the ticket gets its slot, on any thread, and never after leave()
-  /// has returned a refusal.
+  /// `granted` is called once, on any thread and perhaps before ask() returns: when the ticket has
+  /// got its slot, or when nobody is left to wait for while the request can go elsewhere. It may
+  /// come while the ticket is left or dropped, so it owns what it touches.
   Verdict ask(Ask ask, TimePoint now, std::move_only_function<void()> granted);
-  /// After `granted`: the slot, which may be empty if it was left before.
+  /// After `granted`: the slot. Empty: there is none, and leave() says where to.
   static Slot take(Ticket& ticket);
   /// Gives the place up, because the client left or the patience is at its end. Where the grant
   /// came just now it is the slot (kGranted); else kElsewhere or kRefused, as ask() would have

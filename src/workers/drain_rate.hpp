@@ -15,7 +15,7 @@ namespace sluice::workers {
 /// Plain state: one thread at a time.
 class DrainRate {
  public:
-  static constexpr Duration kMemory = std::chrono::seconds(30);
+  static constexpr Duration kMemory = std::chrono::seconds(10);
   static constexpr double kFewest = 8;  // grants that weigh, however far apart they are
   /// After so long without anybody waiting it is worth the patience of one to look again.
   static constexpr Duration kStale = std::chrono::seconds(30);
