@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build_packages=(
   clang-19 libclang-rt-19-dev llvm-19 clang-tidy-19 clang-format-19
   mold lld-19 ccache ninja-build cmake
-  libssl-dev zlib1g-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libfmt-dev
+  libssl-dev zlib1g-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libfmt-dev libargon2-dev
   libsoci-dev libsqlite3-dev libpq-dev libmariadb-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   ca-certificates curl git

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "dialect/chat/digest.hpp"
+#include "crypto/digest.hpp"
 #include "dialect/models.hpp"
 #include "http/head.hpp"
 #include "http/url.hpp"
@@ -56,8 +56,8 @@ Result<std::unique_ptr<const Upstream>> make_upstream(const config::Provider& pr
 
   if (!provider.api_keys.empty()) {
     // The same in every gateway with this configuration, and after a restart.
-    upstream->signature_key = dialect::chat::sha256_hex(
-        "thinking signatures\n" + std::string(provider.api_keys.front().expose()));
+    upstream->signature_key = crypto::sha256_hex("thinking signatures\n" +
+                                                 std::string(provider.api_keys.front().expose()));
   }
   const auto url = http::parse_url(provider.base_url);
   if (!url) return wrong("base_url", url.error().message);

@@ -3,11 +3,11 @@
 #include <set>
 #include <utility>
 
+#include "crypto/digest.hpp"
 #include "dialect/anthropic/blocks_write.hpp"
 #include "dialect/anthropic/messages_request.hpp"
 #include "dialect/anthropic/reasoning.hpp"
 #include "dialect/anthropic/turns.hpp"
-#include "dialect/chat/digest.hpp"
 #include "dialect/chat/finish.hpp"
 #include "dialect/chat/json_instruction.hpp"
 #include "dialect/chat/reading.hpp"
@@ -397,7 +397,7 @@ class MessagesWriter {
     if (!request_.user.empty()) {
       std::string user = request_.user.str();
       if (user.size() > kMaxUserId || user.find_first_of("@ \t\r\n") != std::string::npos) {
-        user = chat::sha256_hex(user);
+        user = crypto::sha256_hex(user);
       }
       out.key("metadata").begin_object().member("user_id", user).end_object();
     }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "dialect/chat/digest.hpp"
+#include "crypto/digest.hpp"
 
 namespace sluice::dialect::chat {
 namespace {
@@ -43,7 +43,7 @@ std::string clean_name(std::string_view name, const NameRule& rule) {
     if (!is_plain(c, rule)) c = '_';
   }
   clean += kHashMark;
-  clean += short_hash(name);
+  clean += crypto::short_hash(name);
   return clean;
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dialect/chat/digest.hpp"
+#include "crypto/digest.hpp"
 #include "dialect/chat/names.hpp"
 
 namespace sluice::dialect::chat {
@@ -11,9 +11,10 @@ namespace {
 constexpr size_t kTagBytes = 16;
 
 std::string tag_of(std::string_view signed_part, std::string_view key) {
-  const Digest digest = hmac_sha256(key, signed_part);
-  return base64url(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size())
-                       .substr(0, kTagBytes));
+  const crypto::Digest digest = crypto::hmac_sha256(key, signed_part);
+  return crypto::base64url(
+      std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size())
+          .substr(0, kTagBytes));
 }
 
 }  // namespace
@@ -23,7 +24,7 @@ std::string mint_signature(std::string_view provider, std::string_view payload,
   std::string signature(kSignaturePrefix);
   signature += clean_name(provider, kMaxToolName);
   signature += '.';
-  signature += base64url(payload);
+  signature += crypto::base64url(payload);
   const std::string tag = tag_of(signature, key);
   signature += '.';
   signature += tag;
@@ -39,7 +40,7 @@ std::optional<std::string> open_signature(std::string_view signature, std::strin
   if (!is_gateway_signature(signature) || key.empty()) return std::nullopt;
   const size_t tag_at = signature.rfind('.');
   const std::string_view signed_part = signature.substr(0, tag_at);
-  if (!equal_in_constant_time(tag_of(signed_part, key), signature.substr(tag_at + 1))) {
+  if (!crypto::equal_in_constant_time(tag_of(signed_part, key), signature.substr(tag_at + 1))) {
     return std::nullopt;
   }
   std::string_view rest = signed_part;
@@ -48,7 +49,7 @@ std::optional<std::string> open_signature(std::string_view signature, std::strin
   if (!rest.starts_with(name)) return std::nullopt;
   rest.remove_prefix(name.size());
   if (!rest.starts_with('.')) return std::nullopt;
-  return from_base64url(rest.substr(1));
+  return crypto::from_base64url(rest.substr(1));
 }
 
 }  // namespace sluice::dialect::chat

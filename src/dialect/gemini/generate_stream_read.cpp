@@ -1,6 +1,6 @@
 #include "dialect/gemini/generate_stream_read.hpp"
 
-#include "dialect/chat/digest.hpp"
+#include "crypto/digest.hpp"
 #include "dialect/chat/signature.hpp"
 #include "dialect/chat/texts.hpp"
 
@@ -105,7 +105,7 @@ void GenerateStreamReader::read_call(const Part& part, EventSink& sink) {
     // The same whenever the answer is read, and another in every answer.
     std::string subject = id_ + '/' + std::to_string(calls_) + '/';
     subject.append(part.name.bytes).append("/").append(given);
-    id = arena.text("toolu_gw" + chat::short_hash(subject));
+    id = arena.text("toolu_gw" + crypto::short_hash(subject));
   }
   ++calls_;
   ++blocks_;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "crypto/digest.hpp"
 #include "dialect/anthropic/blocks_write.hpp"
 #include "dialect/chat/answer_text.hpp"
-#include "dialect/chat/digest.hpp"
 #include "dialect/chat/finish.hpp"
 #include "dialect/chat/reading.hpp"
 #include "dialect/openai/usage.hpp"
@@ -95,7 +95,7 @@ class AnswerReader {
     block.id = as_text(call["id"]);
     if (block.id.empty()) {
       block.id = answer_.arena.text(
-          "toolu_gw" + chat::short_hash(answer_.id.str() + '/' + std::to_string(index)));
+          "toolu_gw" + crypto::short_hash(answer_.id.str() + '/' + std::to_string(index)));
     }
     const Value arguments = function["arguments"];
     if (arguments.kind() == Kind::kObject) {

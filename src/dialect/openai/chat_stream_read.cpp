@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dialect/chat/digest.hpp"
+#include "crypto/digest.hpp"
 #include "json/writer.hpp"
 
 namespace sluice::dialect::openai {
@@ -148,7 +148,7 @@ void ChatStreamReader::read_call(const EventParts::Call& piece, EventSink& sink)
 void ChatStreamReader::open_call(size_t at, EventSink& sink) {
   Call& call = calls_->list[at];
   if (call.id.empty()) {
-    call.id = "toolu_gw" + chat::short_hash(slice(id_).str() + '/' + std::to_string(blocks_));
+    call.id = "toolu_gw" + crypto::short_hash(slice(id_).str() + '/' + std::to_string(blocks_));
   }
   call.opened = true;
   calls_->open = at;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "dialect/chat/digest.hpp"
+#include "crypto/digest.hpp"
 #include "dialect/chat/json_instruction.hpp"
 #include "dialect/chat/reading.hpp"
 #include "dialect/chat/schema.hpp"
@@ -145,7 +145,7 @@ void RequestWriter::write_user() {
   // Other servers want it to look like a name.
   const bool fine =
       hosted ? user.size() <= kMaxUser : user.size() >= 6 && chat::is_plain_name(user, kMaxUser);
-  if (!fine) user = chat::sha256_hex(user);
+  if (!fine) user = crypto::sha256_hex(user);
   out_.member(hosted ? "safety_identifier" : "user", user);
 }
 

@@ -1,4 +1,4 @@
-#include "dialect/chat/digest.hpp"
+#include "crypto/digest.hpp"
 #include "dialect/chat/reading.hpp"
 #include "dialect/responses/reasoning_token.hpp"
 #include "dialect/responses/response.hpp"
@@ -88,7 +88,7 @@ class OutputReader {
     block.id = as_text(item["call_id"]);
     if (block.id.empty()) {
       block.id = answer_.arena.text(
-          "toolu_gw" + chat::short_hash(answer_.id.str() + '/' + std::to_string(index)));
+          "toolu_gw" + crypto::short_hash(answer_.id.str() + '/' + std::to_string(index)));
     }
     const json::String text = as_text(item["arguments"]);
     const bool may_be_cut = answer_.stop.reason == FinishReason::kLength;

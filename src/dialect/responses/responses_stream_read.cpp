@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dialect/chat/digest.hpp"
+#include "crypto/digest.hpp"
 #include "dialect/chat/texts.hpp"
 #include "dialect/responses/reasoning_token.hpp"
 
@@ -189,7 +189,8 @@ void ResponsesStreamReader::open(Item& item, EventSink& sink) {
   if (item.kind == Kind::kCall) {
     item.begun = true;
     if (item.id.empty()) {
-      item.id = "toolu_gw" + chat::short_hash(slice(id_).str() + '/' + std::to_string(item.index));
+      item.id =
+          "toolu_gw" + crypto::short_hash(slice(id_).str() + '/' + std::to_string(item.index));
     }
     sink.take({.kind = Event::Kind::kBlockStart,
                .block_kind = BlockKind::kToolUse,

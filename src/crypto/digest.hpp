@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace sluice::dialect::chat {
+namespace sluice::crypto {
 
 using Digest = std::array<uint8_t, 32>;
 
@@ -26,4 +26,4 @@ std::string base64url(std::string_view bytes);
 /// nullopt for a text that base64url() would not have made.
 std::optional<std::string> from_base64url(std::string_view text);
 
-}  // namespace sluice::dialect::chat
+}  // namespace sluice::crypto

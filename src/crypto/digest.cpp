@@ -1,10 +1,10 @@
-#include "dialect/chat/digest.hpp"
+#include "crypto/digest.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-namespace sluice::dialect::chat {
+namespace sluice::crypto {
 namespace {
 
 constexpr std::string_view kBase64 =
@@ -71,4 +71,4 @@ std::optional<std::string> from_base64url(std::string_view text) {
   return bytes;
 }
 
-}  // namespace sluice::dialect::chat
+}  // namespace sluice::crypto
