@@ -21,6 +21,7 @@ namespace sluice::api {
 namespace {
 
 using dialect::Dialect;
+using workers::Sender;
 
 constexpr auto kPatience = std::chrono::seconds(10);
 
@@ -134,10 +135,10 @@ Error stranger_with_endpoint(const IpAddress& address) {
 
 }  // namespace
 
-Result<Sender> sender_of(const relay::Snapshot& snapshot, const net::HttpCall& call) {
-  const config::Workers& workers = snapshot.config->workers;
-  if (!workers.token.empty()) {
-    if (workers.token.equals(relay::client_credential(call.head().fields))) return Sender::kTrusted;
+Result<workers::Sender> sender_of(const relay::Snapshot& snapshot, const net::HttpCall& call) {
+  const config::Workers& known = snapshot.config->workers;
+  if (!known.token.empty()) {
+    if (known.token.equals(relay::client_credential(call.head().fields))) return Sender::kTrusted;
     return fail(ErrorCode::kInvalidApiKey, "Heartbeats need workers.token as a bearer token.");
   }
   // A browser says where its page comes from, and the page is not the machine it runs on.
@@ -147,7 +148,7 @@ Result<Sender> sender_of(const relay::Snapshot& snapshot, const net::HttpCall& c
     return could_be_a_web_page(call.head().fields) ? Sender::kStranger : Sender::kTrusted;
   }
   const IpAddress address = relay::client_of(call, snapshot.trusted_proxies);
-  return allowed_network(workers, address) ? Sender::kTrusted : Sender::kStranger;
+  return allowed_network(known, address) ? Sender::kTrusted : Sender::kStranger;
 }
 
 net::Task<void> handle_heartbeat(Service& service, relay::LoopContext& context,
@@ -171,7 +172,8 @@ net::Task<void> handle_heartbeat(Service& service, relay::LoopContext& context,
   const std::string id = heartbeat->worker_id;
   const std::string endpoint = heartbeat->endpoint;
   const double gw_time = static_cast<double>(wall_nanos()) * 1e-9;
-  const auto reply = service.fleet.heartbeat(std::move(*heartbeat), call.loop().now(), gw_time);
+  const auto reply =
+      service.fleet.heartbeat(std::move(*heartbeat), call.loop().now(), gw_time, *sender);
   if (!reply) co_return co_await answer_error(call, Dialect::kOpenAi, reply.error());
   if (!reply->known && *sender == Sender::kTrusted) {
     log::info("a worker is there",

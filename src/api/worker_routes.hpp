@@ -1,7 +1,6 @@
 // The routes of GPU workers: they announce themselves, and are listed and drained.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "api/service.hpp"
@@ -12,12 +11,10 @@
 
 namespace sluice::api {
 
-/// Who sends a heartbeat: kTrusted may name an endpoint, to which prompts will then go. With
-/// workers.token that is who has it, and kInvalidApiKey everybody else; without, callers on this
-/// machine and those from workers.allow, unless they are web pages or come through a proxy that
-/// is not trusted.
-enum class Sender : uint8_t { kTrusted, kStranger };
-Result<Sender> sender_of(const relay::Snapshot& snapshot, const net::HttpCall& call);
+/// kTrusted may name an endpoint, to which prompts will then go. With workers.token that is who has
+/// it, and kInvalidApiKey everybody else; without, callers on this machine and those from
+/// workers.allow, unless they are web pages or come through a proxy that is not trusted.
+Result<workers::Sender> sender_of(const relay::Snapshot& snapshot, const net::HttpCall& call);
 
 /// POST /v1/workers/heartbeat.
 net::Task<void> handle_heartbeat(Service& service, relay::LoopContext& context,

@@ -89,6 +89,21 @@ TEST_F(WorkerRoutesTest, TakesAnEndpointOnlyFromWhomItKnows) {
   gateway.run(body());
 }
 
+TEST_F(WorkerRoutesTest, LetsAStrangerShowAWorkerButNotTouchAnotherOnes) {
+  const std::string strange = "x-forwarded-for: 203.0.113.7\r\n";
+  const auto body = [&]() -> Task<void> {
+    co_await post(beat("w", kEndpoint));
+    for (const std::string more : {"", R"("state":"draining")", R"("boot_id":"b","seq":9)"}) {
+      const std::string refused = co_await post(beat("w", more), strange);
+      EXPECT_THAT(refused, AllOf(StartsWith("HTTP/1.1 403 "), HasSubstr(R"("param":"worker_id")")));
+    }
+    EXPECT_TRUE(gateway.fleet.serves("gpt-4"));
+    EXPECT_THAT(co_await post(beat("mine"), strange), StartsWith("HTTP/1.1 200 "));
+    EXPECT_THAT(co_await get("/v1/workers/mine"), HasSubstr(R"("routable":false)"));
+  };
+  gateway.run(body());
+}
+
 TEST_F(WorkerRoutesTest, BelievesATrustedProxyWhoSaysThatItComesFromAnAllowedNetwork) {
   gateway.config.server.trusted_proxies = {"127.0.0.0/8"};
   gateway.config.workers.allow = {"10.1.0.0/16"};

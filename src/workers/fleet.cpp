@@ -53,6 +53,7 @@ void Fleet::State::remove(Worker& worker) {
   unindex(worker);
   prefixes.forget_worker(worker.number);
   free_numbers.push_back(worker.number);
+  if (worker.stranger) --strangers;
   const auto held = workers.find(worker.id);
   if (worker.ledger.in_flight() > 0) gone[worker.id] = held->second;
   workers.erase(held);
@@ -122,7 +123,32 @@ void Fleet::use(Options options) {
   state_->options = options;
 }
 
-Result<HeartbeatReply> Fleet::heartbeat(Heartbeat heartbeat, TimePoint now, double gw_time) {
+Status Fleet::State::admit(const Heartbeat& heartbeat, Sender sender) {
+  const auto registered = workers.find(heartbeat.worker_id);
+  const bool known = registered != workers.end();
+  if (sender == Sender::kTrusted) {
+    if (known && registered->second->stranger) {
+      remove(*registered->second);
+    } else if (!known && workers.size() >= kMaxWorkers) {
+      return fail(ErrorCode::kRateLimitExceeded, "There are too many workers.");
+    }
+    return {};
+  }
+  if (!heartbeat.endpoint.empty()) {
+    return fail(ErrorCode::kPermissionDenied, "A stranger may tell no endpoint.", "endpoint");
+  }
+  if (known && !registered->second->stranger) {
+    return fail(ErrorCode::kPermissionDenied, "Somebody else has announced this worker.",
+                "worker_id");
+  }
+  if (!known && (strangers >= kMaxStrangers || workers.size() >= kMaxWorkers)) {
+    return fail(ErrorCode::kRateLimitExceeded, "There are too many workers that nobody knows.");
+  }
+  return {};
+}
+
+Result<HeartbeatReply> Fleet::heartbeat(Heartbeat heartbeat, TimePoint now, double gw_time,
+                                        Sender sender) {
   State& s = *state_;
   HeartbeatReply reply{.gw_time = gw_time};
   const auto told = std::make_shared<Heartbeat>(std::move(heartbeat));
@@ -131,6 +157,7 @@ Result<HeartbeatReply> Fleet::heartbeat(Heartbeat heartbeat, TimePoint now, doub
   {
     const std::lock_guard lock(s.mutex);
     s.at(now);
+    if (Status room = s.admit(*told, sender); !room) return std::unexpected(room.error());
     const auto registered = s.workers.find(told->worker_id);
     if (registered != s.workers.end()) {
       worker = registered->second;
@@ -154,10 +181,8 @@ Result<HeartbeatReply> Fleet::heartbeat(Heartbeat heartbeat, TimePoint now, doub
         worker->endpoint = old->endpoint;
       }
     } else {
-      if (s.workers.size() >= kMaxWorkers) {
-        return fail(ErrorCode::kRateLimitExceeded, "There are too many workers.");
-      }
-      if (const auto parted = s.gone.find(told->worker_id); parted != s.gone.end()) {
+      const auto parted = sender == Sender::kTrusted ? s.gone.find(told->worker_id) : s.gone.end();
+      if (parted != s.gone.end()) {
         worker = parted->second.lock();
         s.gone.erase(parted);
         if (worker != nullptr && worker->boot_id == told->boot_id) {
@@ -170,6 +195,10 @@ Result<HeartbeatReply> Fleet::heartbeat(Heartbeat heartbeat, TimePoint now, doub
         }
       }
       if (worker == nullptr) worker = s.add(told->worker_id, now);
+    }
+    if (sender == Sender::kStranger && !worker->stranger) {
+      worker->stranger = true;
+      ++s.strangers;
     }
 
     reply.known = worker->has_told;
@@ -203,6 +232,10 @@ void Fleet::discovered(Heartbeat found, bool healthy, TimePoint now) {
     s.at(now);
     const auto registered = s.workers.find(told->worker_id);
     std::shared_ptr<Worker> worker = registered != s.workers.end() ? registered->second : nullptr;
+    if (worker != nullptr && worker->stranger) {
+      s.remove(*worker);
+      worker = nullptr;
+    }
     const bool tells = worker != nullptr && worker->has_told && !worker->silent(now, s.options.ttl);
     if (worker != nullptr && !tells && worker->found != nullptr &&
         worker->found->endpoint != told->endpoint) {

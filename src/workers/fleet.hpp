@@ -102,10 +102,15 @@ struct WorkerView {
   double ttft_error = 0;     // mean relative error of predictions
 };
 
+/// Who sends a heartbeat. What a stranger announces is shown and gets no requests; it takes no
+/// worker's place that somebody else has announced, and gives its own up to whoever does.
+enum class Sender : uint8_t { kTrusted, kStranger };
+
 /// Thread-safe: one short lock around each call, never held across I/O or a callback.
 class Fleet {
  public:
   static constexpr size_t kMaxWorkers = 4096;
+  static constexpr size_t kMaxStrangers = 64;                     // of these
   static constexpr Duration kInterval = std::chrono::seconds(5);  // asked of workers
 
   struct Options {
@@ -124,8 +129,10 @@ class Fleet {
   void use(Options options);
 
   /// A worker tells of itself. `gw_time` is the clock of HeartbeatReply now. A seq that is not
-  /// above the last of the same boot changes nothing. kRateLimitExceeded when the fleet is full.
-  Result<HeartbeatReply> heartbeat(Heartbeat heartbeat, TimePoint now, double gw_time);
+  /// above the last of the same boot changes nothing. kRateLimitExceeded when the fleet is full;
+  /// kPermissionDenied for a stranger who tells an endpoint or has another one's id.
+  Result<HeartbeatReply> heartbeat(Heartbeat heartbeat, TimePoint now, double gw_time,
+                                   Sender sender = Sender::kTrusted);
   /// A worker that was found (discovery): it does not expire. As a heartbeat without a sample.
   void discovered(Heartbeat found, bool healthy, TimePoint now);
   /// It is not there any more; what runs on it goes on. Also for what has been discovered.
