@@ -332,6 +332,24 @@ TEST(ProviderState, KeepsApartManyModelsAndNotAnyNumber) {
   EXPECT_FALSE(state.available(name(3), kStart + 500ms));
 }
 
+TEST(ProviderState, ASharedProbeIsHeardAlthoughItsModelWouldHaveABreakerOfItsOwnByThen) {
+  ProviderState state(1);
+  const auto name = [](size_t i) { return "model-" + std::to_string(i); };
+  const auto open = [&](std::string_view model) {
+    for (int times = 0; times < 3; ++times) request(state, kStart, true, false, model);
+  };
+  for (size_t i = 0; i < ProviderState::kMaxModels; ++i) open(name(i));
+  open("shares");
+  const TimePoint later = kStart + 1s;
+  auto probe = state.pick("shares", later);
+  ASSERT_TRUE(state.begin(*probe, "shares", later));
+  ASSERT_TRUE(request(state, later, false, false, name(0)));
+  for (int n = 0; n < 2; ++n) ASSERT_TRUE(request(state, later + 10s, false, false, name(0)));
+  state.succeeded(*probe, "shares", later + 10s);
+  open("another");  // takes the room again
+  EXPECT_TRUE(state.available("shares", later + 10s));
+}
+
 TEST(ProviderState, ForgetsModelsThatAreWellAgain) {
   ProviderState state(1);
   for (size_t i = 0; i < 500; ++i) {
