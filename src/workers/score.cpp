@@ -6,8 +6,9 @@ namespace sluice::workers {
 namespace {
 
 constexpr double kPenaltyOfMissedBeat = 0.1;
-/// Of the saved seconds of prefill that count for the seed's formula: as much as all free slots.
-constexpr double kPrefixWeight = 0.3;
+/// Of each second of prefill that is saved, one at most: more of it draws conversations to workers
+/// that have less room, and loses on public traces what the cache gains.
+constexpr double kPrefixWeight = 0.03;
 
 double ratio(double part, double whole) {
   return whole > 0 ? std::clamp(part / whole, 0.0, 1.0) : 0;
