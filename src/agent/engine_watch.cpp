@@ -116,6 +116,9 @@ net::Task<Status> EngineWatch::find_out(net::Scope& scope) {
     engine_ = &kOllama;
   } else if (models->status == 200) {
     engine_ = &kOpenAi;
+  } else {
+    complain("which engine this is cannot be found out: say it with --engine",
+             fmt::format("/metrics: {}, /v1/models: {}", metrics->status, models->status));
   }
   co_return Status{};
 }
@@ -126,6 +129,8 @@ net::Task<Status> EngineWatch::refresh(Look& look, net::Scope& scope) {
   if (!health) co_return std::unexpected(health.error());
   bool well = health->status == 200;
   if (!well && !not_offered(health->status)) {
+    complain("the engine takes no requests",
+             fmt::format("{}: {}", engine_->health, health->status));
     ready_ = false;
     heard_at_ = sluice::now();
     look.at = heard_at_;
@@ -182,8 +187,6 @@ void EngineWatch::say(const Look& look) {
     if (!beat.max_tasks) {
       log::warn("the engine does not say how many requests it runs at once: give --max-tasks");
     }
-  } else if (look.state == WorkerState::kStarting) {
-    log::info("the engine takes no requests yet");
   }
 }
 

@@ -181,6 +181,7 @@ describe('the life of an engine', () => {
     const gateway = await startFakeGateway();
     const agent = startAgent(['--gateway', gateway.url, '--engine-url', engine.url]);
     await gateway.first((beat) => beat.state === 'starting');
+    await agent.stdout.first(/the engine takes no requests.*503/);
     engine.pages['/health'] = '';
     const first = await gateway.first(ready);
     assert.equal(first.active_tasks, 0);
@@ -218,6 +219,14 @@ describe('the life of an engine', () => {
     const beat = await gateway.first(ready);
     assert.equal(beat.active_tasks, 2); // by its slots
     await agent.stdout.first(/start llama-server with --metrics/);
+  });
+
+  test('one that nobody knows is said to be unknown', async () => {
+    const engine = await startEngine({});
+    const gateway = await startFakeGateway();
+    const agent = startAgent(['--gateway', gateway.url, '--engine-url', engine.url]);
+    await agent.stdout.first(/cannot be found out: say it with --engine.*404/);
+    assert.equal((await gateway.first(() => true)).state, 'starting');
   });
 
   test('pages that are no pages do no harm', async () => {
