@@ -69,6 +69,7 @@ void curve(std::string& out, const Row& row, std::string_view colour) {
 }  // namespace
 
 std::string svg(const Heading& heading, std::span<const Row> rows) {
+  if (rows.empty()) return {};
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
       "height=\"{1}\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n"
@@ -77,8 +78,9 @@ std::string svg(const Heading& heading, std::span<const Row> rows) {
       "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
       kLeft + kWidth + 320, kTop + kHeight + 52);
   text(out, kLeft, 24, " class=\"title\"",
-       fmt::format("Time to first token: {}, {} times its rate, on {}", heading.trace, heading.rate,
-                   heading.fleet));
+       fmt::format("Time to first token: {}, {} times its rate, on {}; {} gateway{}", heading.trace,
+                   heading.rate, heading.fleet, rows.front().gateways,
+                   rows.front().gateways == 1 ? "" : "s"));
   axes(out, heading.target);
   size_t line = 0;
   for (const Row& row : rows) {

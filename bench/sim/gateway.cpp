@@ -26,11 +26,11 @@ class FleetGateway final : public Gateway {
     fleet_.sweep(now);
   }
 
-  std::optional<size_t> place(size_t request, const Arrival& arrival, TimePoint now,
-                              uint64_t random) override {
+  std::optional<size_t> place(size_t request, int64_t prompt, std::span<const uint64_t> prefix,
+                              TimePoint now, uint64_t random) override {
     const workers::Demand demand{.model = kModel,
-                                 .prompt_tokens = arrival.prompt,
-                                 .prefix = arrival.prefix,
+                                 .prompt_tokens = prompt,
+                                 .prefix = prefix,
                                  .tried = {},
                                  .strategy = strategy_};
     auto slot = fleet_.pick(demand, now, random);

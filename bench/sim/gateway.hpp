@@ -9,7 +9,6 @@
 
 #include "base/clock.hpp"
 #include "sim/engine.hpp"
-#include "sim/trace.hpp"
 #include "workers/heartbeat.hpp"
 
 namespace sluice::sim {
@@ -22,8 +21,9 @@ class Gateway {
   virtual ~Gateway() = default;
 
   virtual void heartbeat(size_t worker, const workers::Heartbeat& heartbeat, TimePoint now) = 0;
-  /// The worker that gets it; nullopt: it waits until one has room.
-  virtual std::optional<size_t> place(size_t request, const Arrival& arrival, TimePoint now,
+  /// The worker that gets it; nullopt: it waits until one has room. `prompt`: tokens.
+  virtual std::optional<size_t> place(size_t request, int64_t prompt,
+                                      std::span<const uint64_t> prefix, TimePoint now,
                                       uint64_t random) = 0;
   virtual void first_token(size_t request, TimePoint now) = 0;
   virtual void finished(size_t request, int64_t output, TimePoint now) = 0;

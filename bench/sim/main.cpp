@@ -26,6 +26,7 @@ struct Given {
   int seeds = 5;
   double target = 2;
   bool nameless = false;
+  double misjudged = 0;
   std::string slow;
   std::string json;
   std::string svg;
@@ -67,6 +68,19 @@ std::vector<const sim::Gpu*> gpus_of(std::string_view fleet) {
   return gpus;
 }
 
+/// 2 H100, 3 L40S
+std::string described(const std::vector<const sim::Gpu*>& gpus) {
+  std::string text;
+  for (size_t i = 0; i < gpus.size();) {
+    size_t count = 0;
+    const std::string_view kind = gpus[i]->kind;
+    for (; i < gpus.size() && gpus[i]->kind == kind; ++i) ++count;
+    text += fmt::format("{}{} ", text.empty() ? "" : ", ", count);
+    for (const char c : kind) text += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  }
+  return text;
+}
+
 std::optional<sim::Slowdown> slowdown_of(const std::string& text) {
   sim::Slowdown slowdown;
   if (std::sscanf(text.c_str(), "%zu:%lf:%lf", &slowdown.worker, &slowdown.at, &slowdown.times) !=
@@ -98,7 +112,7 @@ int simulate(const Given& given) {
   };
   const sim::Heading heading{.trace = given.trace,
                              .rate = given.rate,
-                             .fleet = given.fleet,
+                             .fleet = described(gpus),
                              .target = given.target,
                              .seeds = given.seeds};
   std::vector<sim::Row> rows;
@@ -116,6 +130,7 @@ int simulate(const Given& given) {
                                        .gateways = gateways,
                                        .interval = interval,
                                        .nameless = given.nameless,
+                                       .misjudged = given.misjudged,
                                        .seed = static_cast<uint64_t>(seed),
                                        .slowdown = slowdown}));
         }
@@ -167,6 +182,10 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_flag("--nameless", given.nameless, "workers do not tell which GPU they have");
+  app.add_option("--misjudged", given.misjudged,
+                 "share of a prompt's length by which gateways are wrong about it at most")
+      ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
   app.add_option("--slow", given.slow, "WORKER:SECOND:TIMES: it takes so many times as long then");
   app.add_option("--json", given.json, "write the table to this file, too");
   app.add_option("--svg", given.svg, "write a chart to this file");

@@ -29,7 +29,8 @@ class PlainGateway final : public Gateway {
     standing.active_max = static_cast<double>(heartbeat.max_tasks.value_or(0));
   }
 
-  std::optional<size_t> place(size_t request, const Arrival&, TimePoint, uint64_t bits) override {
+  std::optional<size_t> place(size_t request, int64_t, std::span<const uint64_t>, TimePoint,
+                              uint64_t bits) override {
     Random random(bits);
     const size_t worker = choose(random);
     ++active_[worker];

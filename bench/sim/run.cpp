@@ -117,7 +117,8 @@ class Simulation {
     while (!queue.empty()) {
       const size_t request = queue.front();
       const Arrival& arrival = setup_.arrivals[request];
-      const auto worker = gateways_[gateway]->place(request, arrival, time(), random_.bits());
+      const auto worker = gateways_[gateway]->place(request, judged(request), arrival.prefix,
+                                                    time(), random_.bits());
       if (!worker) return;
       queue.pop_front();
       outcome_.worker[request] = static_cast<uint32_t>(*worker);
@@ -127,6 +128,14 @@ class Simulation {
                                        .prefix = arrival.prefix});
       begin_step(*worker);
     }
+  }
+
+  /// The tokens of the prompt as the gateway counts them.
+  int64_t judged(size_t request) const {
+    const int64_t prompt = setup_.arrivals[request].prompt;
+    if (setup_.misjudged == 0) return prompt;
+    const double error = setup_.misjudged * (2 * Random(setup_.seed + request).share() - 1);
+    return std::llround(static_cast<double>(prompt) * (1 + error));
   }
 
   void begin_step(size_t index) {

@@ -27,6 +27,7 @@ struct Setup {
   int gateways = 1;
   double interval = 5;    // seconds between heartbeats
   bool nameless = false;  // workers do not tell which GPU they have
+  double misjudged = 0;   // by up to this share of it a gateway is wrong about a prompt's length
   uint64_t seed = 1;
   std::optional<Slowdown> slowdown = {};
 };
