@@ -33,7 +33,9 @@ Worker::Worker(int index, api::Service& service, relay::SnapshotPtr snapshot,
       scope_(loop_),
       learning_scope_(loop_),
       discovery_scope_(loop_),
-      watch_(client_, service.fleet) {
+      keeping_scope_(loop_),
+      watch_(client_, service.fleet),
+      keeper_(client_, service.dispatcher) {
   server_.count_in(metrics.connections);
   service.loops.push_back({.loop = &loop_, .live = &live});
 }
@@ -62,7 +64,9 @@ void Worker::start() {
   if (loop_.index() == 0) {
     loop_.post([this] {
       learning_.spawn(handler_.keep_learning(learning_scope_, kLearnAfter));
-      learning_.spawn(watch_.run([this] { return context_.snapshot->config; }, discovery_scope_));
+      const auto config = [this] { return context_.snapshot->config; };
+      learning_.spawn(watch_.run(config, discovery_scope_));
+      learning_.spawn(keeper_.run(config, keeping_scope_));
     });
   }
   thread_ = std::thread([this] {
@@ -89,6 +93,8 @@ void Worker::drain(std::move_only_function<void()> when_drained) {
 
 net::Task<void> Worker::await_drained(std::move_only_function<void()> when_drained) {
   co_await server_.drained(scope_);
+  // Until here some may have waited for a worker.
+  keeping_scope_.cancel(net::CancelReason::kDraining);
   co_await learning_.empty(scope_);
   // Until here the drain could be watched, and asked about.
   for (net::HttpServer* server : {metrics_server_.get(), admin_server_.get()}) {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "api/admin_routes.hpp"
+#include "api/fleet_keeper.hpp"
 #include "api/handler.hpp"
 #include "discovery/watch.hpp"
 #include "net/http_client.hpp"
@@ -57,8 +58,10 @@ class Worker {
   net::TaskGroup tasks_;
   net::Scope learning_scope_;
   net::Scope discovery_scope_;
-  net::TaskGroup learning_;  // and discovery
+  net::Scope keeping_scope_;
+  net::TaskGroup learning_;  // and discovery, and keeping
   discovery::Watch watch_;
+  api::FleetKeeper keeper_;
   std::thread thread_;
 };
 
