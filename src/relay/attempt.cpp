@@ -101,7 +101,7 @@ net::Task<Status> Attempt::prepare() {
   if (resumes() && in_.resume->joins()) {
     auto rest = in_.resume->ask_on(in_.request, continues_messages(in_.request, terms));
     if (!rest) co_return std::unexpected(std::move(rest.error()));
-    rest_ = std::move(*rest);
+    rest_ = std::make_unique<dialect::InferenceRequest>(std::move(*rest));
     terms.output_limit = output_limit();
   }
   if (passes_unchanged(asked(), terms)) {
@@ -213,6 +213,7 @@ net::Task<AttemptedPtr> Attempt::stream() {
              .headers = headers,
              .translation = translation_ ? &*translation_ : nullptr,
              .slot = in_.slot,
+             .visit = in_.visit,
              .continuation = continuation_,
              .resume = in_.resume,
              .request_id = in_.request_id,
@@ -266,6 +267,7 @@ net::Task<AttemptedPtr> Attempt::stream() {
       break;
     case PumpEnd::kBroken:
       done->kind = Attempted::kBroken;
+      done->differs = in_.resume->diverged();
       break;
     case PumpEnd::kPaused:
     case PumpEnd::kCancelled:

@@ -21,6 +21,7 @@
 #include "relay/resume.hpp"
 #include "relay/snapshot.hpp"
 #include "relay/translation.hpp"
+#include "route/provider_state.hpp"
 #include "route/retry.hpp"
 
 namespace sluice::relay {
@@ -38,6 +39,8 @@ struct Attempted {
   Kind kind = kAnswered;
   route::Failure failure = route::Failure::kReset;
   Error error;
+  /// kBroken: the upstream has said something else than what the client has, which is no fault.
+  bool differs = false;
   /// The provider's total time was up, and not only a phase's.
   bool out_of_time = false;
   /// Of an error answer, or what an error inside a success would have come with.
@@ -70,6 +73,7 @@ struct AttemptInput {
   std::string_view upstream_model;
   const Secret* credential;
   workers::Slot* slot;         // at a worker; null: it is none
+  route::Visit visit;          // at a provider
   bool moved;                  // the conversation was elsewhere before
   std::optional<bool> strict;  // what the client's key says of conversion
   std::string_view request_id;
@@ -136,7 +140,7 @@ class Attempt {
   AttemptedPtr failed(const Error& error) const;
 
   AttemptInput in_;
-  std::optional<dialect::InferenceRequest> rest_;
+  std::unique_ptr<dialect::InferenceRequest> rest_;  // where it is another one than the client's
   std::optional<Translation> translation_;
   Continuation continuation_;
   std::unique_ptr<net::UpstreamConnection> connection_;

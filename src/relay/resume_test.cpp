@@ -202,6 +202,32 @@ TEST_F(ResumeTest, DoesNotGoOnForAClientThatHasGone) {
   EXPECT_EQ(relay.ledger.settlements.size(), 1U);
 }
 
+TEST_F(ResumeTest, TellsInTheGapThatTheServerDrains) {
+  for (const auto reason : {net::CancelReason::kDraining, net::CancelReason::kRequested}) {
+    TestRelay other;
+    other.config.routing.resume = config::Resume::kRestart;
+    Peer asker(other.loop());
+    Peer first(other.loop());
+    Peer second(other.loop());
+    const auto body = [&]() -> Task<void> {
+      co_await other.ask_stream(asker);
+      co_await other.take_request(other.up_a, first);
+      co_await first.send(kChunkedHead + kRole + content("one"));
+      co_await asker.read_through("one\"}}]}\n\n\r\n");
+      first.reset();
+      co_await other.take_request(other.up_b, second);
+      other.server().cancel_all(reason);
+      got = co_await asker.read_through(kLastChunk);
+    };
+    other.run(body());
+    const bool draining = reason == net::CancelReason::kDraining;
+    EXPECT_THAT(got, HasSubstr(draining ? "server_draining" : "cancelled by an operator"));
+    EXPECT_EQ(times(got, "HTTP/1.1"), 0U);
+    ASSERT_EQ(other.ledger.settlements.size(), 1U);
+    EXPECT_EQ(other.ledger.settlements[0].charged.output, 1);
+  }
+}
+
 TEST_F(ResumeTest, LeavesAStreamAloneThatIsNotToBeResumed) {
   relay.config.routing.resume = config::Resume::kNone;
   const auto body = [&]() -> Task<void> {

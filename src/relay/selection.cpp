@@ -21,6 +21,7 @@ struct Granted {
 
 /// The upstream's doing, and not the client's, the budget's or an operator's.
 bool upstream_failed(const Attempted& result) {
+  if (result.kind == Attempted::kBroken) return !result.differs;
   if (result.kind != Attempted::kCutShort) return false;
   return !result.out_of_time && (result.error.code == ErrorCode::kUpstreamStalled ||
                                  result.error.code == ErrorCode::kUpstreamStreamInterrupted);
@@ -289,6 +290,7 @@ void Selection::note(const Attempted& result, bool stopped) {
 void Selection::learn_worker(const Attempted& result) {
   const TimePoint now = sluice::now();
   if (result.kind == Attempted::kAnswered) return slot_.succeeded(now);
+  if (result.kind == Attempted::kBroken) tried_workers_.push_back(worker_);
   if (upstream_failed(result)) return slot_.failed(now, false);
   if (result.kind != Attempted::kFailed) return slot_.abandoned(now);
   tried_workers_.push_back(worker_);
@@ -320,6 +322,7 @@ void Selection::learn_provider(const Attempted& result) {
     state.failed(*key_, model(), now, refused, random_u64());
   };
   if (result.kind == Attempted::kAnswered) return state.succeeded(*key_, model(), now);
+  if (result.kind == Attempted::kBroken && key_->key) used_keys_.push_back(*key_->key);
   if (upstream_failed(result)) return failed(false);
   if (result.kind != Attempted::kFailed) return state.abandoned(*key_, model());
   if (key_->key) used_keys_.push_back(*key_->key);

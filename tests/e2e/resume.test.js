@@ -232,6 +232,34 @@ describe('restart', async () => {
     assert.equal(row.outcome, 'client_gone');
   });
 
+  test('stops where the money ends, with each token paid once', async () => {
+    for (const resume of ['restart', 'continue']) {
+      const key = `sk-short-${resume}`;
+      const two = ['openai_compatible', 'openai_compatible'];
+      const short = await gatewayWith(
+        two,
+        { resume },
+        {
+          keys: [{ key, name: 'short', quota_tokens: kPrompt.openai + 12 }],
+          models: [{ name: 'mock-c29-x5-n1', capabilities: { prefill: true } }],
+        },
+      );
+      await fetch(`${mock.url}/mock/stats`, { method: 'DELETE' });
+      const body = chat('mock-c29-x5-n1', { stream: true });
+      const got = await call(short, { key, body, id: 'short' });
+      assert.equal(got.error.code, 'budget_exhausted', got.text);
+      assert.equal(got.output, 12);
+      const own = new Books(short.folder);
+      const row = await own.rowOf('short');
+      assert.equal(row.input_tokens, kPrompt.openai);
+      assert.equal(row.output_tokens, 12);
+      assert.equal(row.attempts, 2);
+      assert.equal(own.key('short').left, 0);
+      await own.settled();
+      own.check();
+    }
+  });
+
   test('goes on a few times, and then ends', async () => {
     const endless = 'mock-c22-x6';
     const id = 'endless';
