@@ -160,6 +160,7 @@ net::Task<void> Exchange::attempt_all() {
                                                 .upstream_model = selection_.model(),
                                                 .credential = selection_.credential(),
                                                 .slot = selection_.slot(),
+                                                .visit = selection_.visit(),
                                                 .moved = selection_.moved(),
                                                 .strict = key_->strict,
                                                 .request_id = request_id_,

@@ -215,6 +215,7 @@ bool Pump::convert_event(const http::SseEvent& event) {
 
 void Pump::note_content(size_t bytes, bool has_text) {
   const TimePoint now = last_arrival_;
+  if (!first_arrival_ && !resumed_) context_.visit.answering(now);
   if (context_.slot != nullptr) {
     if (!first_arrival_ && !resumed_) context_.slot->first_token(now);
     context_.slot->generated(context_.charge.output_tokens());

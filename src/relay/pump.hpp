@@ -19,6 +19,7 @@
 #include "relay/keep_alive.hpp"
 #include "relay/resume.hpp"
 #include "relay/translation.hpp"
+#include "route/provider_state.hpp"
 #include "route/retry.hpp"
 
 namespace sluice::relay {
@@ -60,6 +61,7 @@ struct PumpContext {
   net::HeaderList& headers;        // of the response; sent with the first content, then cleared
   const Translation* translation;  // null where client and upstream speak one dialect
   workers::Slot* slot;             // null where the upstream is no worker
+  route::Visit visit;              // at a provider
   const Continuation& continuation;
   Resume* resume;  // null where a stream that breaks off is not gone on with
   std::string_view request_id;

@@ -6,6 +6,7 @@ namespace sluice::relay {
 bool Pump::join(dialect::EventVerdict& verdict) {
   if (verdict.has_content && !flowing_) {
     flowing_ = true;
+    context_.visit.answering(last_arrival_);
     if (context_.slot != nullptr) context_.slot->first_token(last_arrival_);
   }
   if (verdict.error) return true;

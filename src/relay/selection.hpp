@@ -83,6 +83,9 @@ class Selection {
   const Upstream& upstream() const { return *upstream_; }
   const Secret* credential() const;
   workers::Slot* slot() { return slot_ ? &slot_ : nullptr; }
+  route::Visit visit() {
+    return key_ ? route::Visit{upstream_->state.get(), &*key_, model()} : route::Visit();
+  }
   /// The conversation was with another model or account before.
   bool moved() const { return moved_; }
   int tries() const { return tries_; }  // of this target, this one included

@@ -104,4 +104,16 @@ class ProviderState {
   std::unique_ptr<State> state_;
 };
 
+/// For whoever sees a request run at a provider. All of it outlives the request; nobody's by
+/// default.
+struct Visit {
+  ProviderState* state = nullptr;
+  ProviderState::Choice* choice = nullptr;
+  std::string_view model = {};
+
+  void answering(TimePoint now) const {
+    if (choice != nullptr) state->answering(*choice, model, now);
+  }
+};
+
 }  // namespace sluice::route

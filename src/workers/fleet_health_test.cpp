@@ -82,6 +82,21 @@ TEST(FleetHealth, ThreeFailuresInARowCloseAWorkerAndOneProbeOpensIt) {
   slot->abandoned(kStart + 2s);
 }
 
+TEST(FleetHealth, AProbeThatAnswersLetsOthersInBeforeItsEnd) {
+  Fleet fleet(steady());
+  beat(fleet, worker_of("a"), kStart);
+  fleet.pick(demand_for(), kStart, 1)->failed(kStart, true);
+  auto probe = fleet.pick(demand_for(), kStart + 1s, 1);
+  ASSERT_TRUE(probe);
+  EXPECT_EQ(fleet.pick(demand_for(), kStart + 2s, 1).error(), NoSlot::kUnavailable);
+  probe->first_token(kStart + 2s);
+  auto slot = fleet.pick(demand_for(), kStart + 2s, 1);
+  ASSERT_TRUE(slot);
+  slot->abandoned(kStart + 2s);
+  probe->failed(kStart + 3s, false);
+  EXPECT_EQ(view(fleet, "a", kStart + 3s).breaker, "closed");
+}
+
 TEST(FleetHealth, WhoIsDesperateAsksWhoHasFailed) {
   Fleet fleet(steady());
   beat(fleet, worker_of("a"), kStart);

@@ -41,6 +41,11 @@ void Slot::first_token(TimePoint at) {
   Reservation& held = *reservation_;
   held.first_token = at;
   const std::lock_guard lock(held.fleet->mutex);
+  if (held.probe) {
+    // Others need not wait for the end of a long answer.
+    held.worker->breaker.succeeded(at, true);
+    held.probe = false;
+  }
   held.worker->ledger.read(held.request, at);
   held.serving->speed.learn_first_token(held.backlog, at - held.begun);
   held.decoding_then = held.worker->ledger.decoding(held.fleet->k());

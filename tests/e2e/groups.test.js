@@ -189,6 +189,34 @@ describe('members', { concurrency: 4 }, () => {
   });
 });
 
+test('a member that answers again is back before its first long answer has ended', async () => {
+  const { upstreams, gateway } = await grouped({ members: ['a', 'b'] });
+  for (const name of kNames) upstreams[name].on('short', good);
+  upstreams.a.on('long', ({ socket }) => {
+    socket.write(kStreamHead + chunk(oa.role()) + chunk(oa.text('once upon')));
+  });
+  upstreams.b.on('long', good);
+  await upstreams.a.stop();
+  for (let i = 0; i < 2; ++i) assert.equal((await ask(gateway, 'short')).provider, 'b');
+  await new Promise((resolve) => {
+    upstreams.a.server.listen(upstreams.a.port, '127.0.0.1', resolve);
+  });
+  const abort = new AbortController();
+  await until('the long answer to begin', async () => {
+    const answer = await gateway.post('/v1/chat/completions', chat('long', { stream: true }), {}, {
+      signal: abort.signal,
+    });
+    const name = answer.headers.get('x-sluice-provider');
+    if (name !== 'a') await answer.text();
+    return { done: name === 'a', value: name };
+  });
+  await until('the member to answer beside it', async () => {
+    const got = await ask(gateway, 'short');
+    return { done: got.provider === 'a', value: got };
+  });
+  abort.abort();
+});
+
 describe('fallbacks', { concurrency: 4 }, () => {
   test('of fallbacks are asked before the next one', async () => {
     const { upstreams, config } = await grouped({ members: ['a'] });
