@@ -44,7 +44,7 @@ benchmark: bench ## the same as bench
 
 fmt: ## formats the C++ sources
 	@scripts/setup.sh build
-	@find src cmake -name '*.[ch]pp' -print0 | xargs -0 -n 16 -P "$$(nproc)" clang-format-19 -i
+	@find src cmake bench/sim -name '*.[ch]pp' -print0 | xargs -0 -n 16 -P "$$(nproc)" clang-format-19 -i
 
 lint: ## include directions, file lengths, format, words, headers alone, clang-tidy
 	@scripts/setup.sh build

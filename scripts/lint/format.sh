@@ -5,5 +5,7 @@
 set -euo pipefail
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../..}"
 
-find src cmake -type f \( -name '*.cpp' -o -name '*.hpp' \) -print0 |
+folders=(src cmake)
+[ ! -d bench ] || folders+=(bench)
+find "${folders[@]}" -name node_modules -prune -o -type f \( -name '*.cpp' -o -name '*.hpp' \) -print0 |
   xargs -0 -r -n 16 -P "$(nproc)" clang-format-19 --dry-run -Werror --ferror-limit=1
