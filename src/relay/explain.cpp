@@ -108,6 +108,7 @@ class Explainer {
       const auto found = std::ranges::find(queues_, target.model, &workers::QueueFigures::model);
       if (found != queues_.end()) out_.queue = *found;
     }
+    const auto times = predictions(target);
     for (const workers::Candidate& each : candidates(tier, target, false)) {
       Explained& row = out.targets.emplace_back();
       row.provider = target.name();
@@ -121,7 +122,8 @@ class Explainer {
       row.active = each.standing.active;
       row.fallback = each.fallback;
       row.score = each.score;
-      if (each.standing.predicted_ttft > 0) row.predicted_ttft = each.standing.predicted_ttft;
+      const auto time = times.find(each.worker);
+      if (time != times.end()) row.predicted_ttft = time->second;
     }
     if (!out.targets.empty() && out.targets.back().provider == target.name()) return;
     Explained& row = out.targets.emplace_back();
@@ -131,20 +133,37 @@ class Explainer {
     row.weight = target.weight;
   }
 
+  /// Seconds to the first token, by worker: only one strategy has use for them, people always.
+  std::unordered_map<std::string, double> predictions(const route::Target& target) const {
+    std::unordered_map<std::string, double> times;
+    workers::Demand asked = demand(target, config::Strategy::kPredicted);
+    for (const bool fallback : {false, true}) {
+      asked.fallback = fallback;
+      for (const workers::Candidate& each : dispatcher_.fleet().explain(asked, now_)) {
+        if (each.standing.predicted_ttft > 0) times[each.worker] = each.standing.predicted_ttft;
+      }
+    }
+    return times;
+  }
+
+  workers::Demand demand(const route::Target& target, config::Strategy strategy) const {
+    return {.model = target.model,
+            .prompt_tokens = hypothesis_.prompt_tokens,
+            .output_tokens = hypothesis_.output_tokens,
+            .prefix = hypothesis_.prefix,
+            .tried = {},
+            .strategy = strategy};
+  }
+
   /// Of both kinds, local ones first.
   std::vector<workers::Candidate> candidates(const route::Tier& tier, const route::Target& target,
                                              bool desperate) const {
-    workers::Demand demand{.model = target.model,
-                           .prompt_tokens = hypothesis_.prompt_tokens,
-                           .output_tokens = hypothesis_.output_tokens,
-                           .prefix = hypothesis_.prefix,
-                           .tried = {},
-                           .strategy = tier.strategy,
-                           .desperate = desperate};
-    auto all = dispatcher_.fleet().explain(demand, now_);
+    workers::Demand asked = demand(target, tier.strategy);
+    asked.desperate = desperate;
+    auto all = dispatcher_.fleet().explain(asked, now_);
     std::erase_if(all, [](const workers::Candidate& each) { return each.fallback; });
-    demand.fallback = true;
-    for (workers::Candidate& each : dispatcher_.fleet().explain(demand, now_)) {
+    asked.fallback = true;
+    for (workers::Candidate& each : dispatcher_.fleet().explain(asked, now_)) {
       if (each.fallback) all.push_back(std::move(each));
     }
     return all;
