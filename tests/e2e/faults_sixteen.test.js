@@ -4,7 +4,13 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { chat, message } from '../harness/clients.mjs';
-import { configFor, kAnthropicKey, kClientKey, kOpenAiKey, startGateway } from '../harness/gateway.mjs';
+import {
+  configFor,
+  kAnthropicKey,
+  kClientKey,
+  kOpenAiKey,
+  startGateway,
+} from '../harness/gateway.mjs';
 import { Books, call, kPrompt } from '../harness/metering.mjs';
 import { startMock } from '../harness/mock.mjs';
 import { json, startUpstream } from '../harness/upstream.mjs';
@@ -68,14 +74,16 @@ async function ask(gateway, client, script, { first = 'p1', stream = true, model
     assert.equal(announced.status, 200, await announced.text());
   }
   // What may be tried again is a share of what was asked lately.
-  for (let i = 0; i < 2; ++i) await (await gateway.post('/v1/chat/completions', chat('mock-c1'))).text();
+  for (let i = 0; i < 2; ++i) {
+    await (await gateway.post('/v1/chat/completions', chat('mock-c1'))).text();
+  }
   const before = (await fallback.stats()).requests;
   const id = `fault-${++asked}`;
   const begun = performance.now();
   const got = await call(gateway, {
     key: kClientKey,
     route: client === 'openai' ? '/v1/chat/completions' : '/v1/messages',
-    body: client === 'openai' ? chat(model, { stream }) : message(model, { stream, max_tokens: 9000 }),
+    body: (client === 'openai' ? chat : message)(model, { stream, max_tokens: 9000 }),
     id,
   });
   const took = performance.now() - begun;
@@ -292,9 +300,10 @@ test('a fallback that rejects a prefill is not given one', async () => {
   const upstream = await startUpstream();
   upstream.on('claude-opus-4-7', ({ socket, request }) => {
     const last = JSON.parse(request.body).messages.at(-1);
-    const error = { type: 'invalid_request_error', message: 'does not support assistant message prefill' };
+    const error = { type: 'invalid_request_error', message: 'prefill is not supported' };
     const content = [{ type: 'text', text: 'good' }];
-    const body = { type: 'message', content, stop_reason: 'end_turn', usage: { input_tokens: 3, output_tokens: 1 } };
+    const usage = { input_tokens: 3, output_tokens: 1 };
+    const body = { type: 'message', content, stop_reason: 'end_turn', usage };
     if (last.role === 'assistant') socket.write(json(400, { type: 'error', error }));
     else socket.write(json(200, body));
   });
@@ -319,7 +328,6 @@ describe('a primary that flaps', async () => {
   const flaky = await startUpstream();
   let down = false;
   let seen = 0;
-  // Passes on to the primary, unless it is down just now.
   const whole = json(200, {
     id: 'chatcmpl-1',
     object: 'chat.completion',

@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { all, anthropic, chat, message, openai, refusal } from '../harness/clients.mjs';
-import { configFor, kAnthropicKey, kClientKey, kOpenAiKey, startGateway } from '../harness/gateway.mjs';
+import {
+  configFor,
+  kAnthropicKey,
+  kClientKey,
+  kOpenAiKey,
+  startGateway,
+} from '../harness/gateway.mjs';
 import { Books, call, kPrompt, words } from '../harness/metering.mjs';
 import { startMock } from '../harness/mock.mjs';
 import { events } from '../harness/raw.mjs';
@@ -154,27 +160,39 @@ for (const [lane, [client, types]] of Object.entries(lanes)) {
           assert.equal(contentOf(got), direct.content, script);
           assert.equal(again.content, direct.content);
           const calls = [];
-          for (const piece of got.json.flatMap((each) => each?.choices ?? []).flatMap((each) => each.delta.tool_calls ?? [])) {
+          const choices = got.json.flatMap((each) => each?.choices ?? []);
+          for (const piece of choices.flatMap((each) => each.delta.tool_calls ?? [])) {
             calls[piece.index] ??= { name: '', arguments: '' };
             calls[piece.index].name += piece.function.name ?? '';
             calls[piece.index].arguments += piece.function.arguments ?? '';
           }
           assert.deepEqual(
             calls,
-            direct.tool_calls.map((each) => ({ name: each.function.name, arguments: each.function.arguments })),
+            direct.tool_calls.map(({ function: { name, arguments: said } }) => ({
+              name,
+              arguments: said,
+            })),
           );
         } else {
-          const own = tools.map((each) => ({ name: each.function.name, input_schema: each.function.parameters }));
-          const answer = await gateway.post('/v1/messages', message(script, { stream: true, max_tokens: 8000, tools: own }));
+          const more = {
+            max_tokens: 8000,
+            tools: tools.map(({ function: { name, parameters } }) => ({
+              name,
+              input_schema: parameters,
+            })),
+          };
+          const body = message(script, { stream: true, ...more });
+          const answer = await gateway.post('/v1/messages', body);
           const frames = events(await answer.text());
           assert.equal(await attempts(), 2);
           assertOneMessage(frames);
-          const direct = await anthropic({ url: mock.url }).messages.create(message(script, { max_tokens: 8000, tools: own }));
+          const direct = await anthropic({ url: mock.url }).messages.create(message(script, more));
           const blocks = [];
           for (const { json } of frames) {
-            if (json.type === 'content_block_start') blocks.push({ ...json.content_block, said: '' });
-            if (json.type !== 'content_block_delta') continue;
-            blocks.at(-1).said += json.delta.text ?? json.delta.thinking ?? json.delta.partial_json ?? '';
+            const { type, content_block: block, delta } = json;
+            if (type === 'content_block_start') blocks.push({ ...block, said: '' });
+            if (type !== 'content_block_delta') continue;
+            blocks.at(-1).said += delta.text ?? delta.thinking ?? delta.partial_json ?? '';
           }
           const shown = (kind) => blocks.filter((each) => each.type === kind);
           const given = (kind) => direct.content.filter((each) => each.type === kind);
@@ -283,9 +301,14 @@ describe('restart', async () => {
     const two = ['openai_compatible', 'openai_compatible'];
     const patient = await gatewayWith(two, {}, { upstream: upstream.url });
     const kWords = ['one', ' two', ' three', ' four', ' five', ' six'];
-    const begun = (count) => kStreamHead + chunk(oa.role() + kWords.slice(0, count).map(oa.text).join(''));
-    const breaks = (count) => ({ socket }) => socket.write(begun(count), () => setTimeout(() => socket.resetAndDestroy(), 30));
-    const whole = ({ socket }) => socket.write(begun(6) + chunk(oa.finish() + oa.done()) + kLastChunk);
+    const begun = (count) =>
+      kStreamHead + chunk(oa.role() + kWords.slice(0, count).map(oa.text).join(''));
+    const breaks =
+      (count) =>
+      ({ socket }) =>
+        socket.write(begun(count), () => setTimeout(() => socket.resetAndDestroy(), 30));
+    const whole = ({ socket }) =>
+      socket.write(begun(6) + chunk(oa.finish() + oa.done()) + kLastChunk);
     upstream.on('thrice', [breaks(1), breaks(2), breaks(4), whole]);
     const got = await chatted(patient, 'thrice');
     assert.equal(contentOf(got), kWords.join(''));
@@ -330,7 +353,11 @@ describe('restart', async () => {
 
 describe('continue', async () => {
   const prefilled = { name: 'mock-c40-x9-n1', capabilities: { prefill: true } };
-  const models = [prefilled, { ...prefilled, name: 'mock-c41-s9-n1' }, { ...prefilled, name: 'mock-c42-x9-n1-u0' }];
+  const models = [
+    prefilled,
+    { ...prefilled, name: 'mock-c41-s9-n1' },
+    { ...prefilled, name: 'mock-c42-x9-n1-u0' },
+  ];
   for (const [lane, [client, types]] of Object.entries(lanes)) {
     test(lane, async () => {
       const gateway = await gatewayWith(types, { resume: 'continue' }, { models });
@@ -347,7 +374,8 @@ describe('continue', async () => {
           text = contentOf(got);
           usage = got.json.find((each) => each?.usage).usage;
         } else {
-          const answer = await gateway.post('/v1/messages', message(name, { stream: true }), { 'x-request-id': id });
+          const body = message(name, { stream: true });
+          const answer = await gateway.post('/v1/messages', body, { 'x-request-id': id });
           const frames = events(await answer.text());
           assertOneMessage(frames);
           text = frames.map((each) => each.json.delta?.text ?? '').join('');
@@ -371,14 +399,16 @@ describe('continue', async () => {
 
   test('tells a model that continues no message to go on, and drops what it repeats', async () => {
     const upstream = await startUpstream();
-    const gateway = await gatewayWith(['openai_compatible', 'openai_compatible'], { resume: 'continue' }, { upstream: upstream.url });
+    const two = ['openai_compatible', 'openai_compatible'];
+    const gateway = await gatewayWith(two, { resume: 'continue' }, { upstream: upstream.url });
+    const says = (...texts) => kStreamHead + chunk(oa.role() + texts.map(oa.text).join(''));
     const cut = ({ socket }) =>
-      socket.write(kStreamHead + chunk(oa.role() + oa.text('The quick brown ') + oa.text('fox jumps')), () =>
+      socket.write(says('The quick brown ', 'fox jumps'), () =>
         setTimeout(() => socket.resetAndDestroy(), 50),
       );
     const rest = ({ socket }) =>
       socket.write(
-        kStreamHead + chunk(oa.role() + oa.text('brown ') + oa.text('fox ju') + oa.text('mps over') + oa.text(' it.') + oa.finish() + oa.done()) + kLastChunk,
+        says('brown ', 'fox ju', 'mps over', ' it.') + chunk(oa.finish() + oa.done()) + kLastChunk,
       );
     const model = upstream.on('goes-on', [cut, rest]);
     const got = await chatted(gateway, model);
@@ -390,7 +420,8 @@ describe('continue', async () => {
   });
 
   test('is never done with thinking or calls begun', async () => {
-    const gateway = await gatewayWith(['openai_compatible', 'openai_compatible'], { resume: 'continue' });
+    const two = ['openai_compatible', 'openai_compatible'];
+    const gateway = await gatewayWith(two, { resume: 'continue' });
     for (const script of ['mock-c20-k-x9-n1', 'mock-t-x2-n1']) {
       const got = await chatted(gateway, script);
       assert.equal(got.json.at(-1).error.code, 'upstream_stream_interrupted');
