@@ -10,6 +10,7 @@ namespace sluice::workers {
 namespace {
 
 constexpr size_t kBootsRemembered = 8;
+constexpr int64_t kLeastIntervalMs = 100;
 constexpr Duration kMostTtl = std::chrono::hours(24);
 /// Seconds that a heartbeat may be overtaken by a later one. A clock that jumps back further has
 /// been set.
@@ -157,6 +158,12 @@ Result<HeartbeatReply> Fleet::heartbeat(Heartbeat heartbeat, TimePoint now, doub
   {
     const std::lock_guard lock(s.mutex);
     s.at(now);
+    ++s.heartbeats;
+    // Two may be lost without harm.
+    reply.next_interval_ms =
+        std::chrono::floor<std::chrono::milliseconds>(std::min(kInterval, s.options.ttl / 3))
+            .count();
+    reply.next_interval_ms = std::max<int64_t>(reply.next_interval_ms, kLeastIntervalMs);
     if (Status room = s.admit(*told, sender); !room) return std::unexpected(room.error());
     const auto registered = s.workers.find(told->worker_id);
     if (registered != s.workers.end()) {
@@ -254,7 +261,7 @@ void Fleet::discovered(Heartbeat found, bool healthy, TimePoint now) {
       if (!worker->endpoint) {
         worker->endpoint = std::make_shared<const std::string>(told->endpoint);
       }
-      worker->judge();
+      worker->judge(now);
     } else {
       const std::shared_ptr<const Heartbeat> last = worker->last;
       worker->has_told = false;
@@ -281,7 +288,7 @@ bool Fleet::drain(std::string_view worker, TimePoint now) {
   const auto found = state_->workers.find(worker);
   if (found == state_->workers.end()) return false;
   found->second->drained = true;
-  found->second->judge();
+  found->second->judge(now);
   return true;
 }
 

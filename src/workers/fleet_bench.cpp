@@ -27,14 +27,15 @@ Heartbeat telling(int index) {
 }
 
 /// Requests that come and go: as many run as there are workers, on all of which each pick looks.
-/// The counter p99 is of the pick alone.
+/// Of their prompts `blocks` are known somewhere, or none, which then have to be noted. The
+/// counters are of the pick alone.
 void BM_Pick(benchmark::State& state) {
   Fleet fleet(Fleet::Options{});
   for (int i = 0; i < kWorkers; ++i) (void)fleet.heartbeat(telling(i), kStart, kGatewayTime);
   Demand demand = demand_for("llama-3.3-70b", static_cast<Strategy>(state.range(0)));
   // Conversations that begin with the same text and go on each in its own way.
   std::vector<std::vector<uint64_t>> prefixes;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < kWorkers; ++i) {
     std::vector<uint64_t>& prefix = prefixes.emplace_back();
     for (int block = 0; block < state.range(1); ++block) {
       prefix.push_back(block < 8 ? static_cast<uint64_t>(block) * 977 : random_u64());
@@ -49,7 +50,9 @@ void BM_Pick(benchmark::State& state) {
   for (auto _ : state) {
     at += std::chrono::microseconds(1);
     const uint64_t dice = random_u64();
-    demand.prefix = prefixes[dice % prefixes.size()];
+    std::vector<uint64_t>& prefix = prefixes[dice % prefixes.size()];
+    if (state.range(2) != 0) std::ranges::generate(prefix, random_u64);
+    demand.prefix = prefix;
     Slot& place = running[++i % running.size()];
     if (place) place.succeeded(at);
     const TimePoint before = now();
@@ -66,12 +69,12 @@ void BM_Pick(benchmark::State& state) {
   state.counters["p99_ns"] = static_cast<double>(took[took.size() * 99 / 100]);
 }
 BENCHMARK(BM_Pick)
-    ->ArgNames({"strategy", "blocks"})
-    ->Args({static_cast<int>(Strategy::kVram), 0})
-    ->Args({static_cast<int>(Strategy::kLeastConnections), 0})
-    ->Args({static_cast<int>(Strategy::kPredicted), 0})
-    ->Args({static_cast<int>(Strategy::kVram), 64})
-    ->Args({static_cast<int>(Strategy::kPredicted), 64});
+    ->ArgNames({"strategy", "blocks", "new"})
+    ->Args({static_cast<int>(Strategy::kVram), 0, 0})
+    ->Args({static_cast<int>(Strategy::kLeastConnections), 0, 0})
+    ->Args({static_cast<int>(Strategy::kPredicted), 0, 0})
+    ->Args({static_cast<int>(Strategy::kPredicted), 64, 0})
+    ->Args({static_cast<int>(Strategy::kPredicted), 64, 1});
 
 /// Every event of a stream.
 void BM_Generated(benchmark::State& state) {

@@ -184,6 +184,7 @@ std::expected<Slot, NoSlot> Fleet::pick(const Demand& asked, TimePoint now, uint
           break;
         case Out::kStarting:
         case Out::kDraining:
+        case Out::kTakesNone:
         case Out::kUnhealthy:
         case Out::kTried:
         case Out::kFailed:

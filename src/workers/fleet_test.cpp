@@ -312,6 +312,22 @@ TEST(Fleet, ANewBootIsAnotherWorker) {
   EXPECT_EQ(fleet.outstanding(), 0);
 }
 
+TEST(Fleet, AsksForHeartbeatsThatTheTimeToLiveAllowsFor) {
+  Fleet fleet(steady());
+  EXPECT_EQ(fleet.heartbeat(worker_of("a"), kStart, 0)->next_interval_ms, 5000);
+  fleet.use({.ttl = 3s});
+  EXPECT_EQ(fleet.heartbeat(worker_of("a"), kStart, 0)->next_interval_ms, 1000);
+}
+
+TEST(Fleet, AWorkerThatTakesNoneIsNotWaitedFor) {
+  Fleet fleet(steady());
+  beat(fleet, worker_of("a", "m", 0), kStart);
+  EXPECT_EQ(fleet.pick(demand_for(), kStart, 1).error(), NoSlot::kUnavailable);
+  EXPECT_FALSE(fleet.serves("m"));
+  beat(fleet, worker_of("a", "m", 1), kStart + 1s);
+  EXPECT_TRUE(fleet.pick(demand_for(), kStart + 1s, 1).has_value());
+}
+
 TEST(Fleet, TellsWhenAPlaceHasBecomeFree) {
   Fleet fleet(steady());
   int told = 0;

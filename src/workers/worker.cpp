@@ -9,6 +9,8 @@ namespace sluice::workers {
 namespace {
 
 constexpr int64_t kDefaultIntervalMs = 5000;
+/// Who promises to tell more often is not held to it.
+constexpr Duration kLeastInterval = std::chrono::milliseconds(100);
 
 std::optional<double> real(const std::optional<int64_t>& value) {
   if (!value) return std::nullopt;
@@ -29,6 +31,8 @@ std::string_view reason_of(Out out) {
       return "it is starting";
     case Out::kDraining:
       return "it is draining";
+    case Out::kTakesNone:
+      return "it takes no requests: its max_tasks is 0";
     case Out::kUnhealthy:
       return "its health check fails";
     case Out::kNotServed:
@@ -53,7 +57,8 @@ void Worker::tell(std::shared_ptr<const Heartbeat> heartbeat, TimePoint at, Time
   fallback = told.is_fallback.value_or(false);
   limited = told.max_tasks.has_value();
   max_tasks = real(told.max_tasks).value_or(0);
-  interval = std::chrono::milliseconds(told.interval_ms.value_or(kDefaultIntervalMs));
+  interval = std::max<Duration>(
+      std::chrono::milliseconds(told.interval_ms.value_or(kDefaultIntervalMs)), kLeastInterval);
 
   double total = real(told.total_vram).value_or(0);
   std::optional<double> free = real(told.available_vram);
@@ -92,10 +97,11 @@ void Worker::tell(std::shared_ptr<const Heartbeat> heartbeat, TimePoint at, Time
     endpoint = std::make_shared<const std::string>(told.endpoint);
   }
   last = std::move(heartbeat);
-  judge();
+  judge(now);
 }
 
-void Worker::judge() {
+void Worker::judge(TimePoint now) {
+  const Out was = blocked;
   blocked = Out::kNo;
   if (!endpoint) {
     blocked = Out::kNoEndpoint;
@@ -105,7 +111,11 @@ void Worker::judge() {
     blocked = Out::kStarting;
   } else if (!healthy) {
     blocked = Out::kUnhealthy;
+  } else if (limited && max_tasks == 0) {
+    blocked = Out::kTakesNone;
   }
+  // Who has just become ready is as cold as a new one.
+  if (was != Out::kNo && blocked == Out::kNo) joined = now;
 }
 
 double Worker::missed_beats(TimePoint now) const {

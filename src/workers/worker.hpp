@@ -26,6 +26,7 @@ enum class Out : uint8_t {
   kExpired,
   kStarting,
   kDraining,
+  kTakesNone,
   kUnhealthy,
   // A request for this model, of these tokens, with those failures behind it.
   kNotServed,
@@ -98,7 +99,7 @@ struct Worker : std::enable_shared_from_this<Worker> {
   /// Takes over what a heartbeat says, but for the models. `at`: when its gauges were read.
   void tell(std::shared_ptr<const Heartbeat> heartbeat, TimePoint at, TimePoint now, double k);
   /// Brings `blocked` up to date.
-  void judge();
+  void judge(TimePoint now);
 
   /// It has not told of itself for more than the TTL.
   bool silent(TimePoint now, Duration ttl) const { return now - seen > ttl; }
