@@ -25,11 +25,12 @@ enum class Failure : uint8_t {
 
 struct Attempt {
   Failure failure = Failure::kStatus;
-  int status = 0;                        // for kStatus
-  std::optional<Duration> retry_after;   // as the upstream asked
-  int tries = 1;                         // on this target, this one included
-  bool other_targets = false;            // a target that was not asked yet is left
-  bool other_keys = false;               // a key of this target is free and was not used yet
+  int status = 0;                       // for kStatus
+  std::optional<Duration> retry_after;  // as the upstream asked
+  int tries = 1;                        // on this target, this one included
+  bool other_targets = false;           // a target that was not asked yet is left
+  /// A key of this target is free and was not used yet, or a member of its group.
+  bool other_keys = false;
   Duration time_left = Duration::max();  // until the request's own deadline
 };
 
