@@ -169,6 +169,8 @@ class Fleet {
 
   /// Ledger entries and requests in flight of all workers: zero once nothing runs.
   int64_t outstanding() const;
+  /// That have come since the start, late ones and strangers' too.
+  uint64_t heartbeats() const;
 
  private:
   friend class Slot;

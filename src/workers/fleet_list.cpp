@@ -146,4 +146,9 @@ Fleet::Load Fleet::load(std::string_view model, TimePoint now) const {
   return load;
 }
 
+uint64_t Fleet::heartbeats() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->heartbeats;
+}
+
 }  // namespace sluice::workers

@@ -41,6 +41,7 @@ struct Fleet::State {
   uint32_t next_number = 0;
   size_t strangers = 0;  // of the workers
   int64_t reservations = 0;
+  uint64_t heartbeats = 0;
   TimePoint latest{};  // the latest moment that anybody spoke of
 
   double k() const { return static_cast<double>(std::max(options.gateways, 1)); }
