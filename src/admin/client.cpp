@@ -114,8 +114,7 @@ Result<std::string> Client::ask(std::string_view method, std::string target, std
   auto answer = service_->handle({.method = std::string(method),
                                   .target = std::move(target),
                                   .body = std::move(body),
-                                  .actor = fmt::format("shell:{}", getuid()),
-                                  .local = true});
+                                  .who = Principal::shell(fmt::format("shell:{}", getuid()))});
   if (!answer) return std::unexpected(std::move(answer.error()));
   return std::move(answer->body);
 }

@@ -26,16 +26,18 @@ std::string shown(std::string_view name) {
 }
 
 std::unexpected<Error> unknown(std::string_view what, std::string_view name,
-                               std::initializer_list<std::string_view> known) {
-  const std::string_view best = nearest(name.substr(0, 64), std::span(known.begin(), known.size()));
+                               std::span<const Field> known) {
+  std::vector<std::string_view> names;
+  for (const Field& field : known) names.push_back(field.name);
+  const std::string_view best = nearest(name.substr(0, 64), names);
   return fail(ErrorCode::kInvalidRequest,
               fmt::format("there is no {} {}{}", what, shown(name),
                           best.empty() ? "" : fmt::format("; is {} meant?", best)),
               shown(name));
 }
 
-bool is_known(std::string_view name, std::initializer_list<std::string_view> known) {
-  return std::ranges::find(known, name) != known.end();
+bool is_known(std::string_view name, std::span<const Field> known) {
+  return std::ranges::find(known, name, &Field::name) != known.end();
 }
 
 std::optional<int64_t> checked_time(std::string_view text) {
@@ -59,9 +61,9 @@ Status check_text(std::string_view text, std::string_view field, size_t most) {
   return {};
 }
 
-Result<Fields> Fields::parse(std::string_view body, std::initializer_list<std::string_view> known) {
+Result<Fields> Fields::parse(std::string_view body, std::span<const Field> known) {
   Fields fields;
-  if (trim(body).empty()) return fields;
+  if (trim(body).empty()) body = "{}";
   if (!json::valid(body)) return fail(ErrorCode::kInvalidRequest, "the body is not valid JSON");
   json::Members members(body);
   json::Member member;
@@ -76,8 +78,17 @@ Result<Fields> Fields::parse(std::string_view body, std::initializer_list<std::s
   if (!members.complete()) {
     return fail(ErrorCode::kInvalidRequest, "the body must be a JSON object");
   }
+  for (const Field& field : known) {
+    if (field.required && !fields.has(field.name)) return wrong(field.name, "is missing");
+  }
   return fields;
 }
+
+bool Fields::given(std::string_view name) const {
+  return std::ranges::any_of(fields_, [&](const auto& each) { return each.first == name; });
+}
+
+std::string_view Fields::raw(std::string_view name) const { return find(name).raw(); }
 
 json::Value Fields::find(std::string_view name) const {
   for (const auto& [key, value] : fields_) {
@@ -124,6 +135,14 @@ Result<std::optional<int64_t>> Fields::count(std::string_view name) const {
   return number;
 }
 
+Result<std::optional<bool>> Fields::flag(std::string_view name) const {
+  const json::Value value = find(name);
+  if (!value.exists()) return std::nullopt;
+  const auto flag = value.as_bool();
+  if (!flag) return wrong(name, "must be true or false");
+  return flag;
+}
+
 Result<std::vector<std::string>> Fields::list(std::string_view name, size_t most) const {
   std::vector<std::string> out;
   const json::Value value = find(name);
@@ -151,7 +170,7 @@ Result<std::optional<int64_t>> Fields::time(std::string_view name) const {
   return seconds;
 }
 
-Result<Query> Query::parse(std::string_view query, std::initializer_list<std::string_view> known) {
+Result<Query> Query::parse(std::string_view query, std::span<const Field> known) {
   Query out;
   out.pairs_ = http::parse_query(query);
   for (size_t i = 0; i < out.pairs_.size(); ++i) {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,15 +21,39 @@ inline constexpr size_t kMaxReason = 500;                              // bytes
 inline constexpr int64_t kMaxPage = store::Database::kMostListed - 1;  // rows of a list
 inline constexpr int64_t kMaxCount = 1'000'000'000'000'000;            // of tokens and requests
 
+/// What a field of a body, or a parameter of a query, is; for reading and for documenting.
+enum class FieldKind : uint8_t {
+  kText,
+  kSecret,  // a text that nothing repeats
+  kMoney,   // USD, a decimal number as a string
+  kCount,   // a whole number, not negative
+  kFlag,
+  kTexts,  // a list
+  kTime,   // RFC 3339
+  kObject,
+};
+
+struct Field {
+  std::string_view name;
+  FieldKind kind = FieldKind::kText;
+  std::string_view help = {};
+  bool required = false;
+};
+
 /// The fields of a JSON body. All errors are kInvalidRequest and name the field.
 class Fields {
  public:
   /// `body` must outlive the result. An empty body is an object without fields. Refused: anything
-  /// that is no object, bad UTF-8, fields that are not known or stand there twice.
-  static Result<Fields> parse(std::string_view body, std::initializer_list<std::string_view> known);
+  /// that is no object, bad UTF-8, fields that are not known or stand there twice, and that a
+  /// required one is missing.
+  static Result<Fields> parse(std::string_view body, std::span<const Field> known);
 
   /// A field that is null counts as absent.
   bool has(std::string_view name) const { return find(name).exists(); }
+  /// It stands there, be it null: for changes, which tell null from absent.
+  bool given(std::string_view name) const;
+  /// The JSON of a value as it stands; empty when absent.
+  std::string_view raw(std::string_view name) const;
   /// One line of text of at most `most` bytes; empty only when the field is absent.
   Result<std::string> text(std::string_view name, size_t most) const;
   Result<std::string> required_text(std::string_view name, size_t most) const;
@@ -37,6 +61,8 @@ class Fields {
   Result<Money> money(std::string_view name) const;
   /// A whole number from 0 to kMaxCount; absent is nullopt.
   Result<std::optional<int64_t>> count(std::string_view name) const;
+  /// true or false; absent is nullopt.
+  Result<std::optional<bool>> flag(std::string_view name) const;
   /// At most 100 lines of text.
   Result<std::vector<std::string>> list(std::string_view name, size_t most) const;
   /// Unix seconds: an RFC 3339 time, a date in UTC, or a number.
@@ -51,7 +77,7 @@ class Fields {
 /// The parameters of a query, decoded; refuses those that are not known or stand there twice.
 class Query {
  public:
-  static Result<Query> parse(std::string_view query, std::initializer_list<std::string_view> known);
+  static Result<Query> parse(std::string_view query, std::span<const Field> known);
 
   /// Empty when absent.
   Result<std::string> text(std::string_view name, size_t most = kMaxName) const;

@@ -56,7 +56,7 @@ void tell(const Call& call, std::string_view what, const store::Key& key) {
   const Running& running = call.service.running();
   if (!running.keys_changed) return;
   running.keys_changed();
-  log::info(what, {{"id", key.id}, {"name", key.name}, {"by", call.request.actor}});
+  log::info(what, {{"id", key.id}, {"name", key.name}, {"by", call.request.who.actor()}});
 }
 
 /// The key that a body asks for, without its text; `user` is whose wallet pays.
@@ -95,10 +95,7 @@ Result<store::Key> wanted_key(const Fields& fields) {
   return key;
 }
 
-}  // namespace
-
 Result<Answer> list_keys(const Call& call) {
-  if (auto query = Query::parse(call.query, {}); !query) return std::unexpected(query.error());
   const auto keys = call.service.database().keys();
   if (!keys) return std::unexpected(keys.error());
   const auto wallets = call.service.database().wallets();
@@ -119,13 +116,9 @@ Result<Answer> list_keys(const Call& call) {
 }
 
 Result<Answer> create_key(const Call& call) {
-  const auto fields =
-      Fields::parse(call.request.body, {"name", "user", "quota_tokens", "rpm", "tpm",
-                                        "max_parallel", "models", "allow_ips", "expires_at"});
-  if (!fields) return std::unexpected(fields.error());
-  auto key = wanted_key(*fields);
+  auto key = wanted_key(call.fields);
   if (!key) return std::unexpected(key.error());
-  const auto user = fields->text("user", kMaxName);
+  const auto user = call.fields.text("user", kMaxName);
   if (!user) return std::unexpected(user.error());
   const auto text = accounts::KeyRing::make_key();
   if (!text) return std::unexpected(text.error());
@@ -158,7 +151,7 @@ Result<Answer> create_key(const Call& call) {
 }
 
 Result<Answer> delete_key(const Call& call) {
-  const auto id = parse_u64(call.argument);
+  const auto id = parse_u64(call.argument());
   if (!id || *id == 0 || *id > static_cast<uint64_t>(INT64_MAX)) {
     return fail(ErrorCode::kInvalidRequest, "a key's id is a positive whole number", "id");
   }
@@ -185,5 +178,37 @@ Result<Answer> delete_key(const Call& call) {
       .end_object();
   return answer;
 }
+
+constexpr Field kKeyFields[] = {
+    {"name", FieldKind::kText, "Unique.", true},
+    {"user", FieldKind::kText, "Whose wallet pays; absent: nobody's."},
+    {"quota_tokens", FieldKind::kCount, "Tokens in all; absent: unlimited."},
+    {"rpm", FieldKind::kCount, "Requests a minute; 0: no limit."},
+    {"tpm", FieldKind::kCount, "Tokens a minute; 0: no limit."},
+    {"max_parallel", FieldKind::kCount, "Requests at once; 0: no limit."},
+    {"models", FieldKind::kTexts, "Allowed models, or their beginnings with a *; empty: all."},
+    {"allow_ips", FieldKind::kTexts, "Allowed addresses and networks; empty: all."},
+    {"expires_at", FieldKind::kTime, "Absent: never."},
+};
+
+constexpr Route kRoutes[] = {
+    {.method = "GET",
+     .pattern = "/api/admin/keys",
+     .handle = list_keys,
+     .summary = "All API keys, those of the configuration too."},
+    {.method = "POST",
+     .pattern = "/api/admin/keys",
+     .handle = create_key,
+     .summary = "Makes an API key, which is shown once.",
+     .body = kKeyFields},
+    {.method = "DELETE",
+     .pattern = "/api/admin/keys/{id}",
+     .handle = delete_key,
+     .summary = "Deletes an API key."},
+};
+
+}  // namespace
+
+std::span<const Route> key_routes() { return kRoutes; }
 
 }  // namespace sluice::admin

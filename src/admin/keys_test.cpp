@@ -19,7 +19,7 @@ class KeysTest : public testing::Test {
     return service.handle({.method = std::move(method),
                            .target = "/api/admin/" + std::move(target),
                            .body = std::move(body),
-                           .actor = "tester"});
+                           .who = Principal::token("tester")});
   }
   std::string create(std::string body) {
     const auto answer = ask("POST", "keys", std::move(body));

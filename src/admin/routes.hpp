@@ -1,38 +1,47 @@
-// What stands behind the routes; service.cpp says which is which.
+// The routes of the management API: what each takes, who may call it, and what answers. From the
+// same declarations come checking, `sluice`'s commands and the OpenAPI document.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "admin/input.hpp"
+#include "admin/principal.hpp"
 #include "admin/service.hpp"
 
 namespace sluice::admin {
 
-/// A request whose route is known.
+/// A request whose route is known, whose caller may make it, and whose fields are known ones.
 struct Call {
   Service& service;
   const Request& request;
-  std::string_view query;
-  std::string argument;  // the path's variable segment, decoded
+  Fields fields;  // of the body
+  Query query;
+  std::vector<std::string> arguments;  // the path's variable segments, decoded
+
+  const std::string& argument() const { return arguments.front(); }
 };
 
-// Wallets.
-Result<Answer> list_wallets(const Call& call);
-Result<Answer> show_wallet(const Call& call);
-Result<Answer> list_transactions(const Call& call);
-Result<Answer> top_up(const Call& call);
-Result<Answer> adjust(const Call& call);
-Result<Answer> verify(const Call& call);
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  // "/api/keys/{id}"
+  Access access = Access::kAdministrator;
+  Result<Answer> (*handle)(const Call& call);
+  std::string_view summary;
+  std::span<const Field> body = {};
+  std::span<const Field> query = {};
+  bool takes_long = false;  // grows with the database, and may take minutes
+};
 
-// Keys.
-Result<Answer> list_keys(const Call& call);
-Result<Answer> create_key(const Call& call);
-Result<Answer> delete_key(const Call& call);
+/// All of them.
+std::span<const Route> all_routes();
 
-// Usage.
-Result<Answer> list_usage(const Call& call);
-Result<Answer> show_usage(const Call& call);
-Result<Answer> summarize_usage(const Call& call);
-
-Result<Answer> backup(const Call& call);
+// By what they are about; each beside its handlers.
+std::span<const Route> backup_routes();
+std::span<const Route> key_routes();
+std::span<const Route> usage_routes();
+std::span<const Route> wallet_routes();
 
 }  // namespace sluice::admin

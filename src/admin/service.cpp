@@ -14,29 +14,18 @@ namespace sluice::admin {
 
 namespace {
 
-constexpr std::string_view kRoot = "/api/admin/";
+constexpr Field kBackupBody[] = {
+    {"file", FieldKind::kText, "Absolute path on the gateway's machine.", true}};
 
-struct Route {
-  std::string_view method;
-  std::string_view pattern;  // below kRoot; a "*" is any one segment
-  Result<Answer> (*handle)(const Call& call);
-};
+Result<Answer> backup(const Call& call);
 
-// The first that fits.
-constexpr Route kRoutes[] = {
-    {"GET", "wallets", list_wallets},
-    {"POST", "wallets/verify", verify},
-    {"GET", "users/*/wallet", show_wallet},
-    {"GET", "users/*/wallet/transactions", list_transactions},
-    {"POST", "users/*/wallet/top-up", top_up},
-    {"POST", "users/*/wallet/adjust", adjust},
-    {"GET", "keys", list_keys},
-    {"POST", "keys", create_key},
-    {"DELETE", "keys/*", delete_key},
-    {"GET", "usage", list_usage},
-    {"GET", "usage/summary", summarize_usage},
-    {"GET", "usage/*", show_usage},
-    {"POST", "backup", backup},
+constexpr Route kBackup[] = {
+    {.method = "POST",
+     .pattern = "/api/admin/backup",
+     .handle = backup,
+     .summary = "Copies the database while everything runs.",
+     .body = kBackupBody,
+     .takes_long = true},
 };
 
 std::string_view take_segment(std::string_view& path) {
@@ -46,75 +35,126 @@ std::string_view take_segment(std::string_view& path) {
   return segment;
 }
 
-/// The variable segment, empty when there is none; nullopt when the path is another.
-std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
-  std::string_view argument;
+/// The variable segments; nullopt when the path is another.
+std::optional<std::vector<std::string_view>> match(std::string_view pattern,
+                                                   std::string_view path) {
+  std::vector<std::string_view> arguments;
   if (path.ends_with('/')) return std::nullopt;
   while (!pattern.empty() && !path.empty()) {
     const std::string_view wanted = take_segment(pattern);
     const std::string_view found = take_segment(path);
-    if (wanted == "*" && !found.empty()) {
-      argument = found;
+    if (wanted.starts_with('{') && !found.empty()) {
+      arguments.push_back(found);
     } else if (wanted != found) {
       return std::nullopt;
     }
   }
   if (!pattern.empty() || !path.empty()) return std::nullopt;
-  return argument;
+  return arguments;
+}
+
+/// The pattern that a path is of: without variable segments before one that has them.
+std::string_view pattern_of(std::string_view path) {
+  std::string_view best;
+  for (const Route& route : all_routes()) {
+    if (!match(route.pattern, path)) continue;
+    const bool plain = !route.pattern.contains('{');
+    if (best.empty() || plain) best = route.pattern;
+    if (plain) break;
+  }
+  return best;
+}
+
+const Route* find(std::string_view method, std::string_view pattern) {
+  for (const Route& route : all_routes()) {
+    if (route.pattern == pattern && route.method == method) return &route;
+  }
+  return nullptr;
 }
 
 }  // namespace
 
+std::span<const Route> all_routes() {
+  static const std::vector<Route> routes = [] {
+    std::vector<Route> all;
+    for (const auto part : {wallet_routes(), key_routes(), usage_routes(), backup_routes()}) {
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
+  }();
+  return routes;
+}
+
+std::span<const Route> backup_routes() { return kBackup; }
+
 std::string Service::methods_of(std::string_view path) {
   std::string methods;
-  if (!path.starts_with(kRoot)) return methods;
-  path.remove_prefix(kRoot.size());
-  const Route* last = nullptr;
-  for (const Route& route : kRoutes) {
-    // "usage/summary" is not also a "usage/*".
-    if (!match(route.pattern, path) || (last != nullptr && last->pattern != route.pattern))
-      continue;
+  const std::string_view pattern = pattern_of(path);
+  for (const Route& route : all_routes()) {
+    if (pattern.empty() || route.pattern != pattern) continue;
     if (!methods.empty()) methods += ", ";
     methods += route.method;
-    last = &route;
   }
   return methods;
 }
 
-bool Service::takes_long(std::string_view path) {
-  return path.ends_with("/verify") || path.ends_with("/backup") || path.ends_with("/summary");
+Access Service::access_of(std::string_view method, std::string_view path) {
+  const Route* route = find(method, pattern_of(path));
+  return route != nullptr ? route->access : Access::kPublic;
+}
+
+bool Service::takes_long(std::string_view method, std::string_view path) {
+  const Route* route = find(method, pattern_of(path));
+  return route != nullptr && route->takes_long;
 }
 
 Result<Answer> Service::handle(const Request& request) {
   const std::string_view target = request.target;
   const size_t mark = target.find('?');
   const std::string_view path = target.substr(0, mark);
-  const std::string_view query =
-      mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
-  const std::string methods = methods_of(path);
-  if (methods.empty()) {
+  const std::string_view pattern = pattern_of(path);
+  if (pattern.empty()) {
     return fail(ErrorCode::kNotFound, fmt::format("there is no route {}", path.substr(0, 200)));
   }
-  for (const Route& route : kRoutes) {
-    if (route.method != request.method) continue;
-    const auto argument = match(route.pattern, path.substr(kRoot.size()));
-    if (!argument) continue;
-    auto decoded = http::percent_decode(*argument);
-    if (!decoded) return fail(ErrorCode::kInvalidRequest, "the path has a broken %-escape");
-    return route.handle(
-        {.service = *this, .request = request, .query = query, .argument = std::move(*decoded)});
+  const Route* route = find(request.method, pattern);
+  if (route == nullptr) {
+    return fail(ErrorCode::kMethodNotAllowed, "this route takes " + methods_of(path));
   }
-  return fail(ErrorCode::kMethodNotAllowed, "this route takes " + methods);
+  if (!request.who.may(route->access)) {
+    if (request.who.kind == Principal::Kind::kNobody) {
+      return fail(ErrorCode::kUnauthenticated, "log in first");
+    }
+    return fail(ErrorCode::kPermissionDenied, route->access == Access::kUser
+                                                  ? "this is for users who have logged in"
+                                                  : "this is for administrators");
+  }
+  auto fields = Fields::parse(request.body, route->body);
+  if (!fields) return std::unexpected(std::move(fields.error()));
+  auto query = Query::parse(
+      mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1), route->query);
+  if (!query) return std::unexpected(std::move(query.error()));
+  Call call{.service = *this,
+            .request = request,
+            .fields = std::move(*fields),
+            .query = std::move(*query),
+            .arguments = {}};
+  const auto segments = match(pattern, path);
+  for (const std::string_view segment : *segments) {
+    auto decoded = http::percent_decode(segment);
+    if (!decoded) return fail(ErrorCode::kInvalidRequest, "the path has a broken %-escape");
+    call.arguments.push_back(std::move(*decoded));
+  }
+  return route->handle(call);
 }
 
+namespace {
+
 Result<Answer> backup(const Call& call) {
-  if (!call.request.local) {
+  if (!call.request.who.local()) {
     return fail(ErrorCode::kPermissionDenied,
                 "a backup names a file of the gateway's machine: use sluice backup there");
   }
-  auto fields = Fields::parse(call.request.body, {"file"});
-  if (!fields) return std::unexpected(fields.error());
-  auto file = fields->required_text("file", 4000);
+  auto file = call.fields.required_text("file", 4000);
   if (!file) return std::unexpected(file.error());
   if (!file->starts_with('/')) {
     return fail(ErrorCode::kInvalidRequest, "file must be an absolute path", "file");
@@ -133,5 +173,7 @@ Result<Answer> backup(const Call& call) {
       .end_object();
   return answer;
 }
+
+}  // namespace
 
 }  // namespace sluice::admin

@@ -1,5 +1,5 @@
-// Administration of wallets, keys and usage: the routes below /api/admin, whoever asks. They are
-// the same over HTTP, through the Unix socket of a running gateway, and inside a command that has
+// The management API: the routes below /api that deal with what the database keeps. They are the
+// same over HTTP, through the Unix socket of a running gateway, and inside a command that has
 // opened the database itself.
 #pragma once
 
@@ -7,7 +7,10 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "admin/principal.hpp"
 #include "base/error.hpp"
 #include "quota/registry.hpp"
 #include "store/database.hpp"
@@ -21,14 +24,26 @@ struct Request {
   std::string method;
   std::string target;  // path and query, as on the wire
   std::string body;    // JSON
-  std::string actor;   // who asks, as the ledger will name him
-  /// From this machine's shell, not over the network: may name files.
-  bool local = false;
+  Principal who;
+  /// Of the request's head: those of kHeaders that it has.
+  std::vector<std::pair<std::string, std::string>> headers = {};
+
+  std::string_view header(std::string_view name) const {
+    for (const auto& [each, value] : headers) {
+      if (each == name) return value;
+    }
+    return {};
+  }
 };
+
+/// What of a request's head a route may look at; in lower case.
+inline constexpr std::string_view kHeaders[] = {"cookie", "if-match", "user-agent",
+                                                "x-sluice-client"};
 
 struct Answer {
   int status = 200;
-  std::string body;  // JSON
+  std::string body;  // JSON, unless the headers have another content-type
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 /// What a gateway that runs must hear of. A command alone has neither.
@@ -46,14 +61,17 @@ class Service {
   explicit Service(store::Database& database, Running running = {})
       : database_(database), running_(std::move(running)) {}
 
-  /// kInvalidRequest with the field at fault, kNotFound, kMethodNotAllowed, kPermissionDenied,
-  /// kLedgerUnavailable.
+  /// kInvalidRequest with the field at fault, kNotFound, kMethodNotAllowed, kUnauthenticated,
+  /// kPermissionDenied, kConflict, kPreconditionFailed, kLedgerUnavailable.
   Result<Answer> handle(const Request& request);
 
   /// The methods that a path takes, separated by ", "; empty when there is no such route.
   static std::string methods_of(std::string_view path);
+  /// What a request with this method asks of its caller; kPublic where there is no such
+  /// route.
+  static Access access_of(std::string_view method, std::string_view path);
   /// True for work that grows with the database, and may take minutes.
-  static bool takes_long(std::string_view path);
+  static bool takes_long(std::string_view method, std::string_view path);
 
   // For the routes.
   store::Database& database() { return database_; }

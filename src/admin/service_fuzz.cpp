@@ -21,8 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto answer = service.handle({.method = std::string(head.substr(0, blank)),
                                       .target = std::string(head.substr(blank + 1)),
                                       .body = std::string(text.substr(line + 1)),
-                                      .actor = "fuzzer",
-                                      .local = true});
+                                      .who = admin::Principal::shell("fuzzer")});
   // An answer is JSON, a refusal says why.
   if (answer ? !json::valid(answer->body) : answer.error().message.empty()) std::abort();
   // What the gateway holds is what the entries say.

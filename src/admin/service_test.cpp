@@ -23,8 +23,7 @@ class ServiceTest : public testing::Test {
     return service.handle({.method = std::move(method),
                            .target = "/api/admin/" + std::move(target),
                            .body = std::move(body),
-                           .actor = "tester",
-                           .local = local});
+                           .who = local ? Principal::shell("tester") : Principal::token("tester")});
   }
   std::string body_of(std::string method, std::string target, std::string body = {}) {
     auto answer = ask(std::move(method), std::move(target), std::move(body));
@@ -54,7 +53,7 @@ class ServiceTest : public testing::Test {
 TEST_F(ServiceTest, PaysIntoAWalletThatIsMadeForIt) {
   const std::string made = top_up("alice", "2.50", "k1");
   EXPECT_THAT(made, HasSubstr(R"("kind":"top_up","amount":"2.5","balance_after":"2.5")"));
-  EXPECT_THAT(made, HasSubstr(R"("actor":"tester")"));
+  EXPECT_THAT(made, HasSubstr(R"("actor":"admin@tester")"));
   EXPECT_THAT(made, HasSubstr(R"("repeated":false,"new_user":true)"));
   EXPECT_THAT(made, HasSubstr(R"({"user":"alice","balance":"2.5","held":"0","available":"2.5"})"));
   EXPECT_THAT(top_up("alice", "0.000000001", "k2"), HasSubstr(R"("new_user":false)"));

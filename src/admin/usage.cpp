@@ -101,17 +101,12 @@ Result<store::Database::UsageFilter> filter_of(const Query& query) {
   return filter;
 }
 
-}  // namespace
-
 Result<Answer> list_usage(const Call& call) {
-  const auto query = Query::parse(
-      call.query, {"key", "user", "model", "provider", "from", "to", "limit", "cursor"});
-  if (!query) return std::unexpected(query.error());
-  auto filter = filter_of(*query);
+  auto filter = filter_of(call.query);
   if (!filter) return std::unexpected(filter.error());
-  const auto limit = query->limit();
+  const auto limit = call.query.limit();
   if (!limit) return std::unexpected(limit.error());
-  auto cursor = query->text("cursor");
+  auto cursor = call.query.text("cursor");
   if (!cursor) return std::unexpected(cursor.error());
   filter->before_id = std::move(*cursor);
   // One more than asked for tells whether there are more.
@@ -137,10 +132,10 @@ Result<Answer> list_usage(const Call& call) {
 }
 
 Result<Answer> show_usage(const Call& call) {
-  if (Status good = check_text(call.argument, "id", kMaxName); !good) {
+  if (Status good = check_text(call.argument(), "id", kMaxName); !good) {
     return std::unexpected(good.error());
   }
-  const auto row = call.service.database().usage_row(call.argument);
+  const auto row = call.service.database().usage_row(call.argument());
   if (!row) return std::unexpected(row.error());
   if (!*row) return fail(ErrorCode::kNotFound, "there is no usage row with this id");
   const auto users = users_of(call.service.database());
@@ -152,17 +147,14 @@ Result<Answer> show_usage(const Call& call) {
 }
 
 Result<Answer> summarize_usage(const Call& call) {
-  const auto query =
-      Query::parse(call.query, {"group_by", "key", "user", "model", "provider", "from", "to"});
-  if (!query) return std::unexpected(query.error());
-  const auto by = query->text("group_by");
+  const auto by = call.query.text("group_by");
   if (!by) return std::unexpected(by.error());
   constexpr std::array<std::string_view, 5> kGroups = {"day", "model", "key", "user", "provider"};
   if (std::ranges::find(kGroups, *by) == kGroups.end()) {
     return fail(ErrorCode::kInvalidRequest,
                 "group_by must be one of day, model, key, user, provider", "group_by");
   }
-  const auto filter = filter_of(*query);
+  const auto filter = filter_of(call.query);
   if (!filter) return std::unexpected(filter.error());
   const auto sums = call.service.database().usage_summary(*by, *filter);
   if (!sums) return std::unexpected(sums.error());
@@ -193,5 +185,48 @@ Result<Answer> summarize_usage(const Call& call) {
   json.end_object();
   return answer;
 }
+
+constexpr Field kFilter[] = {
+    {"key", FieldKind::kText, "Name of a key."},
+    {"user", FieldKind::kText, "Name of a user."},
+    {"model", FieldKind::kText, "As it was asked for."},
+    {"provider", FieldKind::kText, "Who answered."},
+    {"from", FieldKind::kTime, "Inclusive."},
+    {"to", FieldKind::kTime, "Exclusive."},
+    {"limit", FieldKind::kCount, "Rows of a page: 1 to 1000, 50 when absent."},
+    {"cursor", FieldKind::kText, "next_cursor of the page before."},
+};
+
+constexpr Field kSummary[] = {
+    {"group_by", FieldKind::kText, "day, model, key, user or provider.", true},
+    {"key", FieldKind::kText, "Name of a key."},
+    {"user", FieldKind::kText, "Name of a user."},
+    {"model", FieldKind::kText, "As it was asked for."},
+    {"provider", FieldKind::kText, "Who answered."},
+    {"from", FieldKind::kTime, "Inclusive."},
+    {"to", FieldKind::kTime, "Exclusive."},
+};
+
+constexpr Route kRoutes[] = {
+    {.method = "GET",
+     .pattern = "/api/admin/usage",
+     .handle = list_usage,
+     .summary = "Requests and what they cost, newest first.",
+     .query = kFilter},
+    {.method = "GET",
+     .pattern = "/api/admin/usage/summary",
+     .handle = summarize_usage,
+     .summary = "Sums of usage.",
+     .query = kSummary,
+     .takes_long = true},
+    {.method = "GET",
+     .pattern = "/api/admin/usage/{id}",
+     .handle = show_usage,
+     .summary = "One request, and why it went where it went."},
+};
+
+}  // namespace
+
+std::span<const Route> usage_routes() { return kRoutes; }
 
 }  // namespace sluice::admin

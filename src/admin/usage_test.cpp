@@ -31,8 +31,10 @@ class UsageTest : public testing::Test {
     }
   }
   Result<Answer> get(std::string target) {
-    return service.handle(
-        {.method = "GET", .target = "/api/admin/" + std::move(target), .body = {}, .actor = "t"});
+    return service.handle({.method = "GET",
+                           .target = "/api/admin/" + std::move(target),
+                           .body = {},
+                           .who = Principal::token("t")});
   }
 
   TestDatabase database;

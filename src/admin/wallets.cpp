@@ -44,10 +44,10 @@ void write_transaction(json::Writer& json, const store::Transaction& entry) {
 }
 
 Result<store::Wallet> wallet_of(const Call& call) {
-  if (Status good = check_text(call.argument, "user", kMaxName); !good) {
+  if (Status good = check_text(call.argument(), "user", kMaxName); !good) {
     return std::unexpected(good.error());
   }
-  return call.service.database().wallet(call.argument);
+  return call.service.database().wallet(call.argument());
 }
 
 enum class Kind : uint8_t { kTopUp, kAdjustment };
@@ -57,13 +57,12 @@ Result<store::Wallet> wallet_for(const Call& call, Kind kind, std::string_view k
   auto wallet = wallet_of(call);
   made = !wallet && kind == Kind::kTopUp && wallet.error().code == ErrorCode::kNotFound;
   if (!made) return wallet;
-  return call.service.database().ensure_wallet_for(call.argument, key);
+  return call.service.database().ensure_wallet_for(call.argument(), key);
 }
 
 Result<Answer> post(const Call& call, Kind kind) {
-  auto fields = Fields::parse(call.request.body, {"amount", "reason", "idempotency_key"});
-  if (!fields) return std::unexpected(fields.error());
-  const auto amount = fields->money("amount");
+  const Fields& fields = call.fields;
+  const auto amount = fields.money("amount");
   if (!amount) return std::unexpected(amount.error());
   if (kind == Kind::kTopUp ? amount->nanos <= 0 : amount->is_zero()) {
     return fail(ErrorCode::kInvalidRequest,
@@ -71,10 +70,10 @@ Result<Answer> post(const Call& call, Kind kind) {
                                      : "amount must not be 0",
                 "amount");
   }
-  const auto reason = kind == Kind::kAdjustment ? fields->required_text("reason", kMaxReason)
-                                                : fields->text("reason", kMaxReason);
+  const auto reason = kind == Kind::kAdjustment ? fields.required_text("reason", kMaxReason)
+                                                : fields.text("reason", kMaxReason);
   if (!reason) return std::unexpected(reason.error());
-  const auto key = fields->required_text("idempotency_key", kMaxName);
+  const auto key = fields.required_text("idempotency_key", kMaxName);
   if (!key) return std::unexpected(key.error());
 
   bool made = false;
@@ -88,7 +87,7 @@ Result<Answer> post(const Call& call, Kind kind) {
   }
   const auto posted =
       call.service.database().post(wallet->user, kind == Kind::kTopUp ? "top_up" : "adjust",
-                                   *amount, *reason, *key, call.request.actor);
+                                   *amount, *reason, *key, call.request.who.actor());
   if (!posted) return std::unexpected(posted.error());
   if (live != nullptr && !posted->repeated) live->balance.add(amount->nanos);
   if (const auto now = call.service.database().wallet(wallet->user)) wallet = now;
@@ -103,10 +102,7 @@ Result<Answer> post(const Call& call, Kind kind) {
   return answer;
 }
 
-}  // namespace
-
 Result<Answer> list_wallets(const Call& call) {
-  if (auto query = Query::parse(call.query, {}); !query) return std::unexpected(query.error());
   const auto wallets = call.service.database().wallets();
   if (!wallets) return std::unexpected(wallets.error());
   Answer answer;
@@ -118,7 +114,6 @@ Result<Answer> list_wallets(const Call& call) {
 }
 
 Result<Answer> show_wallet(const Call& call) {
-  if (auto query = Query::parse(call.query, {}); !query) return std::unexpected(query.error());
   const auto wallet = wallet_of(call);
   if (!wallet) return std::unexpected(wallet.error());
   Answer answer;
@@ -128,11 +123,9 @@ Result<Answer> show_wallet(const Call& call) {
 }
 
 Result<Answer> list_transactions(const Call& call) {
-  const auto query = Query::parse(call.query, {"limit", "cursor"});
-  if (!query) return std::unexpected(query.error());
-  const auto limit = query->limit();
+  const auto limit = call.query.limit();
   if (!limit) return std::unexpected(limit.error());
-  const auto before = query->number("cursor");
+  const auto before = call.query.number("cursor");
   if (!before) return std::unexpected(before.error());
   const auto wallet = wallet_of(call);
   if (!wallet) return std::unexpected(wallet.error());
@@ -160,9 +153,6 @@ Result<Answer> top_up(const Call& call) { return post(call, Kind::kTopUp); }
 Result<Answer> adjust(const Call& call) { return post(call, Kind::kAdjustment); }
 
 Result<Answer> verify(const Call& call) {
-  if (auto fields = Fields::parse(call.request.body, {}); !fields) {
-    return std::unexpected(fields.error());
-  }
   const auto differences = call.service.database().verify();
   if (!differences) return std::unexpected(differences.error());
   Answer answer;
@@ -178,5 +168,57 @@ Result<Answer> verify(const Call& call) {
   json.end_array().end_object();
   return answer;
 }
+
+constexpr Field kTopUp[] = {
+    {"amount", FieldKind::kMoney, "USD, above 0.", true},
+    {"reason", FieldKind::kText, "For the history."},
+    {"idempotency_key", FieldKind::kText, "The same again changes nothing.", true},
+};
+
+constexpr Field kAdjust[] = {
+    {"amount", FieldKind::kMoney, "USD, above or below 0.", true},
+    {"reason", FieldKind::kText, "For the history.", true},
+    {"idempotency_key", FieldKind::kText, "The same again changes nothing.", true},
+};
+
+constexpr Field kPage[] = {
+    {"limit", FieldKind::kCount, "Entries of a page: 1 to 1000, 50 when absent."},
+    {"cursor", FieldKind::kText, "next_cursor of the page before."},
+};
+
+constexpr Route kRoutes[] = {
+    {.method = "GET",
+     .pattern = "/api/admin/wallets",
+     .handle = list_wallets,
+     .summary = "All wallets."},
+    {.method = "POST",
+     .pattern = "/api/admin/wallets/verify",
+     .handle = verify,
+     .summary = "Recomputes every balance from its entries.",
+     .takes_long = true},
+    {.method = "GET",
+     .pattern = "/api/admin/users/{user}/wallet",
+     .handle = show_wallet,
+     .summary = "A user's wallet."},
+    {.method = "GET",
+     .pattern = "/api/admin/users/{user}/wallet/transactions",
+     .handle = list_transactions,
+     .summary = "A wallet's entries, newest first.",
+     .query = kPage},
+    {.method = "POST",
+     .pattern = "/api/admin/users/{user}/wallet/top-up",
+     .handle = top_up,
+     .summary = "Pays into a user's wallet.",
+     .body = kTopUp},
+    {.method = "POST",
+     .pattern = "/api/admin/users/{user}/wallet/adjust",
+     .handle = adjust,
+     .summary = "Corrects a user's wallet.",
+     .body = kAdjust},
+};
+
+}  // namespace
+
+std::span<const Route> wallet_routes() { return kRoutes; }
 
 }  // namespace sluice::admin

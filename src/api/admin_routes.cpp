@@ -16,24 +16,68 @@ namespace sluice::api {
 
 namespace {
 
-constexpr std::string_view kRoot = "/api/admin/";
+constexpr std::string_view kAdmin = "/api/admin/";
 constexpr std::string_view kWorkers = "workers/";
 constexpr auto kShort = std::chrono::seconds(60);
 constexpr auto kLong = std::chrono::minutes(15);
 
+/// Who asks, by what the request carries.
+Result<admin::Principal> principal_of(Service& service, const relay::Snapshot& snapshot,
+                                      const net::HttpCall& call) {
+  std::string address = relay::client_of(call, snapshot.trusted_proxies).to_string();
+  const std::string_view credential = relay::client_credential(call.head().fields);
+  if (!refuse_admin(snapshot, call)) {
+    // Where no token is set this machine is trusted; who has logged in there is himself.
+    const bool logged_in = snapshot.config->auth.admin_token.empty() && credential.contains('.');
+    if (!logged_in || service.authenticator == nullptr) {
+      return admin::Principal::token(std::move(address));
+    }
+  }
+  if (credential.contains('.') && service.authenticator != nullptr) {
+    return service.authenticator->authenticate(credential, std::move(address));
+  }
+  admin::Principal nobody;
+  nobody.address = std::move(address);
+  return nobody;
+}
+
+admin::Request request_of(const net::HttpCall& call, admin::Principal who) {
+  admin::Request request{.method = std::string(call.head().method),
+                         .target = std::string(call.head().target),
+                         .body = {},
+                         .who = std::move(who)};
+  if (request.method == "HEAD") request.method = "GET";
+  for (const std::string_view name : admin::kHeaders) {
+    const std::string_view value = call.head().fields.get(name);
+    if (!value.empty()) request.headers.emplace_back(name, value);
+  }
+  return request;
+}
+
+net::Task<void> send(net::HttpCall& call, admin::Answer answer) {
+  for (const auto& [name, value] : answer.headers) {
+    if (name != "content-type") call.add_header(name, value);
+  }
+  for (const auto& [name, value] : answer.headers) {
+    if (name != "content-type") continue;
+    const std::string type = value;
+    co_return co_await answer_text(call, answer.status, type, std::move(answer.body));
+  }
+  co_await answer_json(call, answer.status, std::move(answer.body));
+}
+
 /// Hands the request to the services on the administration's own threads.
-net::Task<void> serve(Administration& administration, net::HttpCall& call, admin::Request request) {
+net::Task<void> serve(Administration& administration, net::HttpCall& call, admin::Principal who) {
   const std::string path(call.head().path());
-  request.method = call.head().method == "HEAD" ? "GET" : call.head().method;
-  request.target = call.head().target;
+  admin::Request request = request_of(call, std::move(who));
+  const bool patient = admin::Service::takes_long(request.method, path);
   auto body = co_await call.read_body(admin::kMaxBody);
   if (!body) {
     if (body.error().code == ErrorCode::kClientGone) co_return;
     co_return co_await answer_error(call, std::move(body.error()));
   }
   request.body = std::move(*body);
-  call.scope().set_deadline(call.loop().now() +
-                            (admin::Service::takes_long(path) ? Duration(kLong) : kShort));
+  call.scope().set_deadline(call.loop().now() + (patient ? Duration(kLong) : kShort));
   std::move_only_function<Result<admin::Answer>()> work = [&service = administration.service,
                                                            request = std::move(request)] {
     return service.handle(request);
@@ -44,9 +88,7 @@ net::Task<void> serve(Administration& administration, net::HttpCall& call, admin
     if (answer.error().code == ErrorCode::kClientGone) co_return;
     co_return co_await answer_error(call, std::move(answer.error()));
   }
-  if (*answer) {
-    co_return co_await answer_json(call, (*answer)->status, std::move((*answer)->body));
-  }
+  if (*answer) co_return co_await send(call, std::move(**answer));
   if (answer->error().code == ErrorCode::kMethodNotAllowed) {
     const std::string methods = admin::Service::methods_of(path);
     co_return co_await answer_wrong_method(call, methods);
@@ -54,22 +96,25 @@ net::Task<void> serve(Administration& administration, net::HttpCall& call, admin
   co_await answer_error(call, std::move(answer->error()));
 }
 
-/// A request of an administrator.
+/// To what answers a path whose caller is known.
 net::Task<void> route(Service& service, relay::LoopContext& context, net::HttpCall& call,
-                      admin::Request request) {
-  std::string_view below = call.head().path().substr(kRoot.size());
-  if (below == "workers") co_return co_await handle_admin_workers(service, call, {});
-  if (below.starts_with(kWorkers)) {
-    auto id = http::percent_decode(below.substr(kWorkers.size()));
-    co_return co_await handle_admin_workers(service, call, std::move(id).value_or("?"));
+                      admin::Principal who) {
+  std::string_view below = call.head().path();
+  if (who.administrator && below.starts_with(kAdmin)) {
+    below.remove_prefix(kAdmin.size());
+    if (below == "workers") co_return co_await handle_admin_workers(service, call, {});
+    if (below.starts_with(kWorkers)) {
+      auto id = http::percent_decode(below.substr(kWorkers.size()));
+      co_return co_await handle_admin_workers(service, call, std::move(id).value_or("?"));
+    }
+    if (below == "routing/dry-run") co_return co_await handle_dry_run(service, context, call);
   }
-  if (below == "routing/dry-run") co_return co_await handle_dry_run(service, context, call);
   if (service.administration == nullptr) {
     co_return co_await answer_error(call, Error{.code = ErrorCode::kNotFound,
                                                 .message = "this gateway has no database",
                                                 .param = {}});
   }
-  co_await serve(*service.administration, call, std::move(request));
+  co_await serve(*service.administration, call, std::move(who));
 }
 
 }  // namespace
@@ -92,28 +137,33 @@ std::optional<Error> refuse_admin(const relay::Snapshot& snapshot, const net::Ht
   return std::nullopt;
 }
 
-net::Task<void> handle_admin(Service& service, relay::LoopContext& context, net::HttpCall& call) {
+net::Task<void> handle_management(Service& service, relay::LoopContext& context,
+                                  net::HttpCall& call) {
   const relay::Snapshot& snapshot = *context.snapshot;
-  if (auto refused = refuse_admin(snapshot, call)) {
-    co_return co_await answer_error(call, std::move(*refused));
+  auto who = principal_of(service, snapshot, call);
+  if (!who) co_return co_await answer_error(call, std::move(who.error()));
+  const std::string_view path = call.head().path();
+  const bool administration =
+      path.starts_with(kAdmin) ||
+      admin::Service::access_of(call.head().method, path) == admin::Access::kAdministrator;
+  if (administration && who->kind == admin::Principal::Kind::kNobody) {
+    if (auto refused = refuse_admin(snapshot, call)) {
+      co_return co_await answer_error(call, std::move(*refused));
+    }
   }
-  const std::string client = relay::client_of(call, snapshot.trusted_proxies).to_string();
-  co_await route(service, context, call,
-                 {.method = {}, .target = {}, .body = {}, .actor = "admin@" + client});
+  co_await route(service, context, call, std::move(*who));
 }
 
 net::Task<void> AdminSocketHandler::handle(net::HttpCall& call) {
-  if (!call.head().path().starts_with(kRoot)) {
+  if (!call.head().path().starts_with("/api/")) {
     co_return co_await answer_error(call, Error{.code = ErrorCode::kNotFound,
                                                 .message = "only the administration is here",
                                                 .param = {}});
   }
   // "unix:UID", as the kernel says.
-  std::string actor(call.peer());
-  if (actor.starts_with("unix:")) actor.replace(0, 5, "shell:");
-  co_await route(
-      service_, context_, call,
-      {.method = {}, .target = {}, .body = {}, .actor = std::move(actor), .local = true});
+  std::string name(call.peer());
+  if (name.starts_with("unix:")) name.replace(0, 5, "shell:");
+  co_await route(service_, context_, call, admin::Principal::shell(std::move(name)));
 }
 
 std::string AdminSocketHandler::render_refusal(int, std::string_view reason) {

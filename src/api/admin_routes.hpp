@@ -1,5 +1,5 @@
-// The routes below /api/admin: on the main port for administrators, on the gateway's Unix socket
-// for whoever may open that.
+// The management API: on the main port for who may call which of its routes, on the gateway's Unix
+// socket for whoever may open that.
 #pragma once
 
 #include <optional>
@@ -30,8 +30,10 @@ std::optional<Error> refuse_admin(const relay::Snapshot& snapshot, const net::Ht
 /// its Origin, or by the name that it has made point here.
 bool could_be_a_web_page(const http::Fields& fields);
 
-/// Administrators only; 404 for what needs a database where the gateway has none.
-net::Task<void> handle_admin(Service& service, relay::LoopContext& context, net::HttpCall& call);
+/// What lies below /api and is not answered by loops alone; 404 for what needs a database where the
+/// gateway has none.
+net::Task<void> handle_management(Service& service, relay::LoopContext& context,
+                                  net::HttpCall& call);
 
 /// For the Unix socket: the administration alone, without a credential.
 class AdminSocketHandler final : public net::HttpHandler {

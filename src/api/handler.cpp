@@ -170,10 +170,10 @@ net::Task<void> Handler::answer_other(net::HttpCall& call) {
   if (path.starts_with("/api/live/")) {
     co_return co_await handle_end_live(service_, context_, call);
   }
-  if (path.starts_with("/api/admin/")) {
-    co_return co_await handle_admin(service_, context_, call);
-  }
   if (path == "/api/hello") co_return co_await answer_json(call, 200, "{}");
+  if (path.starts_with("/api/")) {
+    co_return co_await handle_management(service_, context_, call);
+  }
   if (path == "/") co_return co_await handle_root(service_, call);
   if (on_main_port && path == metrics.path) co_return co_await handle_metrics(service_, call);
   Error error{.code = ErrorCode::kNotFound,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "admin/principal.hpp"
 #include "net/blocking_pool.hpp"
 #include "net/loop.hpp"
 #include "observe/live.hpp"
@@ -41,6 +42,8 @@ struct Service {
   /// Set before the first loop starts.
   store::Database* database = nullptr;
   Administration* administration = nullptr;
+  /// Of users who have logged in; null: there are none.
+  admin::Authenticator* authenticator = nullptr;
   /// All loops; they live as long as any of them runs.
   std::vector<LoopRequests> loops = {};
   std::atomic<Phase> phase{Phase::kStarting};

@@ -12,6 +12,14 @@ std::string_view to_string(ErrorCode code) {
       return "model_not_allowed";
     case ErrorCode::kPermissionDenied:
       return "permission_denied";
+    case ErrorCode::kUnauthenticated:
+      return "unauthenticated";
+    case ErrorCode::kInvalidCredentials:
+      return "invalid_credentials";
+    case ErrorCode::kConflict:
+      return "conflict";
+    case ErrorCode::kPreconditionFailed:
+      return "precondition_failed";
     case ErrorCode::kInvalidRequest:
       return "invalid_request";
     case ErrorCode::kModelNotFound:

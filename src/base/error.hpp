@@ -16,6 +16,10 @@ enum class ErrorCode : uint8_t {
   kIpNotAllowed,
   kModelNotAllowed,
   kPermissionDenied,
+  kUnauthenticated,     // nobody has logged in, or no longer
+  kInvalidCredentials,  // of a login
+  kConflict,            // with what is there already
+  kPreconditionFailed,  // it has changed since it was read
   kInvalidRequest,
   kModelNotFound,
   kNotFound,
