@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "admin/client.hpp"
+#include "app/fleet_gauges.hpp"
 #include "app/version.hpp"
 #include "app/worker.hpp"
 #include "net/socket.hpp"
@@ -147,8 +148,9 @@ Status Gateway::open_database() {
                                   .groups = stats.groups,
                                   .failures = stats.failures,
                                   .dead_letters = stats.dead_letters,
-                                  .waiting = stats.waiting};
+                                  .waiting = stats.waiting + database_->uncarried()};
   });
+  metrics_.ask_workers([this] { return fleet_figures(dispatcher_, targets_, now()); });
   verified_at_ = now();
   const auto factors = database_->factors();
   if (!factors) return std::unexpected(factors.error());
@@ -344,6 +346,7 @@ void Gateway::stop() {
   admin_socket_ = {};
   blocking_.finish();
   metrics_.ask_ledger({});
+  metrics_.ask_workers({});
   // Writes what is queued.
   database_.reset();
 }

@@ -2,85 +2,23 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
-
 #include "json/writer.hpp"
+#include "observe/fleet_figures.hpp"
 #include "observe/log.hpp"
+#include "observe/prometheus_text.hpp"
 
 namespace sluice::observe {
 namespace {
 
 constexpr double kMiB = 1024.0 * 1024.0;
 
-/// In a label: backslash, quote and line feed are escaped, and what is not printable would
-/// break a reader's screen at most. An empty value would read as "no such label".
-std::string escaped(std::string_view value) {
-  if (value.empty()) return "none";
-  std::string out;
-  out.reserve(value.size());
-  for (const char c : value) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-/// Appends families to a text.
-class Text {
- public:
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    fmt::format_to(std::back_inserter(out_), "# HELP {} {}\n# TYPE {} {}\n", name, help, name,
-                   type);
-    name_ = name;
-  }
-
-  /// `labels` is either empty or `a="b",c="d"`.
-  template <typename Value>
-  void sample(std::string_view labels, Value value, std::string_view suffix = {}) {
-    const std::string_view open = labels.empty() ? "" : "{";
-    const std::string_view close = labels.empty() ? "" : "}";
-    fmt::format_to(std::back_inserter(out_), "{}{}{}{}{} {}\n", name_, suffix, open, labels, close,
-                   value);
-  }
-
-  template <typename Value>
-  void single(std::string_view name, std::string_view type, std::string_view help,
-              const Value& value) {
-    family(name, type, help);
-    sample({}, value);
-  }
-
-  /// Buckets with the edges 1 ms times 2^first to 2^last.
-  void histogram(const std::string& labels, const HistogramSum& values, int first, int last) {
-    if (values.count() == 0) return;
-    for (int exponent = first; exponent <= last; ++exponent) {
-      const size_t bucket = Histogram::bucket_at(exponent);
-      sample(fmt::format("{},le=\"{}\"", labels, Histogram::upper_edge(bucket)),
-             values.cumulative(bucket), "_bucket");
-    }
-    sample(labels + ",le=\"+Inf\"", values.count(), "_bucket");
-    sample(labels, values.sum_seconds(), "_sum");
-    sample(labels, values.count(), "_count");
-  }
-
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-  std::string_view name_;
-};
-
 std::string labels_of(const Totals::Key& key) {
   const auto& [route, dialect, provider, model] = key;
-  return fmt::format(R"(route="{}",dialect="{}",provider="{}",model="{}")", escaped(route),
-                     escaped(dialect), escaped(provider), escaped(model));
+  return fmt::format(R"(route="{}",dialect="{}",provider="{}",model="{}")", label_value(route),
+                     label_value(dialect), label_value(provider), label_value(model));
 }
 
-void requests(Text& text, const Totals& totals) {
+void requests(PrometheusText& text, const Totals& totals) {
   text.family("gateway_requests_total", "counter", "Requests that were answered, by status.");
   for (const auto& [key, series] : totals.series) {
     const std::string labels = labels_of(key);
@@ -116,7 +54,7 @@ void requests(Text& text, const Totals& totals) {
   }
 }
 
-void tokens(Text& text, const Totals& totals) {
+void tokens(PrometheusText& text, const Totals& totals) {
   struct Tokens {
     uint64_t in = 0;
     uint64_t out = 0;
@@ -130,15 +68,16 @@ void tokens(Text& text, const Totals& totals) {
   }
   text.family("gateway_tokens_total", "counter", "Tokens that were charged.");
   for (const auto& [key, sum] : by_model) {
-    const std::string rest =
-        fmt::format("provider=\"{}\",model=\"{}\"", escaped(key.first), escaped(key.second));
+    const std::string rest = fmt::format("provider=\"{}\",model=\"{}\"", label_value(key.first),
+                                         label_value(key.second));
     text.sample("direction=\"input\"," + rest, sum.in);
     text.sample("direction=\"output\"," + rest, sum.out);
   }
 }
 
 template <typename Reason, typename Counts>
-void by_reason(Text& text, std::string_view name, std::string_view help, const Counts& counts) {
+void by_reason(PrometheusText& text, std::string_view name, std::string_view help,
+               const Counts& counts) {
   text.family(name, "counter", help);
   for (size_t i = 0; i < counts.size(); ++i) {
     text.sample(fmt::format("reason=\"{}\"", to_string(static_cast<Reason>(i))), counts[i]);
@@ -159,10 +98,10 @@ void Totals::add(const RequestSeries& from) {
 }
 
 std::string render_prometheus(const Totals& totals) {
-  Text text;
+  PrometheusText text;
   text.family("gateway_build_info", "gauge", "The build that runs; always 1.");
-  text.sample(fmt::format("version=\"{}\",build_type=\"{}\"", escaped(totals.version),
-                          escaped(totals.build_type)),
+  text.sample(fmt::format("version=\"{}\",build_type=\"{}\"", label_value(totals.version),
+                          label_value(totals.build_type)),
               1);
   requests(text, totals);
   tokens(text, totals);
@@ -201,6 +140,7 @@ std::string render_prometheus(const Totals& totals) {
                 "Settlements that the tables refused and that were kept aside.",
                 totals.ledger->dead_letters);
   }
+  if (totals.fleet) render_prometheus(text, *totals.fleet);
   text.single("gateway_malformed_events_total", "counter", "Upstream events dropped as malformed.",
               totals.malformed_events);
   text.single("gateway_log_lines_dropped_total", "counter",
@@ -267,8 +207,9 @@ std::string render_json(const Totals& totals) {
       .member("sent", totals.bytes_out)
       .end_object();
   json.member("active_connections", totals.connections)
-      .member("active_streams", totals.active_streams)
-      .end_object();
+      .member("active_streams", totals.active_streams);
+  if (totals.fleet) render_json(json, *totals.fleet);
+  json.end_object();
   return out;
 }
 

@@ -43,6 +43,7 @@ struct Totals {
   uint64_t budget_cutoffs = 0;
   uint64_t count_mismatches = 0;
   std::optional<LedgerFigures> ledger;
+  std::optional<FleetFigures> fleet;
   double requests_per_second = 0;
   double cpu_percent = 0;
   Duration uptime{0};

@@ -179,12 +179,18 @@ Totals Metrics::totals() const {
   totals.requests_per_second = static_cast<double>(recent) / window;
   totals.cpu_percent = cpu_percent(totals.process.cpu_seconds, at);
   if (ledger_) totals.ledger = ledger_();
+  if (workers_) totals.fleet = workers_();
   return totals;
 }
 
 void Metrics::ask_ledger(std::function<LedgerFigures()> ledger) {
   const std::lock_guard lock(mutex_);
   ledger_ = std::move(ledger);
+}
+
+void Metrics::ask_workers(std::function<FleetFigures()> workers) {
+  const std::lock_guard lock(mutex_);
+  workers_ = std::move(workers);
 }
 
 void Metrics::add(Totals& totals, const LoopMetrics& loop) {

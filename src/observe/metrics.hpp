@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "observe/fleet_figures.hpp"
 #include "observe/histogram.hpp"
 
 namespace sluice::observe {
@@ -186,6 +187,8 @@ class Metrics {
 
   /// Asked at every scrape. Set before the first one, and to nothing before what it asks is gone.
   void ask_ledger(std::function<LedgerFigures()> ledger);
+  /// The same of the workers.
+  void ask_workers(std::function<FleetFigures()> workers);
 
   /// The JSON object of `Accept: application/json`.
   std::string json() const;
@@ -207,6 +210,7 @@ class Metrics {
   mutable double cpu_seconds_ = 0;
   mutable double cpu_percent_ = 0;
   std::function<LedgerFigures()> ledger_;
+  std::function<FleetFigures()> workers_;
 };
 
 }  // namespace sluice::observe

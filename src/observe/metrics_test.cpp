@@ -121,6 +121,8 @@ TEST(Metrics, EveryFamilyHasHelpAndTypeAndOnlyItsOwnSamples) {
   series->between_tokens.record(10ms);
   series->overhead.record(100us);
   loop.finished(*series, 200, 1s, now());
+  metrics.ask_workers(
+      [] { return FleetFigures{.queues = {{.model = "m"}}, .workers = {{.worker = "w"}}}; });
 
   std::istringstream lines(metrics.prometheus());
   std::string line, family;
@@ -140,15 +142,36 @@ TEST(Metrics, EveryFamilyHasHelpAndTypeAndOnlyItsOwnSamples) {
       EXPECT_NE(line.find_last_of(' '), std::string::npos);
     }
   }
-  for (const char* name :
-       {"gateway_requests_total", "gateway_request_duration_seconds",
-        "gateway_time_to_first_token_seconds", "gateway_inter_token_seconds",
-        "gateway_overhead_seconds", "gateway_tokens_total", "gateway_active_streams",
-        "gateway_upstream_cancels_total", "gateway_malformed_events_total", "gateway_retries_total",
-        "gateway_rate_limit_hits_total", "gateway_budget_cutoffs_total",
-        "gateway_count_mismatches_total", "gateway_build_info", "process_cpu_seconds_total",
-        "process_resident_memory_bytes", "process_open_fds", "process_max_fds",
-        "process_start_time_seconds"}) {
+  for (const char* name : {"gateway_requests_total",
+                           "gateway_request_duration_seconds",
+                           "gateway_time_to_first_token_seconds",
+                           "gateway_inter_token_seconds",
+                           "gateway_overhead_seconds",
+                           "gateway_tokens_total",
+                           "gateway_active_streams",
+                           "gateway_upstream_cancels_total",
+                           "gateway_malformed_events_total",
+                           "gateway_retries_total",
+                           "gateway_rate_limit_hits_total",
+                           "gateway_budget_cutoffs_total",
+                           "gateway_count_mismatches_total",
+                           "gateway_queue_depth",
+                           "gateway_queue_oldest_wait_seconds",
+                           "gateway_saturation",
+                           "gateway_desired_workers",
+                           "gateway_worker_score",
+                           "gateway_worker_free_vram_bytes",
+                           "gateway_worker_active",
+                           "gateway_worker_ledger_drift",
+                           "gateway_workers",
+                           "gateway_circuit_breaker_state",
+                           "gateway_heartbeats_total",
+                           "gateway_build_info",
+                           "process_cpu_seconds_total",
+                           "process_resident_memory_bytes",
+                           "process_open_fds",
+                           "process_max_fds",
+                           "process_start_time_seconds"}) {
     EXPECT_TRUE(families.contains(name)) << name;
   }
 }

@@ -151,6 +151,16 @@ std::shared_ptr<ProviderState> TargetStates::provider(const config::Provider& pr
                      [&] { return std::make_shared<ProviderState>(provider.api_keys.size()); });
 }
 
+std::vector<std::pair<std::string, std::shared_ptr<ProviderState>>> TargetStates::providers()
+    const {
+  std::vector<std::pair<std::string, std::shared_ptr<ProviderState>>> all;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, state] : providers_) {
+    if (auto held = state.lock()) all.emplace_back(key.substr(0, key.find('\n')), std::move(held));
+  }
+  return all;
+}
+
 std::shared_ptr<Balancer> TargetStates::group(const config::Group& group) {
   std::string key = group.name;
   for (const config::Member& member : group.members) {

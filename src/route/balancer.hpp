@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/config.hpp"
@@ -66,8 +67,12 @@ class TargetStates {
   /// The same for the same name and members, as long as somebody holds it.
   std::shared_ptr<Balancer> group(const config::Group& group);
 
+  /// Those that somebody holds, with their names. A name comes twice after a reload that changed
+  /// its address or keys, while requests of before it run.
+  std::vector<std::pair<std::string, std::shared_ptr<ProviderState>>> providers() const;
+
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, std::weak_ptr<ProviderState>, std::less<>> providers_;
   std::map<std::string, std::weak_ptr<Balancer>, std::less<>> groups_;
 };

@@ -22,6 +22,14 @@ namespace sluice::workers {
 class Fleet;
 struct Reservation;  // of one request on one worker; fleet.cpp
 
+/// Why a worker was picked, as things stood then.
+struct PickTerms {
+  Score score;
+  double active = 0;          // effective, before this request
+  double predicted_ttft = 0;  // seconds; 0: the pick did not go by it
+  size_t candidates = 0;      // that could have been picked
+};
+
 /// A place for one request on one worker. Letting go of it gives the place back; what is told
 /// before decides what the fleet learns. One thread at a time; the fleet outlives it.
 class Slot {
@@ -36,6 +44,7 @@ class Slot {
   std::string_view worker() const;    // id
   std::string_view endpoint() const;  // base URL
   bool fallback() const;
+  const PickTerms& terms() const;
 
   /// The first content has come.
   void first_token(TimePoint at);

@@ -99,6 +99,7 @@ struct Reservation {
   Backlog backlog;  // that it found
   Ledger::Request request;
   std::optional<TimePoint> first_token;
+  PickTerms terms;
   double decoding_then = 0;
 
   /// Gives the place back. `learn` runs under the lock.
