@@ -16,8 +16,7 @@ using workers::LoadedModel;
 
 /// As parse_heartbeat() takes it.
 bool is_name(std::string_view name) {
-  constexpr size_t kMost = 256;
-  return !name.empty() && name.size() <= kMost && json::valid_utf8(name) &&
+  return !name.empty() && name.size() <= workers::kMaxText && json::valid_utf8(name) &&
          std::ranges::none_of(
              name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
@@ -39,6 +38,17 @@ int64_t max_len_of(const EngineView& view, const LoadedModel& model) {
   return view.facts.max_len.value_or(0);
 }
 
+// Of a heartbeat, the rest of which is small.
+constexpr size_t kMaxModelBytes = workers::kMaxHeartbeat / 4 * 3;
+
+/// At most, in JSON: every name stands in two lists.
+size_t bytes_of(const LoadedModel& model) {
+  const auto of_name = [](const std::string& name) { return 4 * name.size() + 64; };
+  size_t bytes = of_name(model.id);
+  for (const std::string& lora : model.loras) bytes += of_name(lora);
+  return bytes;
+}
+
 void add_models(const Plan& plan, const EngineView& view, Heartbeat& beat) {
   std::vector<LoadedModel> models = view.facts.models;
   if (!plan.models.empty()) {
@@ -53,16 +63,25 @@ void add_models(const Plan& plan, const EngineView& view, Heartbeat& beat) {
     models = std::move(chosen);
   }
   size_t names = 0;
+  size_t bytes = 0;
   for (LoadedModel& model : models) {
     std::erase_if(model.loras, [](const std::string& lora) { return !is_name(lora); });
     names += 1 + model.loras.size();
-    if (!is_name(model.id) || names > workers::kMaxModels) continue;
+    bytes += bytes_of(model);
+    if (!is_name(model.id) || names > workers::kMaxModels || bytes > kMaxModelBytes) continue;
     model.loaded = is_loaded(view.gauges, model.id);
-    model.max_len = max_len_of(view, model);
+    model.max_len = std::min(max_len_of(view, model), workers::kMaxTokens);
     beat.supported.push_back(model.id);
     for (const std::string& lora : model.loras) beat.supported.push_back(lora);
     beat.models.push_back(std::move(model));
   }
+}
+
+/// What no heartbeat can hold is a mistake of the engine's, and not known.
+template <typename T>
+std::optional<T> up_to(T most, std::optional<T> value) {
+  if (value && (*value < 0 || *value > most)) return std::nullopt;
+  return value;
 }
 
 void add_memory(const Plan& plan, const Look& look, Heartbeat& beat) {
@@ -74,10 +93,10 @@ void add_memory(const Plan& plan, const Look& look, Heartbeat& beat) {
       total += gpu.total_bytes;
       free += gpu.free_bytes;
     }
-    beat.total_vram = total;
-    beat.available_vram = free;
+    beat.total_vram = up_to(workers::kMaxBytes, std::optional(total));
+    beat.available_vram = up_to(workers::kMaxBytes, std::optional(free));
   } else if (plan.vram) {
-    beat.total_vram = plan.vram;
+    beat.total_vram = up_to(workers::kMaxBytes, plan.vram);
     if (const auto used = look.view.gauges.vram_used) {
       beat.available_vram = std::max<int64_t>(*plan.vram - *used, 0);
     }
@@ -110,17 +129,16 @@ Heartbeat compose(const Plan& plan, const Look& look) {
   if (is_name(facts.version)) beat.engine_version = facts.version;
   add_models(plan, look.view, beat);
   add_memory(plan, look, beat);
-  beat.active_tasks = gauges.running;
-  beat.waiting_tasks = gauges.waiting;
-  beat.max_tasks = plan.max_tasks     ? plan.max_tasks
-                   : gauges.max_tasks ? gauges.max_tasks
-                                      : facts.max_tasks;
-  beat.kv_total_bytes = gauges.kv_total_bytes;
-  beat.kv_free_bytes = gauges.kv_free_bytes;
-  beat.kv_total_tokens = gauges.kv_total_tokens;
-  beat.kv_free_tokens = gauges.kv_free_tokens;
-  beat.prefill_tps = gauges.prefill_tps;
-  beat.decode_tps = gauges.decode_tps;
+  beat.active_tasks = up_to(workers::kMaxTasks, gauges.running);
+  beat.waiting_tasks = up_to(workers::kMaxTasks, gauges.waiting);
+  const auto told_most = gauges.max_tasks ? gauges.max_tasks : facts.max_tasks;
+  beat.max_tasks = up_to(workers::kMaxTasks, plan.max_tasks ? plan.max_tasks : told_most);
+  beat.kv_total_bytes = up_to(workers::kMaxBytes, gauges.kv_total_bytes);
+  beat.kv_free_bytes = up_to(workers::kMaxBytes, gauges.kv_free_bytes);
+  beat.kv_total_tokens = up_to(workers::kMaxTokens, gauges.kv_total_tokens);
+  beat.kv_free_tokens = up_to(workers::kMaxTokens, gauges.kv_free_tokens);
+  beat.prefill_tps = up_to(workers::kMaxSpeed, gauges.prefill_tps);
+  beat.decode_tps = up_to(workers::kMaxSpeed, gauges.decode_tps);
   return beat;
 }
 

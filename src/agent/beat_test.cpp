@@ -65,6 +65,34 @@ TEST(Beat, LeavesOutNamesThatNoHeartbeatCanHold) {
   EXPECT_EQ(parsed->supported[1], "0");
 }
 
+TEST(Beat, TakesFiguresThatCannotBeForUnknown) {
+  Look look = ready_look();
+  look.view.gauges.running = int64_t{1} << 60;
+  look.view.gauges.kv_total_tokens = int64_t{1} << 60;
+  look.view.gauges.decode_tps = 1e300;
+  const Plan plan{.id = "w"};
+  const auto parsed = workers::parse_heartbeat(workers::to_json(compose(plan, look)));
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+  EXPECT_EQ(parsed->active_tasks, std::nullopt);
+  EXPECT_EQ(parsed->kv_total_tokens, std::nullopt);
+  EXPECT_EQ(parsed->decode_tps, std::nullopt);
+  EXPECT_EQ(parsed->kv_free_tokens, 5000);
+}
+
+TEST(Beat, FitsWhereverGatewaysTakeIt) {
+  Look look = ready_look();
+  for (int i = 0; i < 2000; ++i) {
+    look.view.facts.models.push_back({.id = std::to_string(i) + std::string(200, '"'),
+                                      .loaded = true,
+                                      .loras = {},
+                                      .max_len = 1});
+  }
+  const Plan plan{.id = "w"};
+  const auto parsed = workers::parse_heartbeat(workers::to_json(compose(plan, look)));
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+  EXPECT_GT(parsed->supported.size(), 100U);
+}
+
 TEST(Beat, IsWorthTellingWhenACountChangesAndNotForATrifleOfMemory) {
   const Plan plan{.id = "w"};
   const auto before = compose(plan, ready_look());

@@ -13,14 +13,8 @@ namespace {
 
 using json::Kind;
 
-// More than any machine has; what is above is a mistake of units.
-constexpr int64_t kMaxBytes = int64_t{1} << 50;
-constexpr int64_t kMaxTasks = 1'000'000;
-constexpr int64_t kMaxTokens = 1'000'000'000'000;
 constexpr int64_t kMaxIntervalMs = 3'600'000;
-constexpr double kMaxSpeed = 1e9;
 constexpr double kMaxTime = 1e12;  // seconds
-constexpr size_t kMaxText = 256;   // bytes of a name or version
 constexpr size_t kMaxUrl = 2048;
 constexpr size_t kMaxGpus = 256;
 

@@ -14,6 +14,12 @@ namespace sluice::workers {
 inline constexpr size_t kMaxHeartbeat = 256 * 1024;  // bytes of a body
 inline constexpr size_t kMaxModels = 1024;           // of one worker
 inline constexpr size_t kMaxIdBytes = 128;
+inline constexpr size_t kMaxText = 256;  // bytes of a name or version
+// More than any machine has; what is above is a mistake of units.
+inline constexpr int64_t kMaxBytes = int64_t{1} << 50;
+inline constexpr int64_t kMaxTasks = 1'000'000;
+inline constexpr int64_t kMaxTokens = 1'000'000'000'000;
+inline constexpr double kMaxSpeed = 1e9;  // tokens a second
 
 enum class WorkerState : uint8_t { kStarting, kReady, kDraining };
 
