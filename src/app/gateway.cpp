@@ -148,7 +148,7 @@ Status Gateway::open_database() {
                                   .groups = stats.groups,
                                   .failures = stats.failures,
                                   .dead_letters = stats.dead_letters,
-                                  .waiting = stats.waiting + database_->uncarried()};
+                                  .waiting = stats.waiting};
   });
   metrics_.ask_workers([this] { return fleet_figures(dispatcher_, targets_, now()); });
   verified_at_ = now();
