@@ -84,12 +84,16 @@ TEST(FleetHealth, ThreeFailuresInARowCloseAWorkerAndOneProbeOpensIt) {
 
 TEST(FleetHealth, AProbeThatAnswersLetsOthersInBeforeItsEnd) {
   Fleet fleet(steady());
+  int freed = 0;
+  fleet.tell_free([&](TimePoint) { ++freed; });
   beat(fleet, worker_of("a"), kStart);
   fleet.pick(demand_for(), kStart, 1)->failed(kStart, true);
   auto probe = fleet.pick(demand_for(), kStart + 1s, 1);
   ASSERT_TRUE(probe);
   EXPECT_EQ(fleet.pick(demand_for(), kStart + 2s, 1).error(), NoSlot::kUnavailable);
+  freed = 0;
   probe->first_token(kStart + 2s);
+  EXPECT_EQ(freed, 1);
   auto slot = fleet.pick(demand_for(), kStart + 2s, 1);
   ASSERT_TRUE(slot);
   slot->abandoned(kStart + 2s);

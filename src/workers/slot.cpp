@@ -35,20 +35,22 @@ std::string_view Slot::worker() const { return reservation_->worker->id; }
 std::string_view Slot::endpoint() const { return *reservation_->endpoint; }
 
 bool Slot::fallback() const { return reservation_->fallback; }
+const PickTerms& Slot::terms() const { return reservation_->terms; }
 
 void Slot::first_token(TimePoint at) {
   if (!reservation_ || reservation_->first_token) return;
   Reservation& held = *reservation_;
   held.first_token = at;
-  const std::lock_guard lock(held.fleet->mutex);
-  if (held.probe) {
+  const bool probe = std::exchange(held.probe, false);
+  {
+    const std::lock_guard lock(held.fleet->mutex);
     // Others need not wait for the end of a long answer.
-    held.worker->breaker.succeeded(at, true);
-    held.probe = false;
+    if (probe) held.worker->breaker.succeeded(at, true);
+    held.worker->ledger.read(held.request, at);
+    held.serving->speed.learn_first_token(held.backlog, at - held.begun);
+    held.decoding_then = held.worker->ledger.decoding(held.fleet->k());
   }
-  held.worker->ledger.read(held.request, at);
-  held.serving->speed.learn_first_token(held.backlog, at - held.begun);
-  held.decoding_then = held.worker->ledger.decoding(held.fleet->k());
+  if (probe) held.fleet->told_free(at);
 }
 
 void Slot::generated(int64_t tokens) {
