@@ -22,6 +22,18 @@ constexpr size_t kMaxClass = 32;
 constexpr auto kPatience = std::chrono::seconds(30);
 constexpr std::string_view kUsualRoute = "/v1/chat/completions";
 
+using admin::FieldKind;
+
+constexpr admin::Field kFields[] = {
+    {.name = "model", .help = "as a client would name it"},
+    {.name = "route", .help = "path; /v1/chat/completions when absent"},
+    {.name = "class", .help = "interactive, default or bulk"},
+    {.name = "prompt_tokens", .kind = FieldKind::kCount},
+    {.name = "stream", .kind = FieldKind::kFlag},
+    {.name = "key", .help = "as the key of this name may"},
+    {.name = "request", .kind = FieldKind::kObject, .help = "a body as the route takes it"},
+};
+
 /// Of a request as a client would send it.
 Status add_request(std::string_view body, relay::Hypothesis& out) {
   auto request = dialect::understand(out.endpoint, std::string(body));
@@ -37,8 +49,7 @@ Status add_request(std::string_view body, relay::Hypothesis& out) {
 }  // namespace
 
 Result<relay::Hypothesis> read_hypothesis(std::string_view body, const relay::Snapshot& snapshot) {
-  auto fields = admin::Fields::parse(
-      body, {"model", "route", "class", "prompt_tokens", "stream", "key", "request"});
+  auto fields = admin::Fields::parse(body, kFields);
   if (!fields) return std::unexpected(std::move(fields.error()));
   relay::Hypothesis out;
   auto route = fields->text("route", kMaxRoute);

@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "config/config.hpp"
 #include "dialect/dialect.hpp"
+#include "json/writer.hpp"
 #include "relay/snapshot.hpp"
 #include "workers/dispatcher.hpp"
 
@@ -67,6 +68,9 @@ Result<Explanation> explain(const Snapshot& snapshot, workers::Dispatcher& dispa
 
 /// One JSON object.
 std::string to_json(const Explanation& explanation, const Hypothesis& hypothesis);
+
+/// As the member "score".
+void write_score(json::Writer& json, const workers::Score& score);
 
 /// As configuration and clients write them.
 std::string_view to_string(config::Strategy strategy);

@@ -14,19 +14,6 @@ void text_member(Writer& json, std::string_view name, std::string_view text) {
   text.empty() ? json.null_member(name) : json.member(name, text);
 }
 
-void write_score(Writer& json, const workers::Score& score) {
-  json.key("score")
-      .begin_object()
-      .member("total", score.total)
-      .member("memory", score.memory)
-      .member("concurrency", score.concurrency)
-      .member("model", score.model)
-      .member("local", score.local)
-      .member("penalty", score.penalty)
-      .member("prefix", score.prefix)
-      .end_object();
-}
-
 void write_target(Writer& json, const Explained& target) {
   json.begin_object().member("provider", target.provider);
   if (!target.worker.empty()) {
@@ -66,6 +53,19 @@ void write_queue(Writer& json, const workers::QueueFigures& queue) {
 }
 
 }  // namespace
+
+void write_score(Writer& json, const workers::Score& score) {
+  json.key("score")
+      .begin_object()
+      .member("total", score.total)
+      .member("memory", score.memory)
+      .member("concurrency", score.concurrency)
+      .member("model", score.model)
+      .member("local", score.local)
+      .member("penalty", score.penalty)
+      .member("prefix", score.prefix)
+      .end_object();
+}
 
 std::string_view to_string(config::Strategy strategy) {
   switch (strategy) {

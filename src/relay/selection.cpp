@@ -107,8 +107,8 @@ std::optional<size_t> Selection::pick_member(size_t tier, bool desperate) const 
     if (tried({tier, 0}) || !available(candidates.targets[0], desperate)) return std::nullopt;
     return 0;
   }
-  std::vector<route::Standing> standings = standings_of(
-      snapshot_, context_.dispatcher.fleet(), candidates, desperate, context_.loop.now());
+  std::vector<route::Standing> standings = standings_of(snapshot_, context_.dispatcher.fleet(),
+                                                        candidates, desperate, context_.loop.now());
   for (size_t i = 0; i < standings.size(); ++i) {
     if (tried({tier, i})) standings[i].available = false;
   }
@@ -261,6 +261,7 @@ net::Task<bool> Selection::take_worker(Place place, const SelectionTerms& terms,
   upstream_ = kept_upstream_.get();
   slot_ = std::move(verdict.slot);
   worker_ = slot_.worker();
+  pick_terms_ = slot_.terms();
   moved_ = tier_ > 0;
   co_return true;
 }

@@ -78,6 +78,8 @@ class Selection {
   std::string_view provider() const { return target().name(); }
   std::string_view model() const { return target().model; }
   std::string_view worker() const { return worker_; }  // empty: it is a provider
+  /// Of the worker.
+  const workers::PickTerms& pick_terms() const { return pick_terms_; }
 
   // Of the choice.
   const Upstream& upstream() const { return *upstream_; }
@@ -145,6 +147,7 @@ class Selection {
   std::optional<route::ProviderState::Choice> key_;
   workers::Slot slot_;
   std::string worker_;
+  workers::PickTerms pick_terms_;
   bool moved_ = false;
 };
 

@@ -1,6 +1,7 @@
 // The end of a request's money: what its row in the usage log says.
 #include "json/writer.hpp"
 #include "relay/exchange.hpp"
+#include "relay/explain.hpp"
 
 namespace sluice::relay {
 
@@ -83,7 +84,14 @@ std::string Exchange::decision() const {
     }
   }
   json.end_array().member("pick", pick);
-  if (!selection_.worker().empty()) json.member("worker", selection_.worker());
+  if (!selection_.worker().empty()) {
+    const workers::PickTerms& terms = selection_.pick_terms();
+    json.member("worker", selection_.worker())
+        .member("candidates", terms.candidates)
+        .member("active", terms.active);
+    if (terms.predicted_ttft > 0) json.member("predicted_ttft_ms", terms.predicted_ttft * 1e3);
+    write_score(json, terms.score);
+  }
   if (!failures_.empty()) {
     json.key("failed").begin_array();
     for (size_t i = 0; i < failures_.size() && i < kMaxNamed; ++i) {

@@ -211,6 +211,11 @@ std::expected<Slot, NoSlot> Fleet::pick(const Demand& asked, TimePoint now, uint
     Serving& serving = *choice.serving;
     Worker& worker = *serving.worker;
 
+    const Standing picked = s.standing(choice, demand, strategy, now);
+    reservation->terms = {.score = score(picked, strategy, s.options.weights),
+                          .active = picked.active,
+                          .predicted_ttft = picked.predicted_ttft,
+                          .candidates = s.choices.size()};
     reservation->fleet = &s;
     reservation->fallback = worker.fallback;
     reservation->endpoint = worker.endpoint;
