@@ -110,6 +110,61 @@ TEST_F(ChargeTest, AStreamStopsWhereItsWalletsMoneyEnds) {
   EXPECT_EQ(relay.registry.find_wallet(1)->balance.available(), 9);
 }
 
+TEST_F(ChargeTest, AStreamThatGoesOnPaysItsPromptOnceAndWhatWasDelivered) {
+  struct Case {
+    config::Resume resume;
+    std::string rest;  // of the second upstream
+    int64_t output;
+    std::string_view basis;
+  };
+  const auto usage = [](int prompt, int completion) {
+    return chunk(
+        fmt::format("data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":{},"
+                    "\"completion_tokens\":{}}}}}\n\n",
+                    prompt, completion));
+  };
+  const std::string again = content(" one two") + content(" three") + content(" four") + kFinish;
+  const std::string rest = content(" three") + content(" four") + kFinish;
+  for (const Case& each : {
+           Case{config::Resume::kRestart, again + usage(8, 4) + kDone, 4, "reported"},
+           Case{config::Resume::kRestart, again + kDone, 4, "counted"},
+           // Of an attempt that differs, breaks off or is refused nothing is paid for.
+           Case{config::Resume::kRestart, content(" one") + content(" 2"), 2, "counted"},
+           // What the second says of its prompt, with the answer's beginning in it, is not due.
+           Case{config::Resume::kContinue, rest + usage(30, 2) + kDone, 4, "counted"},
+           Case{config::Resume::kContinue, content(" one two") + kFinish + usage(30, 2) + kDone, 4,
+                "counted"},
+       }) {
+    TestRelay other;
+    other.config.auth = relay.config.auth;
+    other.config.keys = relay.config.keys;
+    other.config.models = relay.config.models;
+    other.config.routing.resume = each.resume;
+    Peer asker(other.loop());
+    Peer first(other.loop());
+    Peer second(other.loop());
+    const auto test = [&]() -> Task<void> {
+      co_await other.ask(asker, TestRelay::request(body(R"("stream":true)"), kKey));
+      co_await other.take_request(other.up_a, first);
+      co_await first.send(kChunkedHead + kRole + content(" one") + content(" two"));
+      co_await asker.read_through(" two\"}}]}\n\n\r\n");
+      first.reset();
+      co_await other.take_request(other.up_b, second);
+      co_await second.send(kChunkedHead + kRole + each.rest + kLastChunk);
+      co_await asker.read_through(kLastChunk);
+    };
+    other.run(test());
+    ASSERT_EQ(other.ledger.settlements.size(), 1U);
+    const store::Settlement& paid = other.ledger.settlements[0];
+    EXPECT_EQ(paid.charged.input, kPrompt) << each.rest;
+    EXPECT_EQ(paid.charged.output, each.output) << each.rest;
+    EXPECT_EQ(paid.basis, each.basis) << each.rest;
+    EXPECT_EQ(paid.cost.nanos, kPrompt + each.output * 10);
+    EXPECT_EQ(paid.attempts, 2);
+    EXPECT_THAT(paid.decision, HasSubstr(R"("delivered":2)"));
+  }
+}
+
 TEST_F(ChargeTest, ACallThatIsNotStreamedIsSentWithTheLimitThatItsBalanceCovers) {
   key().quota_tokens = kPrompt + 5;
   const auto test = [&]() -> Task<void> {
