@@ -59,6 +59,8 @@ struct Engine {
   std::span<const EnginePage> facts;
   std::span<const EnginePage> gauges;
   std::string_view hint;  // what to do when the first page of gauges is not offered
+  /// Its health costs work: it is asked for until it is good, and not again.
+  bool health_once = false;
 };
 
 extern const Engine kVllm;

@@ -74,6 +74,8 @@ const Engine kSglang = {.name = "sglang",
                         .health = "/health",
                         .facts = kFacts,
                         .gauges = kGauges,
-                        .hint = "start sglang with --enable-metrics"};
+                        .hint = "start sglang with --enable-metrics",
+                        // It generates a token to know.
+                        .health_once = true};
 
 }  // namespace sluice::agent

@@ -30,15 +30,22 @@ void EngineWatch::drain() {
 }
 
 net::Task<Result<Answer>> EngineWatch::get(std::string_view path, net::Scope& scope) {
-  Question question{.method = "GET",
-                    .path = std::string(path),
-                    .fields = std::string(kAccept),
-                    .body = {},
-                    .limit = kMaxPageBytes};
-  if (!plan_.engine_key.empty()) {
-    question.fields += fmt::format("authorization: Bearer {}\r\n", plan_.engine_key.expose());
+  std::string asked(path);
+  for (;;) {
+    Question question{.method = "GET",
+                      .path = asked,
+                      .fields = std::string(kAccept),
+                      .body = {},
+                      .limit = kMaxPageBytes};
+    if (!plan_.engine_key.empty()) {
+      question.fields += fmt::format("authorization: Bearer {}\r\n", plan_.engine_key.expose());
+    }
+    auto answer = co_await ask(client_, plan_.engine_site, std::move(question), scope);
+    // Servers that mount a page with a slash at its end send there.
+    const bool moved = answer && answer->status / 100 == 3 && !asked.ends_with('/');
+    if (!moved) co_return answer;
+    asked += '/';
   }
-  co_return co_await ask(client_, plan_.engine_site, std::move(question), scope);
 }
 
 net::Task<void> EngineWatch::look(net::Scope& scope) {
@@ -81,6 +88,7 @@ net::Task<Status> EngineWatch::look_at_engine(Look& look, net::Scope& scope) {
   if (incarnation_.saw(look.view.gauges)) {
     log::info("the engine has been started anew");
     facts_at_ = {};
+    was_good_ = false;
   }
   co_return Status{};
 }
@@ -123,20 +131,30 @@ net::Task<Status> EngineWatch::find_out(net::Scope& scope) {
   co_return Status{};
 }
 
-net::Task<Status> EngineWatch::refresh(Look& look, net::Scope& scope) {
-  if (engine_ == nullptr) co_return Status{};
+net::Task<Result<EngineWatch::Health>> EngineWatch::ask_health(net::Scope& scope) {
+  if (engine_->health_once && was_good_) co_return Health::kGood;
   const auto health = co_await get(engine_->health, scope);
   if (!health) co_return std::unexpected(health.error());
-  bool well = health->status == 200;
-  if (!well && !not_offered(health->status)) {
-    complain("the engine takes no requests",
-             fmt::format("{}: {}", engine_->health, health->status));
+  was_good_ = health->status == 200;
+  if (was_good_) co_return Health::kGood;
+  if (not_offered(health->status)) co_return Health::kUntold;
+  complain("the engine takes no requests", fmt::format("{}: {}", engine_->health, health->status));
+  co_return Health::kBad;
+}
+
+net::Task<Status> EngineWatch::refresh(Look& look, net::Scope& scope) {
+  if (engine_ == nullptr) co_return Status{};
+  const auto health = co_await ask_health(scope);
+  if (!health) co_return std::unexpected(health.error());
+  if (*health == Health::kBad) {
     ready_ = false;
     heard_at_ = sluice::now();
     look.at = heard_at_;
     look.view.gauges = {};
     co_return Status{};
   }
+  // One that has no page for its health is well when it tells its models.
+  bool well = *health == Health::kGood;
   // What is not told any more is forgotten.
   EngineView view;
   bool before = true;
@@ -161,6 +179,7 @@ void EngineWatch::unwell(Look& look, const Error& error) {
   if (ready_) complaints_.clear();
   complain("the engine does not answer", error.message);
   ready_ = false;
+  was_good_ = false;
   facts_at_ = {};
   look.view.gauges = {};
   look.at = sluice::now();

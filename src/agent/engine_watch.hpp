@@ -28,6 +28,8 @@ class EngineWatch {
   net::Task<Result<Answer>> get(std::string_view path, net::Scope& scope);
   net::Task<Status> look_at_engine(Look& look, net::Scope& scope);
   net::Task<Status> find_out(net::Scope& scope);
+  enum class Health : uint8_t { kGood, kBad, kUntold };
+  net::Task<Result<Health>> ask_health(net::Scope& scope);
   net::Task<Status> refresh(Look& look, net::Scope& scope);
   /// False when the engine has no such page.
   net::Task<Result<bool>> read(const EnginePage& page, EngineView& view, net::Scope& scope);
@@ -43,6 +45,7 @@ class EngineWatch {
   Look look_;
   bool draining_ = false;
   bool ready_ = false;
+  bool was_good_ = false;             // its health, of this process
   TimePoint facts_at_{};              // when they were read
   TimePoint heard_at_{};              // when it last answered
   std::set<std::string> complaints_;  // that were logged since it last went away

@@ -94,6 +94,19 @@ TEST_F(AgentOptions, TakeTheTokenOfTheFileBeforeThatOfTheEnvironment) {
   EXPECT_THAT(why(options), HasSubstr("No such file"));
 }
 
+TEST_F(AgentOptions, TakeTheGpusThatCudaShowsUnlessOthersAreNamed) {
+  setenv("CUDA_VISIBLE_DEVICES", "1", 1);
+  const auto visible = make_plan(good());
+  Options options = good();
+  options.gpus = "all";
+  const auto all = make_plan(options);
+  unsetenv("CUDA_VISIBLE_DEVICES");
+  EXPECT_FALSE(visible->gpus.includes(0, "GPU-a"));
+  EXPECT_TRUE(visible->gpus.includes(1, "GPU-b"));
+  EXPECT_TRUE(all->gpus.includes(0, "GPU-a"));
+  EXPECT_TRUE(make_plan(good())->gpus.includes(0, "GPU-a"));
+}
+
 TEST_F(AgentOptions, CallTheWorkerAsTheMachineIsCalled) {
   char name[256] = {};
   gethostname(name, sizeof name - 1);

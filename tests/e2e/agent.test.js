@@ -221,6 +221,16 @@ describe('the life of an engine', () => {
     await agent.stdout.first(/start llama-server with --metrics/);
   });
 
+  test('a page that has moved behind a slash is found', async () => {
+    const engine = await startVllm();
+    engine.pages['/metrics/'] = engine.pages['/metrics'];
+    engine.pages['/metrics'] = 307;
+    engine.running = 4;
+    const gateway = await startFakeGateway();
+    startAgent(['--gateway', gateway.url, '--engine-url', engine.url]);
+    assert.equal((await gateway.first(ready)).active_tasks, 4);
+  });
+
   test('one that nobody knows is said to be unknown', async () => {
     const engine = await startEngine({});
     const gateway = await startFakeGateway();
