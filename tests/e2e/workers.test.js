@@ -311,6 +311,23 @@ describe('explaining', async () => {
     );
   });
 
+  test('the decision of a request that was sent tells what its worker was picked by', async () => {
+    const answer = await ask(gateway, 'mock-c2');
+    assert.equal(answer.headers.get('x-sluice-provider'), 'workers');
+    const headers = { authorization: `Bearer ${kAdminToken}` };
+    const rows = await (
+      await gateway.get('/api/admin/usage?model=mock-c2&limit=1', headers)
+    ).json();
+    const row = await (await gateway.get(`/api/admin/usage/${rows.data[0].id}`, headers)).json();
+    const { decision } = row;
+    assert.equal(decision.rule, 'exact mock-c2');
+    assert.equal(decision.worker, 'w-1');
+    assert.equal(decision.candidates, 1);
+    assert.equal(decision.active, 0);
+    assert.ok(decision.score.total > 0.9);
+    assert.equal(decision.score.concurrency, 1);
+  });
+
   test('it takes a whole request, and refuses what a client would be refused', async () => {
     const request = chat('mock-c1', { max_tokens: 50 });
     const told = await (await dryRun({ request })).json();
