@@ -15,12 +15,10 @@ TEST(Allocations, OfAPlanForOneProviderAreItsParts) {
   const RoutingTable table = given.table();
   const Speakers speakers{kOpenAiSpeakers, kAllSpeakers};
   const size_t before = testing::allocations();
-  {
-    (void)table.plan("gpt-4o-2024-08-06", speakers, ProviderType::kOpenAi);
-  }
+  const auto made = table.plan("gpt-4o-2024-08-06", speakers, ProviderType::kOpenAi);
   // The tiers, the targets of one, the model's name, and what decided.
   EXPECT_LE(testing::allocations() - before, 4U);
-  EXPECT_TRUE(plan);
+  EXPECT_TRUE(made);
 }
 
 TEST(Allocations, OfAPickAreNone) {
