@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <ranges>
@@ -17,6 +18,7 @@ class TestDatabase final : public store::Database {
   store::Ledger& ledger() override { return ledger_; }
   size_t recovered() const override { return 0; }
   std::string key_secret() override { return "secret of the keys"; }
+  store::Identities& identities() override { std::abort(); }  // none are kept here
 
   Result<store::Wallet> ensure_wallet(std::string_view user) override {
     const std::lock_guard lock(mutex_);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "store/identities.hpp"
 #include "store/ledger.hpp"
 #include "store/records.hpp"
 
@@ -41,6 +42,9 @@ class Database {
   virtual size_t recovered() const = 0;
   /// Under which keys are hashed; made once and kept in the database.
   virtual std::string key_secret() = 0;
+
+  /// Users as they log in. Lives as long as this.
+  virtual Identities& identities() = 0;
 
   // Users and wallets. A user that is not there is made together with a wallet of 0.
   virtual Result<Wallet> ensure_wallet(std::string_view user) = 0;

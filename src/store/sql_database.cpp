@@ -14,6 +14,7 @@
 #include "observe/log.hpp"
 #include "store/hex.hpp"
 #include "store/server/migrate.hpp"
+#include "store/sql_identities.hpp"
 #include "store/sqlite/file.hpp"
 #include "store/sqlite/sessions.hpp"
 
@@ -76,6 +77,7 @@ Result<std::unique_ptr<Database>> SqlDatabase::open(const Options& options) {
   Result<std::string> secret = kept_secret(*database->sessions_);
   if (!secret) return std::unexpected(secret.error());
   database->key_secret_ = std::move(*secret);
+  database->identities_ = std::make_unique<SqlIdentities>(*database->sessions_);
   if (Status begun = database->begin_ledger(options); !begun) return std::unexpected(begun.error());
   return database;
 }

@@ -23,6 +23,7 @@ class SqlDatabase final : public Database {
   Ledger& ledger() override { return *ledger_; }
   size_t recovered() const override { return recovered_; }
   std::string key_secret() override { return key_secret_; }
+  Identities& identities() override { return *identities_; }
 
   Result<Wallet> ensure_wallet(std::string_view user) override;
   Result<Wallet> ensure_wallet_for(std::string_view user,
@@ -66,6 +67,7 @@ class SqlDatabase final : public Database {
   size_t recovered_ = 0;
   WriteTurn turn_;  // of file_
   std::unique_ptr<Sessions> sessions_;
+  std::unique_ptr<Identities> identities_;
   std::unique_ptr<Sessions> spool_;  // none where the database is embedded
   std::unique_ptr<sqlite::Settler> settler_;
   std::unique_ptr<server::Carrier> carrier_;  // the same
