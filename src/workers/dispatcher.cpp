@@ -183,7 +183,7 @@ Ticket* Dispatcher::State::next(const ModelQueue& queue, TimePoint now) {
       ticket.slot = std::move(*picked);
     } else if (picked.error() == NoSlot::kFull || !may_go_elsewhere(ticket.ask)) {
       // Where it has tried some, that may be the reason, and says nothing of others.
-      if (ticket.ask.tried.empty()) refused = size;
+      if (picked.error() == NoSlot::kFull && ticket.ask.tried.empty()) refused = size;
       return ++looks == kLooks;
     }
     next = &ticket;
