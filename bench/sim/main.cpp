@@ -27,6 +27,7 @@ struct Given {
   double target = 2;
   bool nameless = false;
   double misjudged = 0;
+  double spread = 0;
   std::string slow;
   std::string json;
   std::string svg;
@@ -98,8 +99,9 @@ bool write(const std::string& path, const std::string& text) {
 }
 
 int simulate(const Given& given) {
-  const auto arrivals = arrivals_of(given);
+  auto arrivals = arrivals_of(given);
   if (!arrivals) return wrong(arrivals.error().message);
+  sim::spread(*arrivals, given.spread);
   const auto gpus = gpus_of(given.fleet);
   if (gpus.empty()) return wrong("--fleet: such as h100=2,a100=3,l40s=3");
   const auto slowdown = slowdown_of(given.slow);
@@ -185,6 +187,10 @@ int main(int argc, char** argv) {
   app.add_option("--misjudged", given.misjudged,
                  "share of a prompt's length by which gateways are wrong about it at most")
       ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
+  app.add_option("--spread", given.spread,
+                 "seconds by which arrivals of the trace are moved at most, if it knows no better")
+      ->check(CLI::Range(0.0, 60.0))
       ->capture_default_str();
   app.add_option("--slow", given.slow, "WORKER:SECOND:TIMES: it takes so many times as long then");
   app.add_option("--json", given.json, "write the table to this file, too");

@@ -46,6 +46,9 @@ echo
 echo "## Long prompts that share their beginnings"
 mooncake --gateways 1,4
 echo
+echo "## The same, spread within the three seconds that its clock knows"
+mooncake --gateways 1,4 --spread 3
+echo
 echo "## Heartbeats more and less often"
 azure --policy seed,predicted --gateways 1,4 --interval 0.25,5,15
 echo

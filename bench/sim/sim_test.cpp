@@ -37,8 +37,11 @@ std::string all_of(uint64_t seed) {
   const auto gpus = small_fleet();
   std::vector<Row> rows;
   for (const Policy& policy : policies()) {
-    const Outcome outcome = run(
-        {.arrivals = arrivals, .gpus = gpus, .policy = policy.name, .gateways = 2, .seed = seed});
+    const Outcome outcome = run({.arrivals = std::span(arrivals).first(800),
+                                 .gpus = gpus,
+                                 .policy = policy.name,
+                                 .gateways = 2,
+                                 .seed = seed});
     rows.push_back(row_of({&outcome, 1}, kTarget));
     rows.back().policy = policy.title;
   }

@@ -114,6 +114,13 @@ Result<std::vector<Arrival>> read_mooncake(const std::string& path) {
   return arrivals;
 }
 
+void spread(std::vector<Arrival>& arrivals, double most) {
+  if (most <= 0) return;
+  Random random(1);
+  for (Arrival& arrival : arrivals) arrival.at += most * random.share();
+  std::ranges::sort(arrivals, {}, &Arrival::at);
+}
+
 std::vector<Arrival> synthetic(double rate) {
   Random random(1);
   struct Conversation {

@@ -21,6 +21,9 @@ struct Arrival {
 Result<std::vector<Arrival>> read_azure(const std::string& path);
 /// mooncake_trace.jsonl: timestamp (ms), input_length, output_length, hash_ids
 Result<std::vector<Arrival>> read_mooncake(const std::string& path);
+/// Moves each by up to so many seconds, at random, but always alike: for a trace whose clock ticks
+/// that coarsely.
+void spread(std::vector<Arrival>& arrivals, double most);
 /// Ten minutes at about `rate` a second, lengths spread like those of conversations; always the
 /// same.
 std::vector<Arrival> synthetic(double rate);
