@@ -12,7 +12,6 @@ namespace sluice::agent {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 std::string file(const std::string& name) {
   std::ifstream in(std::string(SLUICE_AGENT_TESTDATA) + "/" + name, std::ios::binary);
