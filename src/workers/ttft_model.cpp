@@ -9,7 +9,6 @@ namespace {
 
 constexpr double kLeast = 0.25;  // of the prior
 constexpr double kMost = 4;
-constexpr double kLongest = 3600;  // seconds; what takes longer tells of something else
 
 // What a sample still counts when the next has come: the last 25 make up most of the sums.
 constexpr double kDecay = 0.96;
@@ -58,7 +57,10 @@ bool contains(std::string_view text, std::string_view upper) {
   return !std::ranges::search(text, upper, same).empty();
 }
 
-double steps_of(double tokens) { return std::max(1.0, std::ceil(tokens / TtftModel::kChunk)); }
+/// `least` for what is no number.
+double within(double value, double least, double most) {
+  return value > least ? std::min(value, most) : least;
+}
 
 double kept(double factor) { return std::clamp(factor, kLeast, kMost); }
 
@@ -71,32 +73,34 @@ Speed prior_speed(std::string_view gpu_name) {
   return {.prefill_tps = 2350, .step = 0.020, .step_more = 0.00010};
 }
 
-Duration TtftModel::predict(const Backlog& backlog) const {
-  const double tokens = std::max(0.0, backlog.prefill_tokens) + std::max(0.0, backlog.own_tokens);
-  const double step = speed_.step + speed_.step_more * std::max(0.0, backlog.decoding);
-  const double taken = tokens / speed_.prefill_tps + steps_of(tokens) * step;
-  return Duration(static_cast<int64_t>(std::min(taken, kLongest) * 1e9));
+TtftModel::TtftModel(const Speed& prior)
+    : prior_{.prefill_tps = within(prior.prefill_tps, 1, 1e7),
+             .step = within(prior.step, 1e-6, 10),
+             .step_more = within(prior.step_more, 1e-9, 1)} {
+  set(prior_);
 }
 
 void TtftModel::learn_first_token(const Backlog& at_dispatch, Duration took) {
   double seen = seconds(took);
   if (seen <= 0 || seen > kLongest) return;
-  const double expected = seconds(predict(at_dispatch));
+  const double expected = predict_seconds(at_dispatch);
   error_ += kErrorShare * (std::abs(expected - seen) / std::max(expected, seen) - error_);
 
   seen = std::clamp(seen, expected * kLeast, expected * kMost);
   // In relation to what it would take by the prior: otherwise long waits would decide alone.
-  const double tokens =
-      std::max(0.0, at_dispatch.prefill_tokens) + std::max(0.0, at_dispatch.own_tokens);
-  const double usual = seconds(TtftModel(prior_).predict(at_dispatch));
-  const double step = speed_.step + speed_.step_more * std::max(0.0, at_dispatch.decoding);
+  const double tokens = tokens_of(at_dispatch);
+  const double usual =
+      tokens / prior_.prefill_tps +
+      steps_of(tokens) * (prior_.step + prior_.step_more * std::max(at_dispatch.decoding, 0.0));
   const double t = tokens / prior_.prefill_tps / usual;
-  const double y = (seen - steps_of(tokens) * step) / usual;
+  const double y = (seen - steps_of(tokens) * step_of(at_dispatch)) / usual;
   prefill_.tt = prefill_.tt * kDecay + t * t;
   prefill_.ty = prefill_.ty * kDecay + t * y;
   const double before = prior_.prefill_tps / speed_.prefill_tps;
   const double factor = kept((prefill_.ty + kRidge * before) / (prefill_.tt + kRidge));
-  speed_.prefill_tps = prior_.prefill_tps / factor;
+  set({.prefill_tps = prior_.prefill_tps / factor,
+       .step = speed_.step,
+       .step_more = speed_.step_more});
 }
 
 void TtftModel::learn_token(double decoding, Duration took) {
@@ -115,7 +119,7 @@ void TtftModel::learn_token(double decoding, Duration took) {
   // Least squares within bounds, by descent along each coordinate in turn: goes on from where it
   // was, so that a few rounds are enough.
   double first = speed_.step / prior_.step;
-  double more = prior_.step_more > 0 ? speed_.step_more / prior_.step_more : 1;
+  double more = speed_.step_more / prior_.step_more;
   for (int round = 0; round < 4; ++round) {
     first = kept((steps_.by - steps_.bm * more + kRidge * first) / (steps_.bb + kRidge));
     more = kept((steps_.my - steps_.bm * first + kRidge * more) / (steps_.mm + kRidge));

@@ -1,6 +1,7 @@
 // How long a worker takes to the first token of a request, learned from its own answers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -35,9 +36,17 @@ class TtftModel {
  public:
   static constexpr double kChunk = 2048;  // tokens that a step prefills
 
-  explicit TtftModel(Speed prior) : prior_(prior), speed_(prior) {}
+  /// A prior that cannot be is brought within what can.
+  explicit TtftModel(const Speed& prior);
 
-  Duration predict(const Backlog& backlog) const;
+  Duration predict(const Backlog& backlog) const {
+    return Duration(static_cast<int64_t>(predict_seconds(backlog) * 1e9));
+  }
+  /// The same without a detour over integers, for who compares many. Never beyond an hour.
+  double predict_seconds(const Backlog& backlog) const {
+    const double tokens = tokens_of(backlog);
+    return std::min(tokens * seconds_a_token_ + steps_of(tokens) * step_of(backlog), kLongest);
+  }
   const Speed& speed() const { return speed_; }
 
   /// A first token came after `took` where `at_dispatch` lay before it.
@@ -55,11 +64,31 @@ class TtftModel {
   double error() const { return error_; }
 
   /// The worker is another one now.
-  void reset(Speed prior) { *this = TtftModel(prior); }
+  void reset(const Speed& prior) { *this = TtftModel(prior); }
 
  private:
+  static constexpr double kLongest = 3600;  // seconds; what takes longer tells of something else
+
+  static double tokens_of(const Backlog& backlog) {
+    return std::max(backlog.prefill_tokens, 0.0) + std::max(backlog.own_tokens, 0.0);
+  }
+  /// std::ceil is a call where the processor is not known to have an instruction for it.
+  static double steps_of(double tokens) {
+    const auto whole = static_cast<int64_t>(std::min(tokens, 1e12) / kChunk);
+    const auto steps = static_cast<double>(whole);
+    return steps * kChunk < tokens || whole == 0 ? steps + 1 : steps;
+  }
+  double step_of(const Backlog& backlog) const {
+    return speed_.step + speed_.step_more * std::max(backlog.decoding, 0.0);
+  }
+  void set(const Speed& speed) {
+    speed_ = speed;
+    seconds_a_token_ = 1 / speed.prefill_tps;
+  }
+
   Speed prior_;
   Speed speed_;
+  double seconds_a_token_ = 0;
   double error_ = 0;
   // Sums of the weighted normal equations, in units of the prior, which is there from the start
   // like so many samples and forgotten like them.

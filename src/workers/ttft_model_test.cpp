@@ -128,6 +128,17 @@ TEST(TtftModel, IgnoresTimesAndBacklogsThatCannotBe) {
             Duration(0));
 }
 
+TEST(TtftModel, BringsAPriorThatCannotBeWithinWhatCan) {
+  for (const double absurd : {0.0, -1.0, 1e300, std::nan("")}) {
+    TtftModel model({.prefill_tps = absurd, .step = absurd, .step_more = absurd});
+    teach(model, kPrior, 20);
+    const double predicted = model.predict_seconds({.own_tokens = 1000, .decoding = 3});
+    EXPECT_GT(predicted, 0) << absurd;
+    EXPECT_LE(predicted, 3600) << absurd;
+    EXPECT_GE(model.predict_seconds({}), 0) << absurd;
+  }
+}
+
 TEST(TtftModel, StartsAnewWhenTheWorkerIsAnotherOne) {
   TtftModel model(kPrior);
   teach(model, {.prefill_tps = 1000, .step = 0.08, .step_more = 0.0004}, 40);
