@@ -20,7 +20,7 @@
 namespace sluice::workers {
 
 class Fleet;
-struct Reservation;  // of one request on one worker; fleet.cpp
+struct Reservation;  // of one request on one worker
 
 /// Why a worker was picked, as things stood then.
 struct PickTerms {
@@ -34,6 +34,8 @@ struct PickTerms {
 /// before decides what the fleet learns. One thread at a time; the fleet outlives it.
 class Slot {
  public:
+  static constexpr Duration kMaxRest = std::chrono::minutes(5);
+
   Slot();  // none
   explicit Slot(std::unique_ptr<Reservation> reservation);
   ~Slot();
@@ -55,7 +57,7 @@ class Slot {
   void succeeded(TimePoint at);
   /// `refused`: nothing listens there.
   void failed(TimePoint at, bool refused);
-  /// 429, or 503 with Retry-After: nothing goes there for so long.
+  /// 429, or 503 with Retry-After: nothing goes there for so long, kMaxRest at most.
   void pushed_back(TimePoint at, Duration rest);
   /// Nothing was learned: the client left, or something else was at fault. As the destructor.
   void abandoned(TimePoint at);

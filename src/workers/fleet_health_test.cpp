@@ -120,8 +120,10 @@ TEST(FleetHealth, AWorkerThatAsksForAPauseGetsIt) {
   EXPECT_EQ(fleet.pick(demand_for(), kStart + 4s, 1).error(), NoSlot::kUnavailable);
   auto slot = fleet.pick(demand_for(), kStart + 5s, 1);
   ASSERT_TRUE(slot);
-  slot->abandoned(kStart + 5s);
-  EXPECT_EQ(view(fleet, "a", kStart + 5s).breaker, "closed");
+  slot->pushed_back(kStart + 5s, Duration::max());
+  beat(fleet, worker_of("a"), kStart + 400s);
+  EXPECT_TRUE(fleet.pick(demand_for(), kStart + 400s, 1).has_value());
+  EXPECT_EQ(view(fleet, "a", kStart + 400s).breaker, "closed");
 }
 
 TEST(FleetHealth, DoesNotAskAgainWhoHasFailedTheRequest) {
@@ -149,6 +151,8 @@ TEST(FleetHealth, APromptGoesWhereItFits) {
   Demand demand = demand_for();
   demand.prompt_tokens = 4000;
   demand.output_tokens = 97;
+  EXPECT_EQ(fleet.pick(demand, kStart, 1).error(), NoSlot::kUnserved);
+  demand.output_tokens = INT64_MAX;
   EXPECT_EQ(fleet.pick(demand, kStart, 1).error(), NoSlot::kUnserved);
   demand.output_tokens = 96;
   fleet.pick(demand, kStart, 1)->abandoned(kStart);

@@ -60,7 +60,8 @@ bool tried(const Demand& demand, std::string_view worker) {
 Out Fleet::State::out(const Serving& serving, const Demand& demand, TimePoint now) const {
   const Worker& worker = *serving.worker;
   if (const Out out = worker.routable(now, options.ttl); out != Out::kNo) return out;
-  if (serving.max_len > 0 && demand.prompt_tokens + demand.output_tokens > serving.max_len) {
+  // The one is the gateway's own estimate, the other whatever a client has written.
+  if (serving.max_len > 0 && demand.output_tokens > serving.max_len - demand.prompt_tokens) {
     return Out::kTooLong;
   }
   if (!demand.tried.empty() && tried(demand, worker.id)) return Out::kTried;
@@ -237,6 +238,7 @@ std::vector<Candidate> Fleet::explain(const Demand& asked, TimePoint now) const 
   const Blocks blocks(asked.prefix, asked.model);
   Demand demand = asked;
   demand.prefix = blocks.span();
+  demand.prompt_tokens = std::max<int64_t>(demand.prompt_tokens, 0);
   std::vector<Candidate> all;
   const std::lock_guard lock(s.mutex);
   std::vector<State::Choice> in;

@@ -1,4 +1,5 @@
 // What a request tells of its worker while it runs there, and when it has ended.
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -85,7 +86,7 @@ void Slot::pushed_back(TimePoint at, Duration rest) {
   if (!reservation_) return;
   Reservation::end(std::move(reservation_), at, [&](Reservation& held) {
     held.worker->breaker.gone(held.probe);
-    held.worker->breaker.rest(at + rest);
+    held.worker->breaker.rest(at + std::clamp(rest, Duration(0), kMaxRest));
   });
 }
 
