@@ -105,7 +105,7 @@ Standing Fleet::State::standing(const Choice& choice, const Demand& demand, Stra
   }
   if (strategy == Strategy::kPredicted) {
     all.predictable = true;
-    all.predicted_ttft = seconds(serving.speed.predict(backlog(serving, static_cast<double>(own))));
+    all.predicted_ttft = serving.speed.predict_seconds(backlog(serving, static_cast<double>(own)));
     if (serving.speed.unreliable()) all.predicted_ttft *= kDistrust;
   }
   return all;
