@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "http/url.hpp"
@@ -55,6 +56,11 @@ net::Task<Result<Answer>> get(net::HttpClient& client, const Place& place, std::
     }
     co_return answer;
   }
+}
+
+bool is_name(std::string_view id) {
+  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  return !id.empty() && id.size() <= kMaxModelName && std::ranges::none_of(id, control);
 }
 
 bool good(int status) { return status >= 200 && status < 300; }
@@ -127,10 +133,11 @@ std::vector<std::string> read_model_ids(std::string_view body) {
   const bool named = whole["models"].exists() && !whole["data"].exists();
   json::Elements list(whole[named ? "models" : "data"]);
   json::Value each;
+  std::unordered_set<std::string> seen;
   while (list.next(each) && ids.size() < workers::kMaxModels) {
     auto id = each[named ? "name" : "id"].as_string();
-    if (!id || id->empty() || id->size() > kMaxModelName) continue;
-    if (std::ranges::find(ids, *id) == ids.end()) ids.push_back(std::move(*id));
+    if (!id || !is_name(*id) || !seen.insert(*id).second) continue;
+    ids.push_back(std::move(*id));
   }
   return ids;
 }

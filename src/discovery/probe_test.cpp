@@ -52,7 +52,7 @@ TEST(ReadModelIds, KnowsBothShapes) {
 }
 
 TEST(ReadModelIds, LeavesOutWhatIsNoName) {
-  EXPECT_THAT(read_model_ids(R"({"data":[{"id":7},{"id":""},{},"x",{"id":"a"}]})"),
+  EXPECT_THAT(read_model_ids(R"({"data":[{"id":7},{"id":""},{"id":"a\nb"},{},"x",{"id":"a"}]})"),
               ElementsAre("a"));
   EXPECT_THAT(read_model_ids(R"({"data":[{"id":"a"})"), IsEmpty());
   EXPECT_THAT(read_model_ids("<html>"), IsEmpty());
