@@ -82,7 +82,9 @@ store::Options database_options(const config::Config& config) {
           .data_dir = config.data_dir,
           .durability = config.ledger.durability == config::LedgerDurability::kPower
                             ? store::Durability::kPower
-                            : store::Durability::kProcess};
+                            : store::Durability::kProcess,
+          .pool = static_cast<size_t>(config.database_pool),
+          .spool = config.ledger.spool};
 }
 
 Result<std::optional<Client>> Client::running(const config::Config& config) {

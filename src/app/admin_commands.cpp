@@ -60,7 +60,9 @@ void AdminCommands::add_copies(CLI::App& cli) {
   backup.add_option("file", given.file, "Where to; replaced when the copy is whole")->required();
 
   CLI::App& restore =
-      add(cli, "restore", "Puts a backup in the database's place; no gateway may run",
+      add(cli, "restore",
+          "Puts a backup in the database's place, or into an empty server's; no "
+          "gateway may run",
           [](const Given& g) {
             const auto config = load_config(g.config.load_options());
             if (!config) return complain(config.error());
@@ -73,6 +75,18 @@ void AdminCommands::add_copies(CLI::App& cli) {
             return 0;
           });
   restore.add_option("file", given.file, "A file that `sluice backup` has made")->required();
+
+  add(cli, "migrate", "Brings the database's schema up to date, as starting a gateway does",
+      [](const Given& g) {
+        const auto config = load_config(g.config.load_options());
+        if (!config) return complain(config.error());
+        const auto version = store::Database::migrate(admin::database_options(**config));
+        if (!version) return complain(version.error(), kFailed);
+        std::string body;
+        json::Writer(body).begin_object().member("version", *version).end_object();
+        print(g.json ? body + "\n" : fmt::format("the schema is version {}\n", *version));
+        return 0;
+      });
 }
 
 }  // namespace sluice::app

@@ -148,7 +148,7 @@ Status Gateway::open_database() {
                                   .groups = stats.groups,
                                   .failures = stats.failures,
                                   .dead_letters = stats.dead_letters,
-                                  .waiting = stats.waiting};
+                                  .waiting = stats.waiting + database_->uncarried()};
   });
   metrics_.ask_workers([this] { return fleet_figures(dispatcher_, targets_, now()); });
   verified_at_ = now();

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "config/bind.hpp"
 #include "config/fields.hpp"
+#include "http/database_url.hpp"
 
 namespace sluice::config {
 
@@ -42,25 +43,33 @@ class AccountingBinder {
   /// Messages do not show the address: it may hold a password.
   void bind_database(Config& config) {
     constexpr std::string_view kScheme = "sqlite:";
-    constexpr std::string_view kFolder = "{data_dir}";
     const Node& node = at(root_, "database.url");
     std::string url = text(root_, "database.url");
     const std::string_view given = url;
-    if (given.starts_with("postgres") || given.starts_with("mysql") ||
-        given.starts_with("mariadb")) {
-      error(node,
-            "database.url: this version embeds SQLite only and cannot use a PostgreSQL or MySQL "
-            "server; write sqlite:PATH, or leave it out");
+    config.database_pool = integer(root_, "database.pool");
+    config.ledger.spool = in_data_dir(text(root_, "ledger.spool"), config);
+    if (http::is_database_server(given)) {
+      const auto server = http::parse_database_url(given);
+      if (!server) error(node, "database.url " + server.error().message);
     } else if (!given.starts_with(kScheme) || given.size() == kScheme.size()) {
-      error(node, "database.url must be sqlite:PATH");
+      error(node,
+            "database.url must be sqlite:PATH, postgresql://USER:PASSWORD@HOST:PORT/NAME or "
+            "mysql://USER:PASSWORD@HOST:PORT/NAME");
     } else if (given.contains('?') || given.substr(kScheme.size()) == ":memory:") {
       error(node, "database.url must name a file, without parameters");
-    }
-    for (size_t place = 0; (place = url.find(kFolder, place)) != std::string::npos;) {
-      url.replace(place, kFolder.size(), config.data_dir);
-      place += config.data_dir.size();
+    } else {
+      url = in_data_dir(std::move(url), config);
     }
     config.database_url = Secret(std::move(url));
+  }
+
+  static std::string in_data_dir(std::string text, const Config& config) {
+    constexpr std::string_view kFolder = "{data_dir}";
+    for (size_t place = 0; (place = text.find(kFolder, place)) != std::string::npos;) {
+      text.replace(place, kFolder.size(), config.data_dir);
+      place += config.data_dir.size();
+    }
+    return text;
   }
 
   void bind_models(Config& config) {

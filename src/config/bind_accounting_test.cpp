@@ -32,24 +32,39 @@ TEST(DatabaseUrl, LiesInTheDataDir) {
   EXPECT_EQ(url_of("data_dir: '{data_dir}'"), "sqlite:{data_dir}/sluice.db");
 }
 
-TEST(DatabaseUrl, OfAServerIsRefusedWithoutShowingItsPassword) {
-  for (const char* url : {"postgresql://u:hunter2@h/db", "postgres://u:hunter2@h/db",
-                          "mysql://u:hunter2@h/db", "mariadb://u:hunter2@h/db"}) {
-    const std::string said = errors(fmt::format("database:\n  url: '{}'\n", url));
-    EXPECT_THAT(said, testing::StartsWith("test.yaml:2:8: database.url: this version embeds SQLite "
-                                          "only"))
-        << url;
-    EXPECT_THAT(said, testing::Not(HasSubstr("hunter2")));
+TEST(DatabaseUrl, OfAServerIsTakenAsItIs) {
+  for (const char* url :
+       {"postgresql://u:hunter2@h/{data_dir}", "mysql://u:hunter2@h:3307/db?connect_timeout=3"}) {
+    EXPECT_EQ(url_of(fmt::format("database:\n  url: '{}'\n", url)), url);
   }
 }
 
-TEST(DatabaseUrl, IsNotThatOfTheOldEnvironment) {
-  const auto config = parsed("", {{"DB_HOST", "db"}, {"DB_PASSWORD", "hunter2"}});
-  ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->database_url.expose(), "sqlite:./data/sluice.db");
-  EXPECT_THAT(config->warnings,
-              testing::Contains(testing::AllOf(HasSubstr("DB_HOST: no effect in this version"),
-                                               testing::Not(HasSubstr("hunter2")))));
+TEST(DatabaseUrl, OfAServerThatIsWrongIsRefusedWithoutShowingItsPassword) {
+  const std::string said = errors("database:\n  url: 'postgresql://u:hunter2@h:port/db'\n");
+  EXPECT_THAT(said, testing::StartsWith("test.yaml:2:8: database.url the port is no number"));
+  EXPECT_THAT(said, testing::Not(HasSubstr("hunter2")));
+  EXPECT_THAT(errors("database: { url: 'mysql://u@h/db?sslmode=require' }"),
+              HasSubstr("unknown option \"sslmode\"; did you mean \"ssl-mode\"?"));
+}
+
+TEST(DatabaseUrl, IsMadeOfTheOldEnvironment) {
+  const auto url = [](std::map<std::string, std::string, std::less<>> variables) {
+    const auto config = parsed("database: { url: 'sqlite:x.db' }", std::move(variables));
+    return config ? std::string(config->database_url.expose()) : config.error().message;
+  };
+  EXPECT_EQ(url({{"DB_HOST", "db"}}), "mysql://root@db/ai_gateway");
+  EXPECT_EQ(url({{"DB_HOST", "db"},
+                 {"DB_PORT", "3307"},
+                 {"DB_USER", "u"},
+                 {"DB_PASSWORD", "p@ss word"},
+                 {"DB_NAME", "books"}}),
+            "mysql://u:p%40ss%20word@db:3307/books");
+  EXPECT_EQ(url({{"DB_USER", "u"}}), "sqlite:x.db");
+}
+
+TEST(Spool, LiesInTheDataDir) {
+  EXPECT_EQ(parsed("data_dir: /d")->ledger.spool, "/d/spool.db");
+  EXPECT_EQ(parsed("database: { pool: 3 }")->database_pool, 3);
 }
 
 TEST(DatabaseUrl, NamesAFile) {

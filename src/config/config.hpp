@@ -72,6 +72,7 @@ enum class LedgerDurability : uint8_t { kProcess, kPower };
 
 struct Ledger {
   LedgerDurability durability = LedgerDurability::kProcess;
+  std::string spool;  // {data_dir} replaced; of use only with a database server
 };
 
 struct Billing {
@@ -314,7 +315,8 @@ struct Config {
   Server server;
   Auth auth;
   std::string data_dir = "./data";
-  Secret database_url;  // {data_dir} replaced
+  Secret database_url;    // {data_dir} replaced
+  int database_pool = 8;  // connections to a database server
   Ledger ledger;
   Billing billing;
   Limiter limiter;

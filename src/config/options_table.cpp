@@ -61,12 +61,12 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "data_dir", .type = kText, .standard = "./data", .help = "Folder for everything that Sluice keeps.", .change = kRestart},
 
     {.name = "database", .type = kSection, .help = "Where accounts, usage and the ledger live."},
-    {.name = "database.url", .type = kSecret, .standard = "sqlite:{data_dir}/sluice.db", .help = "`sqlite:PATH`; `{data_dir}` is replaced. This version embeds SQLite only, and refuses addresses of database servers.", .change = kRestart},
-    {.name = "database.pool", .type = kInteger, .standard = "8", .help = "Connections to a database server.", .change = kRestart, .effective = false, .min = 1, .max = 1024},
+    {.name = "database.url", .type = kSecret, .standard = "sqlite:{data_dir}/sluice.db", .help = "`sqlite:PATH`, where `{data_dir}` is replaced, or `postgresql://USER:PASSWORD@HOST:PORT/NAME?OPTIONS`, or the same with `mysql` ([databases](databases.md)).", .change = kRestart},
+    {.name = "database.pool", .type = kInteger, .standard = "8", .help = "Connections to a database server, at most.", .change = kRestart, .min = 1, .max = 1024},
 
     {.name = "ledger", .type = kSection, .help = "How settlements are made durable."},
     {.name = "ledger.durability", .type = kChoice, .standard = "process", .help = "What a settlement survives: the end of the process, or a power cut.", .change = kRestart, .choices = "process|power"},
-    {.name = "ledger.spool", .type = kText, .standard = "{data_dir}/spool.db", .help = "Local spool in front of a database server.", .change = kRestart, .effective = false},
+    {.name = "ledger.spool", .type = kText, .standard = "{data_dir}/spool.db", .help = "File in which settlements are durable before they are carried to a database server.", .change = kRestart},
 
     {.name = "redis", .type = kSection, .help = "State shared by several gateways."},
     {.name = "redis.enabled", .type = kBool, .standard = "false", .help = "Use Redis.", .env = "REDIS_ENABLED", .change = kRestart, .effective = false},
@@ -240,7 +240,7 @@ constexpr auto kOtherEnvironment = std::to_array<EnvironmentName>({
      "Key of Z.ai: taken in place of `api_keys` by every provider of type `zai` on platform z.ai, "
      "or where there is none, on zread.ai; never by both. Without any configuration file it makes "
      "the provider `zai-main`."},
-    {"DB_HOST", "Host of a MySQL server; has no effect in this version."},
+    {"DB_HOST", "Host of a MySQL or MariaDB server: with it, the variables below make `database.url`."},
     {"DB_PORT", "Port of that server; 3306 when not set."},
     {"DB_USER", "User on that server; `root` when not set."},
     {"DB_PASSWORD", "That user's password."},

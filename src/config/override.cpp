@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "config/options.hpp"
+#include "http/database_url.hpp"
 
 namespace sluice::config {
 
@@ -157,10 +158,15 @@ class OtherVariables {
       problems_.error(variable("DB_PORT"), "must be a whole number from 1 to 65535");
       return;
     }
-    if (get("DB_HOST").empty()) return;
-    problems_.warn(
-        "environment variable DB_HOST: no effect in this version, which embeds SQLite only; "
-        "accounts, usage and the ledger are kept where database.url says");
+    const std::string host = get("DB_HOST");
+    if (host.empty()) return;
+    const auto or_else = [this](std::string_view name, const char* standard) {
+      std::string value = get(name);
+      return value.empty() ? std::string(standard) : value;
+    };
+    Setter(root_, variable("DB_HOST"), problems_)
+        .set("database.url", http::mysql_url(host, port, or_else("DB_USER", "root"),
+                                             get("DB_PASSWORD"), or_else("DB_NAME", "ai_gateway")));
   }
 
   Node& root_;

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "json/reader.hpp"
 #include "observe/log_writer.hpp"
 
 namespace sluice::log {
@@ -42,7 +43,9 @@ struct Logger::State {
   std::optional<LogWriter> writer;
 };
 
-Logger::Logger() : state_(std::make_unique<State>()) {}
+// What was held is formatted at the latest at the end of the process, for which the reader's own
+// statics must be older than the logger.
+Logger::Logger() : state_(std::make_unique<State>()) { json::valid_utf8("."); }
 Logger::~Logger() { stop(); }
 
 void Logger::start(const Options& options) {

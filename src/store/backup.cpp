@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
+#include "store/server/copy.hpp"
 #include "store/sql_database.hpp"
 #include "store/sqlite/copy.hpp"
 #include "store/sqlite/file.hpp"
@@ -84,6 +85,13 @@ Status set_aside(const std::string& file) {
   return {};
 }
 
+Status bring_up_to_date(const std::string& file) {
+  Result<sqlite::Connection> connection =
+      sqlite::Connection::open(file, sqlite::Connection::Mode::kReadWrite, sqlite::kBusyMs);
+  if (!connection) return std::unexpected(connection.error());
+  return sqlite::migrate(*connection, file);
+}
+
 }  // namespace
 
 Status SqlDatabase::backup(const std::string& file) {
@@ -91,33 +99,44 @@ Status SqlDatabase::backup(const std::string& file) {
   if (fs::equivalent(file, file_, failed)) {
     return fail(ErrorCode::kInvalidRequest, "A database cannot be its own backup.");
   }
+  Draft draft(file);
+  if (carrier_) {
+    carrier_->wait(kArrival);
+    const auto& sessions = static_cast<const server::ServerSessions&>(*sessions_);
+    if (Status saved = server::save(sessions.url(), file_, draft.path()); !saved) return saved;
+    return draft.put_in_place();
+  }
   Result<sqlite::Connection> source =
       sqlite::Connection::open(file_, sqlite::Connection::Mode::kReadOnly, sqlite::kBusyMs);
   if (!source) return std::unexpected(source.error());
-  Draft draft(file);
   if (Status copied = sqlite::copy(*source, draft.path()); !copied) return copied;
   return draft.put_in_place();
 }
 
 Status Database::restore(const Options& options, const std::string& file) {
-  Result<std::string> target = sqlite::path_of(options.url);
-  if (!target) return std::unexpected(target.error());
-  Result<std::vector<DirLock>> locks = lock_for(options, *target);
+  Result<Place> place = Place::of(options);
+  if (!place) return std::unexpected(place.error());
+  Result<std::vector<DirLock>> locks = lock_for(options, place->file);
   if (!locks) return std::unexpected(locks.error());
   std::error_code failed;
   if (!fs::is_regular_file(file, failed)) {
     return fail(ErrorCode::kConfig, fmt::format("there is no file {}", file));
   }
-  if (fs::equivalent(file, *target, failed)) {
+  if (fs::equivalent(file, place->file, failed)) {
     return fail(ErrorCode::kInvalidRequest, "A database cannot be restored from itself.");
   }
   Result<sqlite::Connection> source =
       sqlite::Connection::open(file, sqlite::Connection::Mode::kReadOnly, sqlite::kBusyMs);
   if (!source) return std::unexpected(source.error());
   if (Status sound = sqlite::check(*source, file); !sound) return sound;
-  Draft draft(*target);
+  Draft draft(place->file);
   if (Status copied = sqlite::copy(*source, draft.path()); !copied) return copied;
-  if (Status aside = set_aside(*target); !aside) return aside;
+  if (place->server) {
+    // The file may have been made by an older binary.
+    if (Status current = bring_up_to_date(draft.path()); !current) return current;
+    return server::load(draft.path(), *place->server, place->file);
+  }
+  if (Status aside = set_aside(place->file); !aside) return aside;
   return draft.put_in_place();
 }
 

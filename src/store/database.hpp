@@ -38,6 +38,8 @@ class Database {
 
   /// The writer. Lives as long as this; the destructor writes what is queued.
   virtual Ledger& ledger() = 0;
+  /// Settlements that are durable here and have not been carried to the server.
+  virtual size_t uncarried() const { return 0; }
   /// How many open leases open() settled.
   virtual size_t recovered() const = 0;
   /// Under which keys are hashed; made once and kept in the database.
@@ -119,11 +121,14 @@ class Database {
   virtual Result<std::vector<UsageSum>> usage_summary(std::string_view by,
                                                       const UsageFilter& filter) = 0;
 
-  /// A consistent copy while everything runs (SQLite's online backup), mode 0600; an existing
-  /// file is replaced only when the copy is whole.
+  /// A consistent copy while everything runs, mode 0600: a file of the embedded database, whatever
+  /// the database itself is. An existing file is replaced only when the copy is whole.
   virtual Status backup(const std::string& file) = 0;
-  /// Into a data_dir that no process holds. Checks that FILE is a sound database of ours first.
+  /// Into a data_dir that no process holds, and into a server only where its database is empty.
+  /// Checks that FILE is a sound database of ours first.
   static Status restore(const Options& options, const std::string& file);
+  /// Brings the schema up to date, which open() does as well; the version that it is then.
+  static Result<int> migrate(const Options& options);
 };
 
 }  // namespace sluice::store

@@ -21,9 +21,6 @@
 namespace sluice::store {
 namespace {
 
-/// How long other work waits for what was settled before it to arrive at the server.
-constexpr std::chrono::seconds kArrival{1};
-
 Result<std::string> kept_secret(Sessions& sessions) {
   return sessions.write([](soci::session& sql) -> Result<std::string> {
     std::string kept;
@@ -69,10 +66,43 @@ Result<std::vector<DirLock>> lock_for(const Options& options, const std::string&
   return locks;
 }
 
+Result<Place> Place::of(const Options& options) {
+  if (!http::is_database_server(options.url)) {
+    Result<std::string> file = sqlite::path_of(options.url);
+    if (!file) return std::unexpected(file.error());
+    return Place{.file = std::move(*file), .server = {}};
+  }
+  Result<http::DatabaseUrl> url = http::parse_database_url(options.url);
+  if (!url) return fail(ErrorCode::kConfig, "database.url " + url.error().message);
+  return Place{.file = options.spool.empty() ? options.data_dir + "/spool.db" : options.spool,
+               .server = std::move(*url)};
+}
+
+Result<int> Database::migrate(const Options& options) {
+  Result<Place> place = Place::of(options);
+  if (!place) return std::unexpected(place.error());
+  if (place->server) {
+    if (Status done = server::migrate(*place->server); !done) return std::unexpected(done.error());
+    return server::latest_version();
+  }
+  Result<std::vector<DirLock>> locks = lock_for(options, place->file);
+  if (!locks) return std::unexpected(locks.error());
+  if (Status done = sqlite::prepare(place->file, sqlite::books_schema()); !done) {
+    return std::unexpected(done.error());
+  }
+  return sqlite::books_schema().latest();
+}
+
 Result<std::unique_ptr<Database>> SqlDatabase::open(const Options& options) {
   std::unique_ptr<SqlDatabase> database(new SqlDatabase());
-  const bool server = http::is_database_server(options.url);
-  const Status opened = server ? database->open_server(options) : database->open_embedded(options);
+  Result<Place> place = Place::of(options);
+  if (!place) return std::unexpected(place.error());
+  database->file_ = std::move(place->file);
+  Result<std::vector<DirLock>> locks = lock_for(options, database->file_);
+  if (!locks) return std::unexpected(locks.error());
+  database->locks_ = std::move(*locks);
+  const Status opened = place->server ? database->open_server(options, std::move(*place->server))
+                                      : database->open_embedded();
   if (!opened) return std::unexpected(opened.error());
   Result<std::string> secret = kept_secret(*database->sessions_);
   if (!secret) return std::unexpected(secret.error());
@@ -82,13 +112,7 @@ Result<std::unique_ptr<Database>> SqlDatabase::open(const Options& options) {
   return database;
 }
 
-Status SqlDatabase::open_embedded(const Options& options) {
-  Result<std::string> file = sqlite::path_of(options.url);
-  if (!file) return std::unexpected(file.error());
-  file_ = std::move(*file);
-  Result<std::vector<DirLock>> locks = lock_for(options, file_);
-  if (!locks) return std::unexpected(locks.error());
-  locks_ = std::move(*locks);
+Status SqlDatabase::open_embedded() {
   if (Status ready = sqlite::prepare(file_, sqlite::books_schema()); !ready) return ready;
   auto sessions = sqlite::FileSessions::open(file_, turn_);
   if (!sessions) return std::unexpected(sessions.error());
@@ -96,19 +120,13 @@ Status SqlDatabase::open_embedded(const Options& options) {
   return {};
 }
 
-Status SqlDatabase::open_server(const Options& options) {
-  Result<http::DatabaseUrl> url = http::parse_database_url(options.url);
-  if (!url) return fail(ErrorCode::kConfig, "database.url " + url.error().message);
-  file_ = options.spool.empty() ? options.data_dir + "/spool.db" : options.spool;
-  Result<std::vector<DirLock>> locks = lock_for(options, file_);
-  if (!locks) return std::unexpected(locks.error());
-  locks_ = std::move(*locks);
+Status SqlDatabase::open_server(const Options& options, http::DatabaseUrl url) {
   if (Status ready = sqlite::prepare(file_, sqlite::spool_schema()); !ready) return ready;
   auto spool = sqlite::FileSessions::open(file_, turn_, false);
   if (!spool) return std::unexpected(spool.error());
   spool_ = std::move(*spool);
-  if (Status migrated = server::migrate(*url); !migrated) return migrated;
-  auto sessions = std::make_unique<server::ServerSessions>(std::move(*url), options.pool);
+  if (Status migrated = server::migrate(url); !migrated) return migrated;
+  auto sessions = std::make_unique<server::ServerSessions>(std::move(url), options.pool);
   carrier_ = std::make_unique<server::Carrier>(*sessions, *spool_);
   // What has been settled is seen.
   sessions->before_work([carrier = carrier_.get()] { carrier->wait(kArrival); });
@@ -126,14 +144,14 @@ Status SqlDatabase::begin_ledger(const Options& options) {
   Result<size_t> recovered = recover(*sessions_, spool_ ? *spool_ : *sessions_, *settler_);
   if (!recovered) return std::unexpected(recovered.error());
   recovered_ = *recovered;
-  std::function<void()> committed;
+  std::function<void(size_t)> committed;
   if (carrier_) {
     // Balances that are read next must be right.
     const Result<size_t> carried = carrier_->carry_all();
     if (!carried) return std::unexpected(carried.error());
     if (*carried > 0) log::info("spool_carried", {{"settlements", *carried}});
     carrier_->start();
-    committed = [carrier = carrier_.get()] { carrier->notify(); };
+    committed = [carrier = carrier_.get()](size_t count) { carrier->notify(count); };
   }
   ledger_ = std::make_unique<LedgerWriter>(*settler_, turn_, LedgerWriter::kStopPatience,
                                            std::move(committed));

@@ -2,10 +2,13 @@
 // rates.cpp, usage.cpp, verify.cpp and backup.cpp share.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "http/database_url.hpp"
 #include "store/data_dir.hpp"
 #include "store/database.hpp"
 #include "store/server/carrier.hpp"
@@ -21,6 +24,7 @@ class SqlDatabase final : public Database {
   static Result<std::unique_ptr<Database>> open(const Options& options);
 
   Ledger& ledger() override { return *ledger_; }
+  size_t uncarried() const override { return carrier_ ? carrier_->waiting() : 0; }
   size_t recovered() const override { return recovered_; }
   std::string key_secret() override { return key_secret_; }
   Identities& identities() override { return *identities_; }
@@ -56,8 +60,8 @@ class SqlDatabase final : public Database {
 
  private:
   SqlDatabase() = default;
-  Status open_embedded(const Options& options);
-  Status open_server(const Options& options);
+  Status open_embedded();
+  Status open_server(const Options& options, http::DatabaseUrl url);
   Status begin_ledger(const Options& options);
 
   // In this order: the writer goes first, then who carries what it has written, the locks last.
@@ -73,6 +77,18 @@ class SqlDatabase final : public Database {
   std::unique_ptr<server::Carrier> carrier_;  // the same
   std::unique_ptr<LedgerWriter> ledger_;
 };
+
+/// Where a database is, as the options say.
+struct Place {
+  std::string file;  // the database, or the spool in front of a server
+  std::optional<http::DatabaseUrl> server;
+
+  /// kConfig when the URL is not sound.
+  static Result<Place> of(const Options& options);
+};
+
+/// How long other work waits for what was settled before it to arrive at a server.
+inline constexpr std::chrono::seconds kArrival{1};
 
 /// The locks that make a database this process's own: on data_dir and, where it lies elsewhere,
 /// on the database's folder.

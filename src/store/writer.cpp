@@ -15,7 +15,7 @@ int64_t nanos(TimePoint at) { return at.time_since_epoch().count(); }
 }  // namespace
 
 LedgerWriter::LedgerWriter(sqlite::Settler& settler, WriteTurn& turn, Duration stop_patience,
-                           std::function<void()> committed)
+                           std::function<void(size_t)> committed)
     : settler_(settler),
       turn_(turn),
       stop_patience_(stop_patience),
@@ -224,7 +224,7 @@ void LedgerWriter::written(size_t settlements) {
     if (entry.has_lease) written_leases_.erase(entry.settlement->id);
   }
   if (settlements > 0) groups_.fetch_add(1, std::memory_order_relaxed);
-  if (settlements > 0 && committed_) committed_();
+  if (settlements > 0 && committed_) committed_(settlements);
   settlements_.fetch_add(settlements, std::memory_order_relaxed);
   waiting_count_.fetch_sub(settlements, std::memory_order_relaxed);
   healthy_.store(true, std::memory_order_release);

@@ -37,9 +37,9 @@ class LedgerWriter final : public Ledger {
   static constexpr Duration kStopPatience = std::chrono::seconds(5);
 
   /// The settler must outlive this, the turn as well; open_leases is empty. `committed` is called
-  /// on the writer's thread after each group with settlements.
+  /// on the writer's thread with the number of settlements of each group that has any.
   LedgerWriter(sqlite::Settler& settler, WriteTurn& turn, Duration stop_patience = kStopPatience,
-               std::function<void()> committed = {});
+               std::function<void(size_t)> committed = {});
   /// Writes what is queued.
   ~LedgerWriter() override;
   LedgerWriter(const LedgerWriter&) = delete;
@@ -86,7 +86,7 @@ class LedgerWriter final : public Ledger {
   sqlite::Settler& settler_;
   WriteTurn& turn_;
   const Duration stop_patience_;
-  const std::function<void()> committed_;
+  const std::function<void(size_t)> committed_;
 
   std::mutex mutex_;
   std::condition_variable wake_;

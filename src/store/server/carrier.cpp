@@ -61,9 +61,11 @@ void Carrier::start() {
   pthread_setname_np(thread_.native_handle(), "carrier");
 }
 
-void Carrier::notify() {
+void Carrier::notify(size_t count) {
   const std::lock_guard lock(mutex_);
   asked_ = true;
+  // Counted anew at each look into the spool, which follows.
+  waiting_.fetch_add(count, std::memory_order_relaxed);
   wake_.notify_one();
 }
 

@@ -39,13 +39,13 @@ class Carrier {
   Result<size_t> carry_all();
   void start();
 
-  /// Any thread: there is something new in the spool.
-  void notify();
+  /// Any thread: so many are new in the spool.
+  void notify(size_t count);
   /// Any thread: returns when all that is in the spool now has been carried, or after `patience`,
   /// or at once when the server does not answer.
   void wait(Duration patience);
 
-  /// What has been spooled and not carried, and since when; the latter is zero where nothing waits.
+  /// What has been spooled and not carried.
   uint64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   bool away() const { return away_.load(std::memory_order_relaxed); }
   uint64_t dead_letters() const { return dead_letters_.load(std::memory_order_relaxed); }

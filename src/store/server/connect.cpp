@@ -86,6 +86,9 @@ void settle_in_postgresql(soci::session& session, Patience patience) {
   const int limit = patience == Patience::kQuick ? kStatementSeconds : 0;
   session << fmt::format("SET statement_timeout = '{}s'", limit);
   session << fmt::format("SET lock_timeout = '{}s'", kLockSeconds);
+  // What has been carried is forgotten here, so it must not be lost there.
+  session << "DO 'BEGIN IF current_setting(''synchronous_commit'') = ''off'' THEN"
+             " PERFORM set_config(''synchronous_commit'', ''on'', false); END IF; END'";
 }
 
 void settle_in_mysql(soci::session& session, Patience patience) {
@@ -112,6 +115,9 @@ Result<std::unique_ptr<soci::session>> connect(const http::DatabaseUrl& url, Pat
     auto session = std::make_unique<soci::session>();
     if (url.kind == http::DatabaseUrl::Kind::kPostgresql) {
       session->open(soci::postgresql, postgresql_words(url));
+      auto* backend = static_cast<soci::postgresql_session_backend*>(session->get_backend());
+      // Notices would go to the standard error as they are.
+      PQsetNoticeProcessor(backend->conn_, [](void*, const char*) {}, nullptr);
       settle_in_postgresql(*session, patience);
     } else {
       session->open(soci::mysql, mysql_words(url, patience));

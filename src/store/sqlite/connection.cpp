@@ -126,4 +126,10 @@ bool Statement::is_null(int column) const {
   return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
 
+bool Statement::is_real(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_FLOAT;
+}
+
+double Statement::real(int column) const { return sqlite3_column_double(statement_.get(), column); }
+
 }  // namespace sluice::store::sqlite

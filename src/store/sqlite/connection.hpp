@@ -64,6 +64,8 @@ class Statement {
   int64_t integer(int column) const;
   std::string_view text(int column) const;  // until the next step() or reset()
   bool is_null(int column) const;
+  bool is_real(int column) const;
+  double real(int column) const;
 
  private:
   struct Finalize {

@@ -1,0 +1,165 @@
+// Database servers: started when a test needs one, in a folder of their own, and stopped with the
+// file that needed them; and the books of a gateway on any of the three.
+import { spawn, spawnSync } from 'node:child_process';
+import { openSync, readFileSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { after } from 'node:test';
+import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
+import { temporaryFolder } from './processes.mjs';
+import { Books } from './metering.mjs';
+
+const script = fileURLToPath(new URL('database-server.sh', import.meta.url));
+const kPassword = 'a secret';
+const kPatience = 60_000;
+
+/// The kinds of database that the gateway works on.
+export const kinds = ['sqlite', 'postgresql', 'mysql'];
+export const servers = kinds.slice(1);
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+class DatabaseServer {
+  constructor(kind, folder, port) {
+    Object.assign(this, { kind, folder, port, databases: 0 });
+  }
+
+  /// Starts it, and waits until it answers.
+  async start() {
+    const log = path.join(this.folder, 'log');
+    const output = openSync(log, 'a');
+    this.child = spawn(script, [this.kind, path.join(this.folder, 'server'), String(this.port)], {
+      stdio: ['ignore', output, output],
+    });
+    this.child.unref();
+    let ended = false;
+    this.exited = new Promise((resolve) =>
+      this.child.on('close', () => {
+        ended = true;
+        resolve();
+      }),
+    );
+    const until = Date.now() + kPatience;
+    for (;;) {
+      try {
+        this.query('SELECT 1', this.maintenance);
+        return;
+      } catch (error) {
+        if (ended || Date.now() > until) {
+          throw new Error(`${this.kind}: ${readFileSync(log, 'utf8')}`, { cause: error });
+        }
+        await pause(50);
+      }
+    }
+  }
+
+  /// As when the machine dies.
+  async kill() {
+    this.child.kill(this.kind === 'postgresql' ? 'SIGQUIT' : 'SIGKILL');
+    await this.exited;
+  }
+
+  get maintenance() {
+    return this.kind === 'postgresql' ? 'postgres' : 'mysql';
+  }
+
+  /// The URL of a new, empty database.
+  makeDatabase() {
+    const name = `gateway_${++this.databases}`;
+    this.query(`CREATE DATABASE ${name}`, this.maintenance);
+    return { name, url: `${this.kind}://sluice:a%20secret@127.0.0.1:${this.port}/${name}` };
+  }
+
+  /// Rows as arrays of texts, through the server's own shell; MySQL's begin with the names.
+  query(sql, database) {
+    const where = ['-h', '127.0.0.1', this.kind === 'postgresql' ? '-p' : '-P', String(this.port)];
+    const [command, args] =
+      this.kind === 'postgresql'
+        ? ['psql', ['-X', '-A', '-t', '-q', '-F', '\t', '-v', 'ON_ERROR_STOP=1', '-U', 'sluice']]
+        : ['mariadb', ['--no-defaults', '-B', '-u', 'sluice']];
+    const { status, stdout, stderr } = spawnSync(
+      command,
+      [...args, ...where, this.kind === 'postgresql' ? '-d' : '-D', database],
+      {
+        input: sql,
+        encoding: 'utf8',
+        maxBuffer: 1 << 28,
+        env: { ...process.env, PGPASSWORD: kPassword, MYSQL_PWD: kPassword },
+      },
+    );
+    assert.equal(status, 0, stderr);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split('\t'));
+  }
+}
+
+const started = new Map();
+
+/// The server of a kind, one for a test file.
+export async function serverOf(kind) {
+  if (!started.has(kind)) {
+    const server = new DatabaseServer(kind, temporaryFolder(), await freePort());
+    started.set(kind, server);
+    await server.start();
+    after(() => server.kill());
+  }
+  return started.get(kind);
+}
+
+/// Rows of any table, as objects; numbers are numbers.
+class ServerBooks extends Books {
+  constructor(folder, server, database) {
+    super(folder);
+    Object.assign(this, { server, database });
+  }
+
+  all(sql, ...values) {
+    let i = 0;
+    const filled = sql.replace(/\?/g, () => `'${String(values[i++]).replaceAll("'", "''")}'`);
+    if (this.server.kind === 'postgresql') {
+      return this.server
+        .query(`SELECT row_to_json(r) FROM (${filled}) r`, this.database)
+        .map(([row]) => JSON.parse(row));
+    }
+    const [names = [], ...rows] = this.server.query(filled, this.database);
+    return rows.map((row) =>
+      Object.fromEntries(names.map((name, column) => [name, valueOf(row[column])])),
+    );
+  }
+}
+
+/// As a shell prints it.
+function valueOf(text) {
+  if (text === 'NULL') return null;
+  return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+}
+
+/// Where a gateway of a kind keeps its books: what its configuration needs, and how to read them.
+export async function placeFor(kind) {
+  const folder = temporaryFolder();
+  if (kind === 'sqlite') {
+    return { folder, changes: {}, books: new Books(folder) };
+  }
+  const server = await serverOf(kind);
+  const { name, url } = server.makeDatabase();
+  return {
+    folder,
+    server,
+    url,
+    changes: { database: { url } },
+    books: new ServerBooks(folder, server, name),
+  };
+}
