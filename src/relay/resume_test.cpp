@@ -99,6 +99,21 @@ TEST_F(ResumeTest, EndsWhereTheSecondStreamSaysSomethingElse) {
   EXPECT_THAT(got, Not(HasSubstr("[DONE]")));
 }
 
+TEST_F(ResumeTest, EndsWhereTheSecondStreamSaysLess) {
+  const auto body = [&]() -> Task<void> {
+    co_await begin();
+    co_await a.send(kChunkedHead + kRole + content("one ") + content("two"));
+    got = co_await client.read_through("two\"}}]}\n\n\r\n");
+    a.reset();
+    co_await relay.take_request(relay.up_b, b);
+    co_await b.send(kChunkedHead + kRole + content("one ") + kFinish + kDone + kLastChunk);
+    co_await read_rest();
+  };
+  relay.run(body());
+  EXPECT_THAT(got, HasSubstr("upstream_stream_interrupted"));
+  EXPECT_THAT(got, Not(HasSubstr("[DONE]")));
+}
+
 TEST_F(ResumeTest, EndsWithTheErrorWhenNobodyIsLeft) {
   const auto body = [&]() -> Task<void> {
     co_await begin();
