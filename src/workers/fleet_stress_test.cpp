@@ -2,11 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <queue>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "workers/fleet.hpp"
@@ -144,6 +146,44 @@ TEST(FleetStress, ThreadsMayDoEverythingAtOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_GT(served.load(), 1000);
+  EXPECT_EQ(fleet.outstanding(), 0);
+}
+
+TEST(FleetStress, AGatewayThatHasRestartedUnderLoadDrawsNoHerd) {
+  // Eight workers with twenty requests of others each tell of themselves again, one after another,
+  // while fifty requests a second arrive.
+  Fleet fleet(Fleet::Options{});
+  std::mt19937_64 random(9);
+  std::deque<std::pair<TimePoint, Slot>> running;
+  int refused = 0;
+  for (int i = 0; i < 750; ++i) {
+    const TimePoint at = kStart + i * 20ms;
+    for (int w = 0; w < 8; ++w) {
+      if (i % 250 != w * 30) continue;
+      Heartbeat worker = worker_of("w" + std::to_string(w), "m", 64);
+      worker.active_tasks = 20 + view(fleet, worker.worker_id, at).in_flight;
+      beat(fleet, worker, at);
+    }
+    while (!running.empty() && running.front().first <= at) {
+      running.front().second.succeeded(at);
+      running.pop_front();
+    }
+    if (auto slot = fleet.pick(demand_for(), at, random())) {
+      running.emplace_back(at + 4s, std::move(*slot));
+    } else {
+      ++refused;
+    }
+    for (const WorkerView& worker : fleet.list(at)) EXPECT_LE(worker.active, 64);
+  }
+  EXPECT_EQ(refused, 0);
+  double least = 64;
+  double most = 0;
+  for (const WorkerView& worker : fleet.list(kStart + 15s)) {
+    least = std::min(least, worker.active);
+    most = std::max(most, worker.active);
+  }
+  EXPECT_LE(most - least, 3);
+  running.clear();
   EXPECT_EQ(fleet.outstanding(), 0);
 }
 
