@@ -19,12 +19,14 @@ const kScripts = [
 const kTopUp = '1000000';
 const kQuota = 1_000_000_000_000;
 
-/// Returns how many requests had ended for their client, and how many were found open.
-export async function dieAgainAndAgain(mock, { deaths, seed, clients = 24 }) {
+/// Returns how many requests had ended for their client, and how many were found open. `place` is
+/// where the books are, as placeFor() of databases.mjs says it; in a file by default.
+export async function dieAgainAndAgain(mock, { deaths, seed, clients = 24, place }) {
   const random = randomNumbers(seed);
-  const folder = temporaryFolder();
-  const books = new Books(folder);
+  const folder = place?.folder ?? temporaryFolder();
+  const books = place?.books ?? new Books(folder);
   const config = configFor(mock.url, {
+    ...place?.changes,
     keys: [{ key, name: 'crash', user: 'ann', quota_tokens: kQuota }],
     models: kScripts.map(([name]) => ({ name, ...kPrice })),
     logging: { level: 'warn' },

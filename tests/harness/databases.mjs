@@ -10,6 +10,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { temporaryFolder } from './processes.mjs';
 import { Books } from './metering.mjs';
+import { until } from './until.mjs';
 
 const script = fileURLToPath(new URL('database-server.sh', import.meta.url));
 const kPassword = 'a secret';
@@ -66,6 +67,7 @@ class DatabaseServer {
 
   /// As when the machine dies.
   async kill() {
+    this.child.ref();
     this.child.kill(this.kind === 'postgresql' ? 'SIGQUIT' : 'SIGKILL');
     await this.exited;
   }
@@ -108,25 +110,34 @@ class DatabaseServer {
 
 const started = new Map();
 
-/// The server of a kind, one for a test file.
-export async function serverOf(kind) {
+/// Starts the server of a kind. For the top of a file: it ends with what has called this first.
+export async function startServer(kind) {
   if (!started.has(kind)) {
     const server = new DatabaseServer(kind, temporaryFolder(), await freePort());
     started.set(kind, server);
     await server.start();
     after(() => server.kill());
   }
-  return started.get(kind);
 }
 
-/// Rows of any table, as objects; numbers are numbers.
+/// The books on a server. What has not arrived there yet, and what runs, lies in the spool.
 class ServerBooks extends Books {
   constructor(folder, server, database) {
     super(folder);
+    this.file = path.join(folder, 'data/spool.db');
     Object.assign(this, { server, database });
   }
 
+  settled() {
+    return until('every settlement to arrive', async () => {
+      const sql = `SELECT (SELECT count(*) FROM open_leases) + (SELECT count(*) FROM usage_logs) AS n`;
+      const { n } = super.all(sql)[0];
+      return { done: n === 0, value: n };
+    }, kPatience);
+  }
+
   all(sql, ...values) {
+    if (sql.includes('open_leases')) return super.all(sql, ...values);
     let i = 0;
     const filled = sql.replace(/\?/g, () => `'${String(values[i++]).replaceAll("'", "''")}'`);
     if (this.server.kind === 'postgresql') {
@@ -144,7 +155,7 @@ class ServerBooks extends Books {
 /// As a shell prints it.
 function valueOf(text) {
   if (text === 'NULL') return null;
-  return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+  return /^-?\d{1,16}$/.test(text) ? Number(text) : text;
 }
 
 /// Where a gateway of a kind keeps its books: what its configuration needs, and how to read them.
@@ -153,7 +164,7 @@ export async function placeFor(kind) {
   if (kind === 'sqlite') {
     return { folder, changes: {}, books: new Books(folder) };
   }
-  const server = await serverOf(kind);
+  const server = started.get(kind);
   const { name, url } = server.makeDatabase();
   return {
     folder,
