@@ -107,7 +107,12 @@ Result<Client> Client::open(const config::Config& config) {
   auto database = store::Database::open(database_options(config));
   if (!database) return std::unexpected(database.error());
   client.database_ = std::move(*database);
-  client.service_ = std::make_unique<Service>(*client.database_);
+  auto identity = Identity::open(client.database_->identities(), client.database_->key_secret(),
+                                 Identity::options_of(config));
+  if (!identity) return std::unexpected(identity.error());
+  client.identity_ = std::move(*identity);
+  client.service_ =
+      std::make_unique<Service>(*client.database_, Running{.identity = client.identity_.get()});
   return client;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "admin/identity.hpp"
 #include "admin/service.hpp"
 #include "base/error.hpp"
 #include "config/config.hpp"
@@ -39,6 +40,7 @@ class Client {
 
   std::string socket_;
   std::unique_ptr<store::Database> database_;
+  std::unique_ptr<Identity> identity_;
   std::unique_ptr<Service> service_;
 };
 

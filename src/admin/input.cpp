@@ -111,6 +111,16 @@ Result<std::string> Fields::required_text(std::string_view name, size_t most) co
   return text(name, most);
 }
 
+Result<std::string> Fields::secret(std::string_view name, size_t most) const {
+  if (!has(name)) return wrong(name, "is missing");
+  auto text = find(name).as_string();
+  if (!text) return wrong(name, "must be a string");
+  if (text->empty() || text->size() > most) {
+    return wrong(name, fmt::format("must have 1 to {} bytes", most));
+  }
+  return std::move(*text);
+}
+
 Result<Money> Fields::money(std::string_view name) const {
   const json::Value value = find(name);
   if (!value.exists()) return wrong(name, "is missing");

@@ -57,6 +57,8 @@ class Fields {
   /// One line of text of at most `most` bytes; empty only when the field is absent.
   Result<std::string> text(std::string_view name, size_t most) const;
   Result<std::string> required_text(std::string_view name, size_t most) const;
+  /// A required string that may hold anything that is UTF-8; its error never shows it.
+  Result<std::string> secret(std::string_view name, size_t most) const;
   /// From a string, or from the text of a number, so that it is exact.
   Result<Money> money(std::string_view name) const;
   /// A whole number from 0 to kMaxCount; absent is nullopt.

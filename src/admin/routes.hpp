@@ -32,6 +32,7 @@ struct Route {
   std::string_view summary;
   std::span<const Field> body = {};
   std::span<const Field> query = {};
+  bool logins = false;      // deals with users who log in
   bool takes_long = false;  // grows with the database, and may take minutes
 };
 
@@ -39,9 +40,12 @@ struct Route {
 std::span<const Route> all_routes();
 
 // By what they are about; each beside its handlers.
+std::span<const Route> auth_routes();
 std::span<const Route> backup_routes();
 std::span<const Route> key_routes();
+std::span<const Route> me_routes();
 std::span<const Route> usage_routes();
+std::span<const Route> user_routes();
 std::span<const Route> wallet_routes();
 
 }  // namespace sluice::admin

@@ -77,7 +77,8 @@ const Route* find(std::string_view method, std::string_view pattern) {
 std::span<const Route> all_routes() {
   static const std::vector<Route> routes = [] {
     std::vector<Route> all;
-    for (const auto part : {wallet_routes(), key_routes(), usage_routes(), backup_routes()}) {
+    for (const auto part : {auth_routes(), me_routes(), user_routes(), wallet_routes(),
+                            key_routes(), usage_routes(), backup_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -121,12 +122,14 @@ Result<Answer> Service::handle(const Request& request) {
     return fail(ErrorCode::kMethodNotAllowed, "this route takes " + methods_of(path));
   }
   if (!request.who.may(route->access)) {
-    if (request.who.kind == Principal::Kind::kNobody) {
+    // Who comes with the admin token has not logged in.
+    if (request.who.kind != Principal::Kind::kUser) {
       return fail(ErrorCode::kUnauthenticated, "log in first");
     }
-    return fail(ErrorCode::kPermissionDenied, route->access == Access::kUser
-                                                  ? "this is for users who have logged in"
-                                                  : "this is for administrators");
+    return fail(ErrorCode::kPermissionDenied, "this is for administrators");
+  }
+  if (route->logins && running_.identity == nullptr) {
+    return fail(ErrorCode::kNotFound, "nobody logs in here");
   }
   auto fields = Fields::parse(request.body, route->body);
   if (!fields) return std::unexpected(std::move(fields.error()));

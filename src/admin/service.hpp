@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,8 @@
 #include "store/database.hpp"
 
 namespace sluice::admin {
+
+class Identity;
 
 /// Longer bodies are refused.
 inline constexpr size_t kMaxBody = 64 * 1024;
@@ -44,14 +47,18 @@ struct Answer {
   int status = 200;
   std::string body;  // JSON, unless the headers have another content-type
   std::vector<std::pair<std::string, std::string>> headers = {};
+  /// It is an error after all, which is told with these headers.
+  std::optional<Error> refused = {};
 };
 
 /// What a gateway that runs must hear of. A command alone has neither.
 struct Running {
   quota::Registry* registry = nullptr;
+  Identity* identity = nullptr;
   /// Called after a key was made or deleted, on the thread of handle(). When it returns, or within
   /// 100 ms of that, the new keys are in force on every loop.
   std::function<void()> keys_changed = {};
+  std::string version = {};
 };
 
 /// Thread-safe. handle() blocks on the database.
@@ -75,6 +82,8 @@ class Service {
 
   // For the routes.
   store::Database& database() { return database_; }
+  /// For routes that deal with logins, which are not reached without it.
+  Identity& identity() { return *running_.identity; }
   const Running& running() const { return running_; }
   std::mutex& key_changes() { return key_changes_; }
 

@@ -55,6 +55,11 @@ admin::Request request_of(const net::HttpCall& call, admin::Principal who) {
 }
 
 net::Task<void> send(net::HttpCall& call, admin::Answer answer) {
+  if (answer.refused) {
+    // Its own Retry-After stands before the usual one.
+    const Error error = std::move(*answer.refused);
+    co_return co_await answer_error(call, error, answer.headers);
+  }
   for (const auto& [name, value] : answer.headers) {
     if (name != "content-type") call.add_header(name, value);
   }
@@ -146,10 +151,14 @@ net::Task<void> handle_management(Service& service, relay::LoopContext& context,
   const bool administration =
       path.starts_with(kAdmin) ||
       admin::Service::access_of(call.head().method, path) == admin::Access::kAdministrator;
-  if (administration && who->kind == admin::Principal::Kind::kNobody) {
-    if (auto refused = refuse_admin(snapshot, call)) {
-      co_return co_await answer_error(call, std::move(*refused));
+  if (administration && !who->administrator) {
+    auto refused = refuse_admin(snapshot, call);
+    if (who->kind == admin::Principal::Kind::kUser) {
+      refused = {.code = ErrorCode::kPermissionDenied,
+                 .message = "this is for administrators",
+                 .param = {}};
     }
+    if (refused) co_return co_await answer_error(call, std::move(*refused));
   }
   co_await route(service, context, call, std::move(*who));
 }

@@ -1,5 +1,6 @@
 #include "api/answer.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "dialect/errors.hpp"
@@ -19,7 +20,9 @@ net::Task<void> send(net::HttpCall& call, int status, net::HeaderList headers, s
 net::Task<void> send_error(net::HttpCall& call, dialect::ErrorAnswer answer,
                            net::HeaderList headers) {
   headers.emplace_back("content-type", "application/json");
-  if (answer.wants_retry_after) headers.emplace_back("retry-after", "1");
+  const bool told =
+      std::ranges::any_of(headers, [](const auto& each) { return each.first == "retry-after"; });
+  if (answer.wants_retry_after && !told) headers.emplace_back("retry-after", "1");
   co_await send(call, answer.status, std::move(headers), std::move(answer.body));
 }
 
@@ -64,6 +67,12 @@ net::Task<void> answer_json(net::HttpCall& call, dialect::Dialect dialect, std::
 net::Task<void> answer_error(net::HttpCall& call, Error error) {
   const std::string id = id_of(call);
   co_await send_error(call, dialect::render_neutral_error(error, id), id_headers(id, {}));
+}
+
+net::Task<void> answer_error(net::HttpCall& call, Error error, net::HeaderList headers) {
+  const std::string id = id_of(call);
+  for (auto& each : id_headers(id, {})) headers.push_back(std::move(each));
+  co_await send_error(call, dialect::render_neutral_error(error, id), std::move(headers));
 }
 
 net::Task<void> answer_error(net::HttpCall& call, dialect::Dialect dialect, Error error) {

@@ -17,6 +17,8 @@ net::Task<void> answer_text(net::HttpCall& call, int status, std::string_view ty
 net::Task<void> answer_json(net::HttpCall& call, dialect::Dialect dialect, std::string body);
 /// An error in the neutral shape, with a request id.
 net::Task<void> answer_error(net::HttpCall& call, Error error);
+/// The same with further headers.
+net::Task<void> answer_error(net::HttpCall& call, Error error, net::HeaderList headers);
 /// An error in the shape of a dialect.
 net::Task<void> answer_error(net::HttpCall& call, dialect::Dialect dialect, Error error);
 /// 405 with the methods that there are, a literal.

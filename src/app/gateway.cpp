@@ -132,6 +132,10 @@ Status Gateway::start() {
     log::warn("commands cannot reach this gateway", {{"reason", admin_socket_problem_}});
   }
   say_how_many_streams_fit();
+  if (const auto first = identity_->first_run(); first && *first) {
+    log::info("nobody can log in yet: register on this machine, or with the setup token",
+              {{"setup_token", identity_->setup_token()}});
+  }
   return {};
 }
 
@@ -164,10 +168,22 @@ Status Gateway::open_database() {
       log::error("changed keys are not in force yet", {{"reason", done.error().message}});
     }
   };
-  admin_ = std::make_unique<admin::Service>(
-      *database_, admin::Running{.registry = &registry_, .keys_changed = keys_changed});
+  if (Status opened = open_identity(); !opened) return opened;
+  admin_ = std::make_unique<admin::Service>(*database_, admin::Running{.registry = &registry_,
+                                                                       .identity = identity_.get(),
+                                                                       .keys_changed = keys_changed,
+                                                                       .version = kVersion});
   administration_ = std::make_unique<api::Administration>(*admin_);
   service_.administration = administration_.get();
+  return {};
+}
+
+Status Gateway::open_identity() {
+  auto identity = admin::Identity::open(database_->identities(), database_->key_secret(),
+                                        admin::Identity::options_of(*config_));
+  if (!identity) return std::unexpected(std::move(identity.error()));
+  identity_ = std::move(*identity);
+  service_.authenticator = identity_.get();
   return {};
 }
 
@@ -205,6 +221,9 @@ void Gateway::keep_house() {
     if (const auto kept = database_->keep_factors(factors); !kept) {
       log::warn("learned token factors could not be kept", {{"reason", kept.error().message}});
     }
+  }
+  if (const Status heard = identity_->refresh(); !heard) {
+    log::warn("logins could not be looked after", {{"reason", heard.error().message}});
   }
   if (now() - verified_at_ < kVerifyEvery) return;
   verified_at_ = now();
@@ -296,6 +315,9 @@ void Gateway::reload() {
         "with a restart");
   }
   config_ = std::move(*config);
+  if (Status used = identity_->use(admin::Identity::options_of(*config_)); !used) {
+    log::error("auth stays as it was", {{"reason", used.error().message}});
+  }
   fleet_.use(workers::Fleet::options_of(*config_));
   dispatcher_.use(workers::Dispatcher::options_of(*config_));
   log::start(log_options(config_->logging));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/identity.hpp"
 #include "admin/service.hpp"
 #include "api/admin_routes.hpp"
 #include "api/handler.hpp"
@@ -52,6 +53,7 @@ class Gateway {
 
  private:
   Status open_database();
+  Status open_identity();
   /// At data_dir/sluice.sock, where it can be; elsewhere only over HTTP.
   void serve_admin_socket();
   Status listen();
@@ -84,6 +86,7 @@ class Gateway {
   std::vector<std::unique_ptr<Worker>> workers_;
   // After the workers: what it still writes at its end is told to their loops.
   std::unique_ptr<store::Database> database_;
+  std::unique_ptr<admin::Identity> identity_;
   std::unique_ptr<admin::Service> admin_;
   std::unique_ptr<api::Administration> administration_;
   net::SocketFile admin_socket_;

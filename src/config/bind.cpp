@@ -37,6 +37,11 @@ class Binder {
     config.server = bind_server(at(root_, "server"));
     config.auth.enabled = flag(root_, "auth.enabled");
     config.auth.admin_token = secret(at(root_, "auth.admin_token"), "auth.admin_token");
+    config.auth.jwt_secret = secret(at(root_, "auth.jwt_secret"), "auth.jwt_secret");
+    config.auth.jwt_expiry = duration(root_, "auth.jwt_expiry");
+    const std::string registration = text(root_, "auth.registration");
+    if (registration == "invite") config.auth.registration = Registration::kInvite;
+    if (registration == "closed") config.auth.registration = Registration::kClosed;
     config.data_dir = text(root_, "data_dir");
     config.providers = bind_providers(at(root_, "providers"));
     config.routing = bind_routing(root_, config.providers, problems_);

@@ -41,9 +41,15 @@ struct Server {
   bool gzip = false;
 };
 
+/// Who may register an account.
+enum class Registration : uint8_t { kOpen, kInvite, kClosed };
+
 struct Auth {
   bool enabled = true;
   Secret admin_token;
+  Secret jwt_secret;  // empty: kept in data_dir
+  Duration jwt_expiry = std::chrono::hours(24);
+  Registration registration = Registration::kOpen;
 };
 
 enum class ProviderType : uint8_t { kOpenAi, kAnthropic, kGemini, kZai, kOpenAiCompatible };

@@ -226,10 +226,11 @@ net::Task<bool> Selection::take_worker(Place place, const SelectionTerms& terms,
     const workers::TicketPtr ticket = std::move(verdict.ticket);
     scope.set_deadline(verdict.until);
     const net::Outcome outcome = co_await granted->event.wait(scope);
-    if (outcome == net::Outcome::kReady) {
-      verdict.slot = workers::Dispatcher::take(*ticket);
-      verdict.kind = verdict.slot ? workers::Verdict::kGranted : workers::Verdict::kRefused;
+    if (outcome == net::Outcome::kReady) verdict.slot = workers::Dispatcher::take(*ticket);
+    if (verdict.slot) {
+      verdict.kind = workers::Verdict::kGranted;
     } else {
+      // The patience is at its end, or there is nobody left to wait for.
       verdict = context_.dispatcher.leave(*ticket, sluice::now());
     }
     if (scope.cancelled()) co_return false;
