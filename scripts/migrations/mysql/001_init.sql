@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS wallets (
 
 -- Append-only. reference is the usage id of a charge, else the idempotency key, and then unique: a
 -- charge is as unique as its row of usage_logs, which is written in the same transaction or was there
--- before; then there is no charge.
+-- before; then there is no charge. The key by reference is for verification, which joins by it: the
+-- other databases make a table of hashes for that.
 CREATE TABLE IF NOT EXISTS wallet_transactions (
   id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
   wallet_id BIGINT NOT NULL,
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS wallet_transactions (
   posted_reference VARCHAR(512) AS (CASE WHEN kind = 'charge' THEN NULL ELSE reference END) STORED,
   UNIQUE KEY wallet_transactions_reference (kind, posted_reference),
   KEY wallet_transactions_wallet (wallet_id, id),
+  KEY wallet_transactions_charge (reference),
   FOREIGN KEY (wallet_id) REFERENCES wallets (id)
 ) ENGINE = InnoDB, DEFAULT CHARSET = utf8mb4, COLLATE = {collation};
 
