@@ -12,6 +12,74 @@
 
 namespace sluice::admin {
 
+/// For one thread.
+class TestKeys final : public store::Keys {
+ public:
+  explicit TestKeys(const bool& broken) : broken_(broken) {}
+
+  Result<std::optional<store::Key>> key(int64_t id) override {
+    if (broken_) return away();
+    const auto found = std::ranges::find(all, id, &store::Key::id);
+    return found == all.end() ? std::nullopt : std::optional(*found);
+  }
+  Result<std::vector<store::Key>> page(const Page& page) override {
+    if (broken_) return away();
+    std::vector<store::Key> out;
+    for (const store::Key& each : all) {
+      if (each.id <= page.after || out.size() == static_cast<size_t>(page.limit)) continue;
+      if (!page.user_id || *page.user_id == each.user_id) out.push_back(each);
+    }
+    return out;
+  }
+  Result<store::Key> add(const store::Key& key, int64_t) override {
+    if (broken_) return away();
+    const bool taken = std::ranges::any_of(all, [&](const store::Key& each) {
+      return each.name == key.name && each.user_id == key.user_id;
+    });
+    if (taken) return fail(ErrorCode::kConflict, "there is a key of this name already", "name");
+    return insert(key);
+  }
+  Result<store::Key> change(const store::Key& key) override {
+    if (broken_) return away();
+    const auto found = std::ranges::find(all, key.id, &store::Key::id);
+    if (found == all.end()) return fail(ErrorCode::kNotFound, "There is no such key.");
+    *found = key;
+    ++found->version;
+    return *found;
+  }
+  Result<Replaced> replace(const store::Key& old, int64_t expires_at, const store::Key& fresh,
+                           int64_t) override {
+    store::Key ended = old;
+    ended.expires_at = expires_at;
+    const auto changed = change(ended);
+    if (!changed) return std::unexpected(changed.error());
+    store::Key made = fresh;
+    made.replaces_id = old.id;
+    return Replaced{.old = *changed, .fresh = insert(made)};
+  }
+  Status note_used(std::span<const Used>) override { return {}; }
+  Result<std::optional<store::Wallet>> wallet_of(int64_t user_id) override {
+    return store::Wallet{.id = user_id, .user_id = user_id, .user = "somebody", .balance = {}};
+  }
+  Result<std::vector<int64_t>> disabled_users() override { return std::vector<int64_t>(); }
+
+  store::Key insert(const store::Key& key) {
+    all.push_back(key);
+    all.back().id = ++last_;
+    return all.back();
+  }
+
+  std::vector<store::Key> all;
+
+ private:
+  static std::unexpected<Error> away() {
+    return fail(ErrorCode::kLedgerUnavailable, "the database is away");
+  }
+
+  const bool& broken_;
+  int64_t last_ = 0;
+};
+
 /// Keeps what it is told. While `broken` is set everything fails.
 class TestDatabase final : public store::Database {
  public:
@@ -91,23 +159,18 @@ class TestDatabase final : public store::Database {
     return differences;
   }
 
+  store::Keys& api_keys() override { return keys_; }
   Result<std::vector<store::Key>> keys() override {
     const std::lock_guard lock(mutex_);
     if (broken) return away();
-    return keys_;
+    return keys_.all;
   }
   Result<store::Key> ensure_configured_key(const store::Key& key) override {
     return create_key(key);
   }
-  Result<store::Key> create_key(const store::Key& key) override {
-    const std::lock_guard lock(mutex_);
-    keys_.push_back(key);
-    keys_.back().id = ++last_key_;
-    return keys_.back();
-  }
+  Result<store::Key> create_key(const store::Key& key) override { return keys_.insert(key); }
   Status delete_key(int64_t id) override {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(keys_, [id](const store::Key& key) { return key.id == id; });
+    std::erase_if(keys_.all, [id](const store::Key& key) { return key.id == id; });
     return {};
   }
 
@@ -165,8 +228,7 @@ class TestDatabase final : public store::Database {
   store::TestLedger ledger_;
   std::mutex mutex_;
   std::vector<store::Wallet> wallets_;
-  std::vector<store::Key> keys_;
-  int64_t last_key_ = 0;
+  TestKeys keys_{broken};
 };
 
 }  // namespace sluice::admin

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "store/identities.hpp"
 #include "store/ledger.hpp"
+#include "store/keys.hpp"
 #include "store/records.hpp"
 
 namespace sluice::store {
@@ -49,6 +50,8 @@ class Database {
   virtual Identities& identities() = 0;
 
   // Users and wallets. A user that is not there is made together with a wallet of 0.
+  /// API keys. Lives as long as this.
+  virtual Keys& api_keys() = 0;
   virtual Result<Wallet> ensure_wallet(std::string_view user) = 0;
   /// The same, but makes none for a top-up that post() would refuse: kInvalidRequest where its
   /// idempotency key is taken.

@@ -1,168 +1,216 @@
 // API keys. Their text is nowhere here: a key is known by its digest.
 #include <fmt/format.h>
 
-#include <optional>
+#include <algorithm>
 
-#include "json/slices.hpp"
-#include "json/writer.hpp"
 #include "store/hex.hpp"
+#include "store/key_row.hpp"
 #include "store/sql_database.hpp"
+#include "store/sql_keys.hpp"
 
 namespace sluice::store {
 namespace {
 
-std::string to_array(const std::vector<std::string>& list) {
-  std::string text;
-  json::Writer out(text);
-  out.begin_array();
-  for (const std::string& each : list) out.string(each);
-  out.end_array();
-  return text;
+/// Notes of a transaction at most: meanwhile settlements wait.
+constexpr size_t kNotes = 500;
+
+std::optional<Key> find_digest(soci::session& sql, const std::string& digest) {
+  const std::string hex = to_hex(digest);
+  return find_key(sql, "digest = :digest", hex);
 }
 
-std::vector<std::string> from_array(std::string_view text) {
-  std::vector<std::string> list;
-  json::Elements elements(text);
-  json::Value element;
-  while (elements.next(element)) list.push_back(element.as_string().value_or(""));
-  return list;
-}
-
-/// A key as its columns. 0 seconds of expires_at are far in the past, so a value that does not
-/// fit into milliseconds is brought to the nearest that does.
-struct Row {
-  Key key;
-  std::string digest, models, allow_ips;
-  int64_t expires_ms = 0;
-  int64_t quota = 0;
-  int configured = 0;
-  int enabled = 0;
-  soci::indicator has_user = soci::i_null;
-  soci::indicator has_quota = soci::i_null;
-  soci::indicator expires = soci::i_null;
-
-  Row() = default;
-  explicit Row(const Key& from)
-      : key(from),
-        digest(to_hex(from.digest)),
-        models(to_array(from.models)),
-        allow_ips(to_array(from.allow_ips)),
-        expires_ms(std::clamp(from.expires_at.value_or(0), INT64_MIN / 1000, INT64_MAX / 1000) *
-                   1000),
-        quota(from.quota_tokens.value_or(0)),
-        configured(from.configured),
-        enabled(from.enabled),
-        has_user(from.user_id != 0 ? soci::i_ok : soci::i_null),
-        has_quota(from.quota_tokens ? soci::i_ok : soci::i_null),
-        expires(from.expires_at ? soci::i_ok : soci::i_null) {}
-
-  static constexpr const char* kColumns =
-      "id, digest, prefix, name, user_id, configured, enabled, quota_tokens, used_tokens, rpm, tpm,"
-      " max_parallel, models, allow_ips, expires_at, created_at";
-
-  void into(soci::details::prepare_temp_type& query) {
-    query, soci::into(key.id), soci::into(digest), soci::into(key.prefix), soci::into(key.name),
-        soci::into(key.user_id, has_user), soci::into(configured), soci::into(enabled),
-        soci::into(quota, has_quota), soci::into(key.used_tokens), soci::into(key.rpm),
-        soci::into(key.tpm), soci::into(key.max_parallel), soci::into(models),
-        soci::into(allow_ips), soci::into(expires_ms, expires), soci::into(key.created_at);
-  }
-
-  /// After a fetch.
-  Key fetched() const {
-    Key out = key;
-    out.digest = from_hex(digest).value_or("");
-    out.user_id = has_user == soci::i_ok ? key.user_id : 0;
-    out.configured = configured != 0;
-    out.enabled = enabled != 0;
-    out.quota_tokens = has_quota == soci::i_ok ? std::optional(quota) : std::nullopt;
-    out.models = from_array(models);
-    out.allow_ips = from_array(allow_ips);
-    out.expires_at = expires == soci::i_ok ? std::optional(expires_ms / 1000) : std::nullopt;
-    return out;
-  }
-};
-
-std::optional<Key> find(soci::session& sql, const std::string& digest) {
-  Row row;
-  soci::details::prepare_temp_type query = sql.prepare << "SELECT " << Row::kColumns
-                                                       << " FROM api_keys WHERE digest = :digest";
-  query, soci::use(digest);
+std::vector<Key> select_keys(soci::session& sql, const char* where, const Keys::Page& page) {
+  std::vector<Key> all;
+  KeyRow row;
+  const int64_t user = page.user_id.value_or(0);
+  soci::details::prepare_temp_type query = sql.prepare << "SELECT " << KeyRow::kColumns
+                                                       << " FROM api_keys WHERE " << where
+                                                       << "id > :after ORDER BY id LIMIT :most";
+  if (page.user_id.value_or(0) != 0) query, soci::use(user);
+  query, soci::use(page.after), soci::use(page.limit);
   row.into(query);
   soci::statement statement(query);
-  if (!statement.execute(true)) return std::nullopt;
-  return row.fetched();
+  statement.execute();
+  while (statement.fetch()) all.push_back(row.fetched());
+  return all;
 }
 
-Key insert(soci::session& sql, Row row) {
-  row.key.created_at = unix_ms();
-  sql << "INSERT INTO api_keys (digest, prefix, name, user_id, configured, enabled, quota_tokens,"
-         " used_tokens, rpm, tpm, max_parallel, models, allow_ips, expires_at, created_at)"
-         " VALUES (:digest, :prefix, :name, :user, :configured, :enabled, :quota, 0, :rpm, :tpm,"
-         " :parallel, :models, :ips, :expires, :created)",
-      soci::use(row.digest), soci::use(row.key.prefix), soci::use(row.key.name),
-      soci::use(row.key.user_id, row.has_user), soci::use(row.configured), soci::use(row.enabled),
-      soci::use(row.quota, row.has_quota), soci::use(row.key.rpm), soci::use(row.key.tpm),
-      soci::use(row.key.max_parallel), soci::use(row.models), soci::use(row.allow_ips),
-      soci::use(row.expires_ms, row.expires), soci::use(row.key.created_at);
-  return *find(sql, row.digest);
-}
+std::unexpected<Error> no_key() { return fail(ErrorCode::kNotFound, "There is no such key."); }
 
-void update(soci::session& sql, Row row) {
-  sql << "UPDATE api_keys SET prefix = :prefix, name = :name, user_id = :user,"
-         " configured = :configured, enabled = :enabled, quota_tokens = :quota, rpm = :rpm,"
-         " tpm = :tpm, max_parallel = :parallel, models = :models, allow_ips = :ips,"
-         " expires_at = :expires WHERE digest = :digest",
-      soci::use(row.key.prefix), soci::use(row.key.name), soci::use(row.key.user_id, row.has_user),
-      soci::use(row.configured), soci::use(row.enabled), soci::use(row.quota, row.has_quota),
-      soci::use(row.key.rpm), soci::use(row.key.tpm), soci::use(row.key.max_parallel),
-      soci::use(row.models), soci::use(row.allow_ips), soci::use(row.expires_ms, row.expires),
-      soci::use(row.digest);
-}
-
-Status check_key(const Key& key) {
-  if (key.digest.size() != 32) return fail(ErrorCode::kInternal, "a key's digest has 32 bytes");
-  if (key.quota_tokens.value_or(0) < 0 || key.rpm < 0 || key.tpm < 0 || key.max_parallel < 0) {
-    return fail(ErrorCode::kInvalidRequest, "A key's limits must not be negative.");
+/// Nobody adds a key for the same owner before this transaction has ended.
+void lock_owner(soci::session& sql, int64_t user_id, const char* lock) {
+  int64_t found = 0;
+  if (user_id != 0) {
+    sql << "SELECT id FROM users WHERE id = :id" << lock, soci::use(user_id), soci::into(found);
+  } else {
+    std::string value;
+    sql << "SELECT value FROM settings WHERE name = 'key_secret'" << lock, soci::into(value);
   }
-  return {};
+}
+
+/// Of the same owner, but for one id.
+bool name_taken(soci::session& sql, const Key& key, int64_t except) {
+  int64_t found = 0;
+  if (key.user_id != 0) {
+    sql << "SELECT id FROM api_keys WHERE name = :name AND user_id = :user AND id <> :id LIMIT 1",
+        soci::use(key.name), soci::use(key.user_id), soci::use(except), soci::into(found);
+  } else {
+    sql << "SELECT id FROM api_keys WHERE name = :name AND user_id IS NULL AND id <> :id LIMIT 1",
+        soci::use(key.name), soci::use(except), soci::into(found);
+  }
+  return sql.got_data();
+}
+
+std::unexpected<Error> taken(const Key& key) {
+  return fail(ErrorCode::kConflict, fmt::format("there is a key named \"{}\" already", key.name),
+              "name");
+}
+
+Status check_room(soci::session& sql, const Key& key, int64_t most) {
+  if (find_digest(sql, key.digest)) {
+    return fail(ErrorCode::kInvalidRequest, "There is such a key already.");
+  }
+  if (key.user_id == 0) return {};
+  int64_t count = 0;
+  sql << "SELECT COUNT(*) FROM api_keys WHERE user_id = :user", soci::use(key.user_id),
+      soci::into(count);
+  if (count < most) return {};
+  return fail(ErrorCode::kInvalidRequest,
+              fmt::format("There are {} keys already, and more are not allowed.", count));
+}
+
+/// Locked, and of the version that is expected.
+Result<Key> find_version(soci::session& sql, int64_t id, int64_t version, const char* lock) {
+  auto there = find_key(sql, "id = :id", id, lock);
+  if (!there) return no_key();
+  if (there->version != version) {
+    return fail(ErrorCode::kPreconditionFailed, "The key has changed since.");
+  }
+  return std::move(*there);
 }
 
 }  // namespace
 
-Result<std::vector<Key>> SqlDatabase::keys() {
-  return sessions_->read([](soci::session& sql) -> Result<std::vector<Key>> {
-    std::vector<Key> all;
-    Row row;
-    soci::details::prepare_temp_type query = sql.prepare << "SELECT " << Row::kColumns
-                                                         << " FROM api_keys ORDER BY id";
-    row.into(query);
-    soci::statement statement(query);
+Result<std::optional<Key>> SqlKeys::key(int64_t id) {
+  return sessions_.read([&](soci::session& sql) -> Result<std::optional<Key>> {
+    return find_key(sql, "id = :id", id);
+  });
+}
+
+Result<std::vector<Key>> SqlKeys::page(const Page& page) {
+  const char* where = !page.user_id        ? ""
+                      : *page.user_id == 0 ? "user_id IS NULL AND "
+                                           : "user_id = :user AND ";
+  return sessions_.read([&](soci::session& sql) -> Result<std::vector<Key>> {
+    return select_keys(sql, where, page);
+  });
+}
+
+Result<Key> SqlKeys::add(const Key& key, int64_t most) {
+  if (Status sound = check_key(key); !sound) return std::unexpected(sound.error());
+  return sessions_.write([&](soci::session& sql) -> Result<Key> {
+    lock_owner(sql, key.user_id, sessions_.dialect().for_update);
+    if (name_taken(sql, key, 0)) return taken(key);
+    if (Status room = check_room(sql, key, most); !room) return std::unexpected(room.error());
+    return insert_key(sql, key);
+  });
+}
+
+Result<Key> SqlKeys::change(const Key& key) {
+  if (Status sound = check_key(key); !sound) return std::unexpected(sound.error());
+  return sessions_.write([&](soci::session& sql) -> Result<Key> {
+    const char* lock = sessions_.dialect().for_update;
+    lock_owner(sql, key.user_id, lock);
+    const auto there = find_version(sql, key.id, key.version, lock);
+    if (!there) return there;
+    // The one that it replaced may bear its name.
+    if (key.name != there->name && name_taken(sql, key, key.id)) return taken(key);
+    update_key(sql, key);
+    return *find_key(sql, "id = :id", key.id);
+  });
+}
+
+Result<Keys::Replaced> SqlKeys::replace(const Key& old, int64_t expires_at, const Key& fresh,
+                                        int64_t most) {
+  if (Status sound = check_key(fresh); !sound) return std::unexpected(sound.error());
+  return sessions_.write([&](soci::session& sql) -> Result<Replaced> {
+    const char* lock = sessions_.dialect().for_update;
+    lock_owner(sql, old.user_id, lock);
+    auto there = find_version(sql, old.id, old.version, lock);
+    if (!there) return std::unexpected(there.error());
+    if (Status room = check_room(sql, fresh, most); !room) return std::unexpected(room.error());
+    there->expires_at = std::min(there->expires_at.value_or(expires_at), expires_at);
+    update_key(sql, *there);
+    Key made = fresh;
+    made.replaces_id = old.id;
+    return Replaced{.old = *find_key(sql, "id = :id", old.id), .fresh = insert_key(sql, made)};
+  });
+}
+
+Status SqlKeys::note_used(std::span<const Used> used) {
+  while (!used.empty()) {
+    const auto some = used.first(std::min(used.size(), kNotes));
+    Status noted = sessions_.write([&](soci::session& sql) -> Status {
+      Used each;
+      soci::statement statement =
+          (sql.prepare << "UPDATE api_keys SET last_used_at = :at WHERE id = :id",
+           soci::use(each.at), soci::use(each.id));
+      for (const Used& one : some) {
+        each = one;
+        statement.execute(true);
+      }
+      return {};
+    });
+    if (!noted) return noted;
+    used = used.subspan(some.size());
+  }
+  return {};
+}
+
+Result<std::optional<Wallet>> SqlKeys::wallet_of(int64_t user_id) {
+  return sessions_.read([&](soci::session& sql) -> Result<std::optional<Wallet>> {
+    Wallet wallet;
+    sql << "SELECT w.id, w.user_id, u.name, w.balance FROM wallets w JOIN users u"
+           " ON u.id = w.user_id WHERE w.user_id = :user",
+        soci::use(user_id), soci::into(wallet.id), soci::into(wallet.user_id),
+        soci::into(wallet.user), soci::into(wallet.balance.nanos);
+    if (!sql.got_data()) return std::nullopt;
+    return wallet;
+  });
+}
+
+Result<std::vector<int64_t>> SqlKeys::disabled_users() {
+  return sessions_.read([](soci::session& sql) -> Result<std::vector<int64_t>> {
+    std::vector<int64_t> all;
+    int64_t id = 0;
+    soci::statement statement =
+        (sql.prepare << "SELECT id FROM users WHERE disabled <> 0 ORDER BY id", soci::into(id));
     statement.execute();
-    while (statement.fetch()) all.push_back(row.fetched());
+    while (statement.fetch()) all.push_back(id);
     return all;
   });
 }
 
+Result<std::vector<Key>> SqlDatabase::keys() { return keys_->page({.limit = INT32_MAX}); }
+
 Result<Key> SqlDatabase::ensure_configured_key(const Key& key) {
   if (Status sound = check_key(key); !sound) return std::unexpected(sound.error());
   return sessions_->write([&](soci::session& sql) -> Result<Key> {
-    Row row(key);
-    row.configured = 1;
-    if (!find(sql, row.digest)) return insert(sql, row);
-    update(sql, row);
-    return *find(sql, row.digest);
+    Key wanted = key;
+    wanted.configured = true;
+    if (!find_digest(sql, key.digest)) return insert_key(sql, wanted);
+    update_key(sql, wanted);
+    return *find_digest(sql, key.digest);
   });
 }
 
 Result<Key> SqlDatabase::create_key(const Key& key) {
   if (Status sound = check_key(key); !sound) return std::unexpected(sound.error());
   return sessions_->write([&](soci::session& sql) -> Result<Key> {
-    const Row row(key);
-    if (find(sql, row.digest)) {
+    if (find_digest(sql, key.digest)) {
       return fail(ErrorCode::kInvalidRequest, "There is such a key already.");
     }
-    return insert(sql, row);
+    return insert_key(sql, key);
   });
 }
 
@@ -172,7 +220,7 @@ Status SqlDatabase::delete_key(int64_t id) {
         (sql.prepare << "DELETE FROM api_keys WHERE id = :id", soci::use(id));
     statement.execute(true);
     if (statement.get_affected_rows() > 0) return {};
-    return fail(ErrorCode::kNotFound, fmt::format("There is no key {}.", id));
+    return no_key();
   });
 }
 

@@ -34,13 +34,19 @@ struct Transaction {
   int64_t at = 0;
 };
 
+/// What a key has spent in the day, week and month of its last request that cost something.
+struct KeySpent {
+  int64_t on = 0;  // that day (UTC), counted from 1970-01-01
+  Money day, week, month;
+};
+
 /// A key, from the configuration or made by `sluice key create`; its text is kept nowhere.
 struct Key {
   int64_t id = 0;
   std::string digest;  // 32 bytes: HMAC-SHA-256 of the key under the database's key_secret
   std::string prefix;  // the first 6 characters
   std::string name;
-  int64_t user_id = 0;
+  int64_t user_id = 0;      // whose it is, and whose wallet pays
   bool configured = false;  // listed in the configuration file
   bool enabled = true;
   std::optional<int64_t> quota_tokens;  // granted in all; none: unlimited
@@ -52,6 +58,15 @@ struct Key {
   std::vector<std::string> allow_ips;
   std::optional<int64_t> expires_at;  // Unix seconds
   int64_t created_at = 0;
+  std::optional<Money> quota_money;  // granted in all; none: unlimited
+  Money used_money;                  // settled so far
+  std::optional<Money> budget_day, budget_week, budget_month;  // none: no limit
+  KeySpent spent;
+  std::string mode;                     // of conversion: strict, lenient; empty: the configuration's
+  int64_t replaces_id = 0;              // the key in whose place it was made
+  std::optional<int64_t> last_used_at;  // to some minutes
+  int64_t version = 1;                  // counts changes
+  int64_t updated_at = 0;
 };
 
 struct Rate {

@@ -15,6 +15,7 @@
 #include "store/hex.hpp"
 #include "store/server/migrate.hpp"
 #include "store/sql_identities.hpp"
+#include "store/sql_keys.hpp"
 #include "store/sqlite/file.hpp"
 #include "store/sqlite/sessions.hpp"
 
@@ -109,6 +110,7 @@ Result<std::unique_ptr<Database>> SqlDatabase::open(const Options& options) {
   database->key_secret_ = std::move(*secret);
   database->identities_ = std::make_unique<SqlIdentities>(*database->sessions_);
   if (Status begun = database->begin_ledger(options); !begun) return std::unexpected(begun.error());
+  database->keys_ = std::make_unique<SqlKeys>(*database->sessions_);
   return database;
 }
 

@@ -28,6 +28,7 @@ class SqlDatabase final : public Database {
   size_t recovered() const override { return recovered_; }
   std::string key_secret() override { return key_secret_; }
   Identities& identities() override { return *identities_; }
+  Keys& api_keys() override { return *keys_; }
 
   Result<Wallet> ensure_wallet(std::string_view user) override;
   Result<Wallet> ensure_wallet_for(std::string_view user,
@@ -74,6 +75,7 @@ class SqlDatabase final : public Database {
   std::unique_ptr<Identities> identities_;
   std::unique_ptr<Sessions> spool_;  // none where the database is embedded
   std::unique_ptr<sqlite::Settler> settler_;
+  std::unique_ptr<Keys> keys_;
   std::unique_ptr<server::Carrier> carrier_;  // the same
   std::unique_ptr<LedgerWriter> ledger_;
 };

@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "json/reader.hpp"
+#include "store/key_sums.hpp"
 #include "store/sqlite/settler.hpp"
 #include "store/usage_row.hpp"
 
@@ -90,10 +91,8 @@ class Sums {
                           .amount = -settlement.cost.nanos,
                           .reference = settlement.id});
     }
-    if (settlement.key_id == 0 || settlement.charged.total() == 0) return;
-    int64_t& sum = tokens_[settlement.key_id];
-    if (__builtin_add_overflow(sum, settlement.charged.total(), &sum)) {
-      throw BadRow{"the tokens do not fit into 64 bits"};
+    if (!keys_.add(settlement)) {
+      throw BadRow{"what its key has used does not fit into 64 bits"};
     }
   }
 
@@ -118,10 +117,12 @@ class Sums {
           soci::use(id);
     }
     insert_charges(sql);
-    for (const auto& [id, tokens] : tokens_) {
+    for (const auto& [place, sum] : keys_) {
+      const auto values = KeySums::values(place, sum);
+      soci::details::prepare_temp_type query = sql.prepare << KeySums::kUpdate;
+      for (const int64_t& value : values) query, soci::use(value);
       // No row: the key was deleted while its request ran.
-      sql << "UPDATE api_keys SET used_tokens = used_tokens + :tokens WHERE id = :id",
-          soci::use(tokens), soci::use(id);
+      soci::statement(query).execute(true);
     }
   }
 
@@ -149,7 +150,7 @@ class Sums {
   }
 
   std::vector<Charge> charges_;  // in their order
-  std::map<int64_t, int64_t> tokens_;
+  KeySums keys_;
 };
 
 UsageRow row_of(const Settlement& settlement) {

@@ -27,7 +27,7 @@ constexpr const char* kTexts[] = {
     "UPDATE wallets SET balance = balance + ? WHERE id = ?",
     "INSERT INTO wallet_transactions (wallet_id, kind, amount, balance_after, reference, actor,"
     " reason, created_at) VALUES (?, 'charge', ?, ?, ?, 'gateway', '', ?)",
-    "UPDATE api_keys SET used_tokens = used_tokens + ? WHERE id = ?",
+    KeySums::kUpdate,
     "INSERT INTO open_leases (id, request_id, key_id, wallet_id, price_id, requested_model,"
     " upstream_model, provider, stream, prompt_tokens, opened_at, marks, input_tokens,"
     " cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost)"
@@ -163,12 +163,7 @@ Settler::Outcome Settler::write_usage(std::span<const Entry> entries) {
       }
       charges_.push_back(&settlement);
     }
-    if (settlement.key_id != 0 && settlement.charged.total() != 0) {
-      int64_t& sum = keys_[settlement.key_id];
-      if (__builtin_add_overflow(sum, settlement.charged.total(), &sum)) {
-        return bad_row("the tokens do not fit into 64 bits");
-      }
-    }
+    if (!keys_.add(settlement)) return bad_row("what its key has used does not fit into 64 bits");
   }
   return Outcome::kWritten;
 }
@@ -204,9 +199,11 @@ Settler::Outcome Settler::write_balances() {
     const Outcome outcome = outcome_of(sql_[kUpdateWallet].bind(sum.amount).bind(id).run());
     if (outcome != Outcome::kWritten) return outcome;
   }
-  for (const auto& [id, tokens] : keys_) {
+  for (const auto& [place, sum] : keys_) {
+    Statement& statement = sql_[kUpdateKey];
+    for (const int64_t value : KeySums::values(place, sum)) statement.bind(value);
     // No row: the key was deleted while its request ran.
-    const Outcome outcome = outcome_of(sql_[kUpdateKey].bind(tokens).bind(id).run());
+    const Outcome outcome = outcome_of(statement.run());
     if (outcome != Outcome::kWritten) return outcome;
   }
   return Outcome::kWritten;

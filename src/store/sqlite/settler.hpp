@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "store/key_sums.hpp"
 #include "store/records.hpp"
 #include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/connection.hpp"
@@ -110,7 +111,7 @@ class Settler {
   std::array<Statement, kSqlCount> sql_;
   std::vector<const Settlement*> charges_;  // of this group, in their order
   std::unordered_map<int64_t, WalletSum> wallets_;
-  std::unordered_map<int64_t, int64_t> keys_;
+  KeySums keys_;
   std::string failure_;
 };
 
