@@ -240,7 +240,8 @@ constexpr auto kOtherEnvironment = std::to_array<EnvironmentName>({
      "Key of Z.ai: taken in place of `api_keys` by every provider of type `zai` on platform z.ai, "
      "or where there is none, on zread.ai; never by both. Without any configuration file it makes "
      "the provider `zai-main`."},
-    {"DB_HOST", "Host of a MySQL or MariaDB server: with it, the variables below make `database.url`."},
+    {"DB_HOST",
+     "Host of a MySQL or MariaDB server: with it, the variables below make `database.url`."},
     {"DB_PORT", "Port of that server; 3306 when not set."},
     {"DB_USER", "User on that server; `root` when not set."},
     {"DB_PASSWORD", "That user's password."},
