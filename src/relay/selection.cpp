@@ -90,6 +90,7 @@ std::vector<route::Standing> standings_of(const Snapshot& snapshot, const worker
     standing.weight = target.weight;
     standing.member = target.member;
     if (target.workers()) {
+      standing.available = desperate || fleet.serves(target.model);
       standing.active = static_cast<int64_t>(fleet.load(target.model, now).active);
       continue;
     }
