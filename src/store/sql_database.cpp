@@ -14,6 +14,7 @@
 #include "observe/log.hpp"
 #include "store/hex.hpp"
 #include "store/server/migrate.hpp"
+#include "store/server/spool_owner.hpp"
 #include "store/sql_identities.hpp"
 #include "store/sql_keys.hpp"
 #include "store/sqlite/file.hpp"
@@ -138,6 +139,9 @@ Status SqlDatabase::open_server(const Options& options, http::DatabaseUrl url) {
 
 Status SqlDatabase::begin_ledger(const Options& options) {
   using Scope = sqlite::Settler::Scope;
+  if (spool_) {
+    if (Status own = server::claim_spool(file_, to_hex(key_secret_)); !own) return own;
+  }
   const bool power = options.durability == Durability::kPower;
   Result<sqlite::Settler> settler =
       sqlite::Settler::open(file_, power, {}, carrier_ ? Scope::kSpool : Scope::kBooks);

@@ -170,11 +170,15 @@ TEST_F(Writer, WhatWaitsIsWrittenInGroups) {
 }
 
 TEST_F(Writer, AGroupChargesEachWalletAndKeyItsOwn) {
-  shell().run("INSERT INTO users VALUES (70, 'bob', 0); INSERT INTO wallets VALUES (7, 70, 50, 0)");
-  shell().run("INSERT INTO wallet_transactions VALUES (1, 7, 'grant', 50, 50, 'g', '', '', 0)");
+  shell().run("INSERT INTO users (id, name, created_at) VALUES (70, 'bob', 0)");
+  shell().run("INSERT INTO wallets (id, user_id, balance, created_at) VALUES (7, 70, 50, 0)");
   shell().run(
-      "INSERT INTO api_keys SELECT 8, 'other', prefix, 'other', 70, 0, 1, NULL, 0, 0, 0, 0,"
-      " models, allow_ips, NULL, 0 FROM api_keys");
+      "INSERT INTO wallet_transactions (id, wallet_id, kind, amount, balance_after, reference,"
+      " actor, reason, created_at) VALUES (1, 7, 'grant', 50, 50, 'g', '', '', 0)");
+  shell().run(
+      "INSERT INTO api_keys (id, digest, prefix, name, user_id, configured, enabled, rpm, tpm,"
+      " max_parallel, models, allow_ips, created_at) SELECT 8, 'other', prefix, 'other', 70, 0, 1,"
+      " 0, 0, 0, models, allow_ips, 0 FROM api_keys");
   start();
   shell().run("BEGIN EXCLUSIVE");
   for (int i = 0; i < 10; ++i) {

@@ -12,6 +12,7 @@
 
 #include "store/server/connect.hpp"
 #include "store/server/migrate.hpp"
+#include "store/server/spool_owner.hpp"
 #include "store/sessions.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/file.hpp"
@@ -104,6 +105,8 @@ std::vector<Row> read_rows(soci::session& sql, const Table& table, const std::st
 }
 
 Status save_table(soci::session& sql, const Table& table, Connection& file) {
+  // What the scripts of the schema have put there is among what comes.
+  if (Status emptied = run(file, "DELETE FROM " + table.name); !emptied) return emptied;
   std::string marks;
   for (size_t i = 0; i < table.columns.size(); ++i) marks += i == 0 ? "?" : ", ?";
   Result<Statement> insert = Statement::prepare(
@@ -312,6 +315,10 @@ Status load(const std::string& file, const http::DatabaseUrl& url, const std::st
   if (Status made = sqlite::prepare(spool, sqlite::spool_schema()); !made) return made;
   Result<Connection> source = Connection::open(file, Connection::Mode::kReadOnly, sqlite::kBusyMs);
   if (!source) return std::unexpected(source.error());
+  const Result<std::string> secret =
+      source->text("SELECT value FROM settings WHERE name = 'key_secret'");
+  if (!secret) return std::unexpected(secret.error());
+  if (Status own = claim_spool(spool, *secret); !own) return own;
   Result<Connection> leases =
       Connection::open(spool, Connection::Mode::kReadWrite, sqlite::kBusyMs);
   if (!leases) return std::unexpected(leases.error());

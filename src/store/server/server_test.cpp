@@ -144,6 +144,26 @@ TEST_P(Servers, ASettlementThatCanNeverBeWrittenIsKeptAsideAndHoldsUpNoOther) {
   EXPECT_EQ(found[0].what, "settlement lost, refused: there is no such wallet");
 }
 
+TEST_P(Servers, ASpoolIsNotCarriedToAnotherDatabase) {
+  {
+    const auto database = must_open(folder_.options());
+    const Account account = make_account(*database);
+    Tally durable;
+    server().kill();
+    database->ledger().settle(settlement("use_1", account.key, account.wallet), durable.adder());
+    durable.wait_for(1);
+  }
+  server().start();
+  Options other = folder_.options();
+  other.url = TestPlace(GetParam()).url();
+  const auto refused = Database::open(other);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConfig);
+  EXPECT_THAT(refused.error().message, HasSubstr("belong to another database"));
+  EXPECT_EQ(must_open(folder_.options())->usage({}).value().size(), 1u);
+  EXPECT_TRUE(must_open(other)) << "an empty one may change hands";
+}
+
 TEST_P(Servers, ConnectionsThatTheServerHasClosedAreOpenedAnew) {
   const auto database = must_open(folder_.options());
   make_account(*database);
