@@ -7,7 +7,8 @@ namespace sluice::api {
 
 namespace {
 
-void optional_member(json::Writer& json, std::string_view name, std::optional<int64_t> value) {
+template <typename Number>
+void optional_member(json::Writer& json, std::string_view name, std::optional<Number> value) {
   value ? json.member(name, *value) : json.null_member(name);
 }
 
@@ -76,10 +77,10 @@ void write_worker(json::Writer& json, const workers::WorkerView& worker,
       .begin_object()
       .member("active", worker.active)
       .member("in_flight", worker.in_flight)
-      .member("kv_free", worker.kv_free)
       .member("vram_free", worker.vram_free)
-      .member("drift", worker.drift)
-      .end_object();
+      .member("drift", worker.drift);
+  optional_member(json, "kv_free", worker.kv_free);
+  json.end_object();
   json.member("breaker", worker.breaker)
       .key("learned")
       .begin_object()

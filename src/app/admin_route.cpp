@@ -87,9 +87,12 @@ std::string human(json::Value answer) {
   std::string out = fmt::format("{}: {}\n", shown(answer["model"]), shown(answer["rule"]));
   int number = 0;
   for (const json::Value& tier : rows_in(answer["tiers"])) {
-    out += fmt::format("\n{}. {} ({})\n", ++number, shown(tier["name"]), shown(tier["strategy"]));
     std::vector<std::string> texts;
     for (const json::Value& target : rows_in(tier["targets"])) texts.push_back(row_of(target));
+    out += fmt::format("\n{}. {}", ++number, shown(tier["name"]));
+    // Among one there is nothing to choose.
+    if (texts.size() > 1) out += fmt::format(" ({})", shown(tier["strategy"]));
+    out += '\n';
     std::vector<json::Value> rows;
     for (const std::string& text : texts) rows.emplace_back(text);
     out += table({{.title = "", .field = "picked"},

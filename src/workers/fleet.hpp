@@ -76,12 +76,14 @@ struct Demand {
   config::Strategy strategy = config::Strategy::kVram;
   bool fallback = false;   // the workers that say is_fallback, else the others
   bool desperate = false;  // there is nobody else: ask also who has failed lately
+  /// It fits nobody, by the gateway's estimate: an engine shall say so, which knows exactly.
+  bool any_length = false;
 };
 
 enum class NoSlot : uint8_t {
   kUnserved,     // no routable worker has the model
   kFull,         // one that has it will be free again
-  kUnavailable,  // those that have it have failed, drain, or were tried
+  kUnavailable,  // those that have it have failed, drain, were tried, or take no such length
 };
 
 /// A worker in the light of one demand: what explains a pick.
@@ -97,13 +99,13 @@ struct Candidate {
 /// A worker for people.
 struct WorkerView {
   Heartbeat last;
-  std::string_view state;   // starting, ready, draining, stale, expired, unhealthy
-  std::string_view reason;  // why it is not routable; static text; empty: it is
-  Duration age{0};          // since its last heartbeat
-  bool discovered = false;  // found, not announced by itself
-  double active = 0;        // effective
-  int64_t in_flight = 0;    // this gateway's own
-  double kv_free = 0;       // effective, tokens or bytes as it tells
+  std::string_view state;         // starting, ready, draining, stale, expired, unhealthy
+  std::string_view reason;        // why it is not routable; static text; empty: it is
+  Duration age{0};                // since its last heartbeat
+  bool discovered = false;        // found, not announced by itself
+  double active = 0;              // effective
+  int64_t in_flight = 0;          // this gateway's own
+  std::optional<double> kv_free;  // effective, tokens or bytes as it tells; where it tells any
   double vram_free = 0;
   double score = 0;          // of the seed's formula, for a request of nothing
   std::string_view breaker;  // closed, open, half_open
