@@ -87,6 +87,8 @@ class TestDatabase final : public store::Database {
   size_t recovered() const override { return 0; }
   std::string key_secret() override { return "secret of the keys"; }
   store::Identities& identities() override { std::abort(); }  // none are kept here
+  store::Codes& codes() override { std::abort(); }
+  store::Teams& teams() override { std::abort(); }
 
   Result<store::Wallet> ensure_wallet(std::string_view user) override {
     const std::lock_guard lock(mutex_);
@@ -112,6 +114,13 @@ class TestDatabase final : public store::Database {
     if (broken) return away();
     if (auto* found = find(user)) return *found;
     return fail(ErrorCode::kNotFound, "there is no user of this name");
+  }
+  Result<store::Wallet> wallet_of(int64_t user_id) override {
+    const std::lock_guard lock(mutex_);
+    if (broken) return away();
+    const auto found = std::ranges::find(wallets_, user_id, &store::Wallet::user_id);
+    if (found != wallets_.end()) return *found;
+    return fail(ErrorCode::kNotFound, "there is no such user");
   }
   Result<std::vector<store::Wallet>> wallets() override {
     const std::lock_guard lock(mutex_);
@@ -160,6 +169,8 @@ class TestDatabase final : public store::Database {
   }
 
   store::Keys& api_keys() override { return keys_; }
+  Result<std::vector<Difference>> verify_wallet(int64_t) override { return verify(); }
+
   Result<std::vector<store::Key>> keys() override {
     const std::lock_guard lock(mutex_);
     if (broken) return away();

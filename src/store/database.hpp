@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "store/codes.hpp"
 #include "store/identities.hpp"
 #include "store/ledger.hpp"
 #include "store/keys.hpp"
 #include "store/records.hpp"
+#include "store/teams.hpp"
 
 namespace sluice::store {
 
@@ -48,6 +50,10 @@ class Database {
 
   /// Users as they log in. Lives as long as this.
   virtual Identities& identities() = 0;
+  /// Redemption codes. Lives as long as this.
+  virtual Codes& codes() = 0;
+  /// Teams with a wallet. Lives as long as this.
+  virtual Teams& teams() = 0;
 
   // Users and wallets. A user that is not there is made together with a wallet of 0.
   /// API keys. Lives as long as this.
@@ -58,6 +64,8 @@ class Database {
   virtual Result<Wallet> ensure_wallet_for(std::string_view user,
                                            std::string_view idempotency_key) = 0;
   virtual Result<Wallet> wallet(std::string_view user) = 0;  // kNotFound
+  /// Of a user or a team. kNotFound.
+  virtual Result<Wallet> wallet_of(int64_t user_id) = 0;
   virtual Result<std::vector<Wallet>> wallets() = 0;
   /// An entry that was posted, or that the same idempotency key had posted before.
   struct Posted {
@@ -82,6 +90,8 @@ class Database {
     std::string recomputed;
   };
   virtual Result<std::vector<Difference>> verify() = 0;
+  /// The same for the balance of one wallet.
+  virtual Result<std::vector<Difference>> verify_wallet(int64_t wallet_id) = 0;
 
   // Keys.
   virtual Result<std::vector<Key>> keys() = 0;

@@ -48,14 +48,15 @@ std::vector<User> select_users(soci::session& sql, const std::string& where, Bin
   return all;
 }
 
-std::optional<User> find_user(soci::session& sql, const std::string& name) {
-  auto found =
-      select_users(sql, "WHERE name = :name", [&](auto& query) { query, soci::use(name); });
+/// Of a person or a team.
+std::optional<User> find_user(soci::session& sql, const std::string& name, const char* more = "") {
+  auto found = select_users(sql, std::string("WHERE name = :name") + more,
+                            [&](auto& query) { query, soci::use(name); });
   return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
 std::optional<User> find_user(soci::session& sql, int64_t id, const char* lock = "") {
-  auto found = select_users(sql, std::string("WHERE id = :id") + lock,
+  auto found = select_users(sql, std::string("WHERE id = :id AND kind = 'person'") + lock,
                             [&](auto& query) { query, soci::use(id); });
   return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
@@ -130,8 +131,9 @@ Result<std::optional<User>> SqlIdentities::user(int64_t id) {
 
 Result<std::optional<User>> SqlIdentities::user(std::string_view name) {
   const std::string wanted(name);
-  return sessions_.read(
-      [&](soci::session& sql) -> Result<std::optional<User>> { return find_user(sql, wanted); });
+  return sessions_.read([&](soci::session& sql) -> Result<std::optional<User>> {
+    return find_user(sql, wanted, " AND kind = 'person'");
+  });
 }
 
 Result<std::vector<User>> SqlIdentities::users(int64_t after, int limit, std::string_view prefix) {
@@ -141,14 +143,15 @@ Result<std::vector<User>> SqlIdentities::users(int64_t after, int limit, std::st
   const std::string to = from + "\U0010FFFF";
   return sessions_.read([&](soci::session& sql) -> Result<std::vector<User>> {
     if (from.empty()) {
-      return select_users(sql, "WHERE id > :after ORDER BY id LIMIT :most",
+      return select_users(sql, "WHERE id > :after AND kind = 'person' ORDER BY id LIMIT :most",
                           [&](auto& query) { query, soci::use(after), soci::use(limit); });
     }
-    return select_users(
-        sql, "WHERE name >= :from AND name <= :to AND id > :after ORDER BY id LIMIT :most",
-        [&](auto& query) {
-          query, soci::use(from), soci::use(to), soci::use(after), soci::use(limit);
-        });
+    return select_users(sql,
+                        "WHERE name >= :from AND name <= :to AND id > :after AND kind = 'person'"
+                        " ORDER BY id LIMIT :most",
+                        [&](auto& query) {
+                          query, soci::use(from), soci::use(to), soci::use(after), soci::use(limit);
+                        });
   });
 }
 

@@ -15,8 +15,10 @@
 #include "store/hex.hpp"
 #include "store/server/migrate.hpp"
 #include "store/server/spool_owner.hpp"
+#include "store/sql_codes.hpp"
 #include "store/sql_identities.hpp"
 #include "store/sql_keys.hpp"
+#include "store/sql_teams.hpp"
 #include "store/sqlite/file.hpp"
 #include "store/sqlite/sessions.hpp"
 
@@ -110,6 +112,8 @@ Result<std::unique_ptr<Database>> SqlDatabase::open(const Options& options) {
   if (!secret) return std::unexpected(secret.error());
   database->key_secret_ = std::move(*secret);
   database->identities_ = std::make_unique<SqlIdentities>(*database->sessions_);
+  database->codes_ = std::make_unique<SqlCodes>(*database->sessions_);
+  database->teams_ = std::make_unique<SqlTeams>(*database->sessions_);
   if (Status begun = database->begin_ledger(options); !begun) return std::unexpected(begun.error());
   database->keys_ = std::make_unique<SqlKeys>(*database->sessions_);
   return database;

@@ -28,12 +28,15 @@ class SqlDatabase final : public Database {
   size_t recovered() const override { return recovered_; }
   std::string key_secret() override { return key_secret_; }
   Identities& identities() override { return *identities_; }
+  Codes& codes() override { return *codes_; }
+  Teams& teams() override { return *teams_; }
   Keys& api_keys() override { return *keys_; }
 
   Result<Wallet> ensure_wallet(std::string_view user) override;
   Result<Wallet> ensure_wallet_for(std::string_view user,
                                    std::string_view idempotency_key) override;
   Result<Wallet> wallet(std::string_view user) override;
+  Result<Wallet> wallet_of(int64_t user_id) override;
   Result<std::vector<Wallet>> wallets() override;
   Result<Posted> post(std::string_view user, std::string_view kind, Money amount,
                       std::string_view reason, std::string_view idempotency_key,
@@ -41,6 +44,7 @@ class SqlDatabase final : public Database {
   Result<std::vector<Transaction>> transactions(int64_t wallet_id, int64_t before_id,
                                                 int limit) override;
   Result<std::vector<Difference>> verify() override;
+  Result<std::vector<Difference>> verify_wallet(int64_t wallet_id) override;
 
   Result<std::vector<Key>> keys() override;
   Result<Key> ensure_configured_key(const Key& key) override;
@@ -73,6 +77,8 @@ class SqlDatabase final : public Database {
   WriteTurn turn_;  // of file_
   std::unique_ptr<Sessions> sessions_;
   std::unique_ptr<Identities> identities_;
+  std::unique_ptr<Codes> codes_;
+  std::unique_ptr<Teams> teams_;
   std::unique_ptr<Sessions> spool_;  // none where the database is embedded
   std::unique_ptr<sqlite::Settler> settler_;
   std::unique_ptr<Keys> keys_;

@@ -4,24 +4,11 @@
 #include <optional>
 
 #include "base/ids.hpp"
+#include "store/posting.hpp"
 #include "store/sql_database.hpp"
 
 namespace sluice::store {
 namespace {
-
-/// `lock` as Dialect::for_update, or nothing.
-std::optional<Wallet> find_wallet(soci::session& sql, const std::string& user,
-                                  const char* lock = "") {
-  Wallet wallet;
-  wallet.user = user;
-  sql << "SELECT w.id, w.user_id, w.balance FROM wallets w JOIN users u ON u.id = w.user_id"
-         " WHERE u.name = :name"
-      << lock,
-      soci::use(user), soci::into(wallet.id), soci::into(wallet.user_id),
-      soci::into(wallet.balance.nanos);
-  if (!sql.got_data()) return std::nullopt;
-  return wallet;
-}
 
 Wallet make_wallet(soci::session& sql, const std::string& user) {
   const int64_t at = unix_ms();
@@ -35,36 +22,6 @@ Wallet make_wallet(soci::session& sql, const std::string& user) {
          " SELECT id, 0, :at FROM users WHERE name = :name",
       soci::use(at), soci::use(user);
   return *find_wallet(sql, user);
-}
-
-/// The columns of wallet_transactions; what runs fills `entry` at each fetch.
-struct TransactionRow {
-  Transaction entry;
-
-  static constexpr const char* kColumns =
-      "id, wallet_id, kind, amount, balance_after, reference, actor, reason, created_at";
-
-  void into(soci::details::prepare_temp_type& query) {
-    query, soci::into(entry.id), soci::into(entry.wallet_id), soci::into(entry.kind),
-        soci::into(entry.amount.nanos), soci::into(entry.balance_after.nanos),
-        soci::into(entry.reference), soci::into(entry.actor), soci::into(entry.reason),
-        soci::into(entry.at);
-  }
-};
-
-/// Of what was posted; charges are found by their row of usage_logs.
-std::optional<Transaction> find_transaction(soci::session& sql, const std::string& kind,
-                                            const std::string& reference) {
-  TransactionRow row;
-  soci::details::prepare_temp_type query =
-      sql.prepare << "SELECT " << TransactionRow::kColumns
-                  << " FROM wallet_transactions WHERE kind = :kind AND reference = :reference"
-                     " AND kind <> 'charge'";  // so that the index fits
-  query, soci::use(kind), soci::use(reference);
-  row.into(query);
-  soci::statement statement(query);
-  if (!statement.execute(true)) return std::nullopt;
-  return row.entry;
 }
 
 Status check_posting(std::string_view kind, Money amount) {
@@ -110,7 +67,7 @@ Result<Wallet> SqlDatabase::ensure_wallet_for(std::string_view user,
   const std::string key(idempotency_key);
   return sessions_->write([&](soci::session& sql) -> Result<Wallet> {
     if (std::optional<Wallet> known = find_wallet(sql, name)) return *known;
-    if (find_transaction(sql, "top_up", key)) return key_taken(key, "top_up");
+    if (find_posting(sql, "top_up", key)) return key_taken(key, "top_up");
     return make_wallet(sql, name);
   });
 }
@@ -120,6 +77,13 @@ Result<Wallet> SqlDatabase::wallet(std::string_view user) {
   return sessions_->read([&](soci::session& sql) -> Result<Wallet> {
     if (std::optional<Wallet> known = find_wallet(sql, name)) return *known;
     return no_such_user(name);
+  });
+}
+
+Result<Wallet> SqlDatabase::wallet_of(int64_t user_id) {
+  return sessions_->read([&](soci::session& sql) -> Result<Wallet> {
+    if (std::optional<Wallet> known = find_wallet(sql, user_id)) return *known;
+    return fail(ErrorCode::kNotFound, "There is no such user.");
   });
 }
 
@@ -154,27 +118,15 @@ Result<Database::Posted> SqlDatabase::post(std::string_view user, std::string_vi
   return sessions_->write([&](soci::session& sql) -> Result<Posted> {
     const std::optional<Wallet> wallet = find_wallet(sql, name, sessions_->dialect().for_update);
     if (!wallet) return no_such_user(name);
-    if (std::optional<Transaction> first = find_transaction(sql, entry.kind, entry.reference)) {
+    if (std::optional<Transaction> first = find_posting(sql, entry.kind, entry.reference)) {
       if (first->wallet_id == wallet->id && first->amount == amount) {
         return Posted{.entry = std::move(*first), .repeated = true};
       }
       return key_taken(entry.reference, entry.kind);
     }
-    const std::optional<Money> balance = checked_add(wallet->balance, amount);
-    if (!balance) {
-      return fail(ErrorCode::kInvalidRequest, "The balance would not fit into 64 bits.", "amount");
-    }
-    entry.wallet_id = wallet->id;
-    entry.balance_after = *balance;
-    sql << "UPDATE wallets SET balance = :balance WHERE id = :id",
-        soci::use(entry.balance_after.nanos), soci::use(entry.wallet_id);
-    sql << "INSERT INTO wallet_transactions (wallet_id, kind, amount, balance_after, reference,"
-           " actor, reason, created_at)"
-           " VALUES (:wallet, :kind, :amount, :balance, :reference, :actor, :reason, :at)",
-        soci::use(entry.wallet_id), soci::use(entry.kind), soci::use(entry.amount.nanos),
-        soci::use(entry.balance_after.nanos), soci::use(entry.reference), soci::use(entry.actor),
-        soci::use(entry.reason), soci::use(entry.at);
-    return Posted{.entry = *find_transaction(sql, entry.kind, entry.reference)};
+    auto posted = add_posting(sql, *wallet, entry);
+    if (!posted) return std::unexpected(posted.error());
+    return Posted{.entry = std::move(*posted)};
   });
 }
 

@@ -22,8 +22,8 @@ std::string usd(Wide nanos) {
   return "beyond 64 bits";
 }
 
-/// Every wallet's balance, and the balance that each entry says it left.
-void check_wallets(soci::session& sql, Differences& found) {
+/// The balance of every wallet, or of one, and the balance that each entry says it left.
+void check_wallets(soci::session& sql, Differences& found, int64_t only = 0) {
   struct Sum {
     Wide amount = 0;
     bool told = false;  // one wrong entry makes all later ones wrong
@@ -40,11 +40,14 @@ void check_wallets(soci::session& sql, Differences& found) {
     int64_t wallet = 0;
     int64_t amount = 0;
     int64_t after = 0;
-    soci::statement statement =
-        (sql.prepare << "SELECT id, wallet_id, amount, balance_after FROM wallet_transactions"
-                        " WHERE id > :after ORDER BY id LIMIT :most",
-         soci::use(last), soci::use(most), soci::into(id), soci::into(wallet), soci::into(amount),
-         soci::into(after));
+    soci::details::prepare_temp_type query =
+        sql.prepare << "SELECT id, wallet_id, amount, balance_after FROM wallet_transactions WHERE "
+                    << (only != 0 ? "wallet_id = :wallet AND " : "")
+                    << "id > :after ORDER BY id LIMIT :most";
+    if (only != 0) query, soci::use(only);
+    query, soci::use(last), soci::use(most), soci::into(id), soci::into(wallet), soci::into(amount),
+        soci::into(after);
+    soci::statement statement(query);
     statement.execute();
     while (statement.fetch()) {
       ++read;
@@ -57,10 +60,13 @@ void check_wallets(soci::session& sql, Differences& found) {
     }
   } while (read == kAtOnce);
   Wallet wallet;
-  soci::statement statement =
-      (sql.prepare << "SELECT w.id, u.name, w.balance FROM wallets w JOIN users u"
-                      " ON u.id = w.user_id ORDER BY u.name",
-       soci::into(wallet.id), soci::into(wallet.user), soci::into(wallet.balance.nanos));
+  soci::details::prepare_temp_type query =
+      sql.prepare << "SELECT w.id, u.name, w.balance FROM wallets w JOIN users u"
+                     " ON u.id = w.user_id"
+                  << (only != 0 ? " WHERE w.id = :wallet" : "") << " ORDER BY u.name";
+  if (only != 0) query, soci::use(only);
+  query, soci::into(wallet.id), soci::into(wallet.user), soci::into(wallet.balance.nanos);
+  soci::statement statement(query);
   statement.execute();
   while (statement.fetch()) {
     const std::string name = fmt::format("wallet of {}", wallet.user);
@@ -143,6 +149,14 @@ void check_dead_letters(soci::session& sql, Differences& found) {
 }
 
 }  // namespace
+
+Result<std::vector<Database::Difference>> SqlDatabase::verify_wallet(int64_t wallet_id) {
+  return sessions_->read_long([&](soci::session& sql) -> Result<Differences> {
+    Differences found;
+    check_wallets(sql, found, wallet_id);
+    return found;
+  });
+}
 
 Result<std::vector<Database::Difference>> SqlDatabase::verify() {
   Result<Differences> found = sessions_->read_long([](soci::session& sql) -> Result<Differences> {
