@@ -308,6 +308,11 @@ class Binder {
 
 }  // namespace
 
+std::string_view dialect_of_type(std::string_view type) {
+  const auto info = std::ranges::find(kTypes, type, &TypeInfo::name);
+  return info == kTypes.end() ? std::string_view{} : info->dialect;
+}
+
 Config bind(const Node& root, const Surroundings& surroundings, Problems& problems) {
   return Binder(root, surroundings, problems).bind();
 }

@@ -11,6 +11,9 @@ namespace sluice::config {
 /// the result is of use only when `problems` stays free of errors.
 Config bind(const Node& root, const Surroundings& surroundings, Problems& problems);
 
+/// Of a provider's type: each dialect has one default provider. Empty for what is no type.
+std::string_view dialect_of_type(std::string_view type);
+
 /// The part below `routing`. `providers` are those of the same document.
 Routing bind_routing(const Node& root, const std::vector<Provider>& providers, Problems& problems);
 

@@ -63,19 +63,21 @@ struct Node::Entry {
 /// What is wrong, and what is only worth knowing, in the order found.
 class Problems {
  public:
+  struct Entry {
+    Place place;
+    std::string what;
+  };
+
   void error(const Place& place, std::string what);
   void warn(std::string what) { warnings_.push_back(std::move(what)); }
 
   bool any() const { return !errors_.empty(); }
   /// One line an error, by place; at most 100 and then the number of the others.
   std::string text() const;
+  const std::vector<Entry>& errors() const { return errors_; }
   std::vector<std::string> take_warnings() { return std::move(warnings_); }
 
  private:
-  struct Entry {
-    Place place;
-    std::string what;
-  };
   std::vector<Entry> errors_;
   std::vector<std::string> warnings_;
 };

@@ -39,17 +39,6 @@ std::string built_in(const LoadOptions& options) {
   return yaml;
 }
 
-Result<Config> finish(Node root, const LoadOptions& options, Problems& problems) {
-  apply_environment(root, options.environment, problems);
-  apply_settings(root, options.set, problems);
-  const Surroundings surroundings{options.environment, options.read_file};
-  check(root, surroundings, problems);
-  Config config = bind(root, surroundings, problems);
-  if (problems.any()) return fail(ErrorCode::kConfig, problems.text());
-  config.warnings = problems.take_warnings();
-  return config;
-}
-
 }  // namespace
 
 std::optional<std::string> process_environment(std::string_view name) {
@@ -91,21 +80,55 @@ Result<std::string> read_regular_file(const std::string& path) {
   return result;
 }
 
-Result<Config> load_text(std::string_view yaml, std::string_view name, const LoadOptions& options) {
-  Problems problems;
-  Node root = read_yaml(yaml, name, problems);
-  return finish(std::move(root), options, problems);
-}
-
-Result<Config> load(const LoadOptions& options) {
+Result<Document> read_document(const LoadOptions& options) {
   const bool exists = options.file || access(options.default_file.c_str(), F_OK) == 0;
-  if (!exists) {
-    return load_text(built_in(options), "built-in configuration", options);
-  }
+  if (!exists) return Document{.yaml = built_in(options), .name = "built-in configuration"};
   const std::string& path = options.file ? *options.file : options.default_file;
   Result<std::string> text = options.read_file(path);
   if (!text) return fail(ErrorCode::kConfig, fmt::format("{}: {}", path, text.error().message));
-  return load_text(*text, path, options);
+  return Document{.yaml = std::move(*text), .name = path};
+}
+
+Node read_tree(const Document& document, const LoadOptions& options,
+               std::span<const Addition> additions, Problems& problems,
+               std::vector<Merged>* merged) {
+  Node root = read_yaml(document.yaml, document.name, problems);
+  apply_environment(root, options.environment, problems);
+  apply_settings(root, options.set, problems);
+  const Surroundings surroundings{options.environment, options.read_file};
+  check(root, surroundings, problems);
+  if (additions.empty()) return root;
+  auto done = merge(root, additions, surroundings, problems);
+  if (merged != nullptr) *merged = std::move(done);
+  return root;
+}
+
+Result<Loaded> load_merged(const Document& document, const LoadOptions& options,
+                           std::span<const Addition> additions, std::vector<Fault>* faults) {
+  Problems problems;
+  Loaded loaded;
+  const Node root = read_tree(document, options, additions, problems, &loaded.merged);
+  loaded.config = bind(root, {options.environment, options.read_file}, problems);
+  if (faults != nullptr) {
+    for (const Problems::Entry& each : problems.errors()) {
+      faults->push_back({each.place.source ? *each.place.source : std::string(), each.what});
+    }
+  }
+  if (problems.any()) return fail(ErrorCode::kConfig, problems.text());
+  loaded.config.warnings = problems.take_warnings();
+  return loaded;
+}
+
+Result<Config> load_text(std::string_view yaml, std::string_view name, const LoadOptions& options) {
+  auto loaded = load_merged({std::string(yaml), std::string(name)}, options, {});
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  return std::move(loaded->config);
+}
+
+Result<Config> load(const LoadOptions& options) {
+  const Result<Document> document = read_document(options);
+  if (!document) return std::unexpected(document.error());
+  return load_text(document->yaml, document->name, options);
 }
 
 }  // namespace sluice::config
