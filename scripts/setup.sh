@@ -20,8 +20,8 @@ build_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   ca-certificates curl git
 )
-# The tests start servers of their own.
-test_packages=(postgresql mariadb-server)
+# The tests start servers of their own, which sync nothing to the disk.
+test_packages=(postgresql mariadb-server eatmydata)
 bench_packages=(nginx-light)
 # For npm: to fetch the ranks, and Node 22, as Debian's own is 18 and the current SDKs need 22.
 node_bootstrap_packages=(nodejs npm)

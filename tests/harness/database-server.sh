@@ -3,10 +3,10 @@
 #
 #   database-server.sh postgresql|mysql FOLDER PORT
 #
-# Its files are made in FOLDER, where they are not there yet. What it has committed survives a kill
-# and not a power cut, since nothing is synced to the disk. It listens on 127.0.0.1 alone and takes
-# user sluice with password "a secret". As root it runs as the user that Debian's package has made
-# for it.
+# Its files are made in FOLDER, where they are not there yet. Nothing of it is synced to the disk,
+# which would be most of the time: what it has committed survives a kill and not a power cut. It
+# listens on 127.0.0.1 alone and takes user sluice with password "a secret". As root it runs as the
+# user that Debian's package has made for it.
 set -euo pipefail
 
 kind=$1
@@ -22,6 +22,7 @@ die() {
   exit 1
 }
 
+command -v eatmydata >/dev/null || die "eatmydata is not installed: scripts/setup.sh test"
 case $kind in
   postgresql) owner=postgres needed=postgres ;;
   mysql) owner=mysql needed=mariadbd ;;
@@ -45,19 +46,19 @@ case $kind in
   postgresql)
     if [ ! -f data/PG_VERSION ]; then
       as_owner bash -c 'umask 077; printf "a secret" >password'
-      as_owner initdb -D data -U sluice --pwfile=password -A scram-sha-256 -E UTF8 \
+      as_owner eatmydata initdb -D data -U sluice --pwfile=password -A scram-sha-256 -E UTF8 \
         --no-locale --no-sync --no-instructions >initdb.log 2>&1 || die "$(cat initdb.log)"
     fi
     # After a kill: the server that it names is gone.
     rm -f data/postmaster.pid
-    exec setpriv --pdeathsig KILL "${drop[@]:1}" postgres -D data -p "$port" \
+    exec setpriv --pdeathsig KILL "${drop[@]:1}" eatmydata postgres -D data -p "$port" \
       -c listen_addresses=127.0.0.1 -c "unix_socket_directories=$folder" -c fsync=off \
       -c full_page_writes=off -c shared_buffers=16MB \
       -c max_connections=60 -c autovacuum=off -c max_wal_size=128MB
     ;;
   mysql)
     if [ ! -d data/mysql ]; then
-      as_owner mariadb-install-db --no-defaults --datadir="$folder/data" --skip-test-db \
+      as_owner eatmydata mariadb-install-db --no-defaults --datadir="$folder/data" --skip-test-db \
         --auth-root-authentication-method=normal --innodb-flush-log-at-trx-commit=0 \
         >install.log 2>&1 || die "$(cat install.log)"
       as_owner bash -c "cat >init.sql" <<'SQL'
@@ -65,7 +66,7 @@ CREATE USER IF NOT EXISTS sluice@'127.0.0.1' IDENTIFIED BY 'a secret';
 GRANT ALL ON *.* TO sluice@'127.0.0.1';
 SQL
     fi
-    exec setpriv --pdeathsig KILL "${drop[@]:1}" mariadbd --no-defaults \
+    exec setpriv --pdeathsig KILL "${drop[@]:1}" eatmydata mariadbd --no-defaults \
       --datadir="$folder/data" --port="$port" --bind-address=127.0.0.1 \
       --socket="$folder/socket" --pid-file="$folder/pid" --init-file="$folder/init.sql" \
       --innodb-flush-log-at-trx-commit=2 --innodb-buffer-pool-size=32M --innodb-log-file-size=32M \
