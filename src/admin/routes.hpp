@@ -44,6 +44,7 @@ std::span<const Route> auth_routes();
 std::span<const Route> backup_routes();
 std::span<const Route> key_routes();
 std::span<const Route> me_routes();
+std::span<const Route> openapi_routes();
 std::span<const Route> usage_routes();
 std::span<const Route> user_routes();
 std::span<const Route> wallet_routes();

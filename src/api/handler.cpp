@@ -79,7 +79,7 @@ net::Task<void> Handler::handle(net::HttpCall& call) {
       call.add_header("access-control-allow-origin", allowed);
       call.add_header("access-control-expose-headers",
                       "x-request-id, request-id, retry-after, x-should-retry, x-sluice-provider, "
-                      "x-sluice-model, x-sluice-attempts, x-sluice-dropped");
+                      "x-sluice-model, x-sluice-attempts, x-sluice-dropped, etag");
       if (call.head().method == "OPTIONS" &&
           call.head().fields.has("access-control-request-method")) {
         co_return co_await answer_preflight(call);
