@@ -129,6 +129,11 @@ std::string TestServer::make_database() {
   const auto session = connect(url(kind_ == Server::kPostgresql ? "postgres" : "mysql"));
   if (!session) throw std::runtime_error(session.error().message);
   const std::string name = fmt::format("test_{}_{}", ::getpid(), ++databases_);
+  if (kind_ == Server::kPostgresql) {
+    // A schema is as empty and as separate; to make a database takes a third of a second.
+    **session << "CREATE SCHEMA " + name;
+    return url("postgres") + "?options=-csearch_path%3D" + name;
+  }
   **session << "CREATE DATABASE " + name;
   return url(name);
 }
