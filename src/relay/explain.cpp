@@ -160,6 +160,16 @@ class Explainer {
                                              bool desperate) const {
     workers::Demand asked = demand(target, tier.strategy);
     asked.desperate = desperate;
+    auto all = candidates(asked);
+    if (!desperate ||
+        std::ranges::any_of(all, &std::string_view::empty, &workers::Candidate::out)) {
+      return all;
+    }
+    asked.any_length = true;
+    return candidates(asked);
+  }
+
+  std::vector<workers::Candidate> candidates(workers::Demand asked) const {
     auto all = dispatcher_.fleet().explain(asked, now_);
     std::erase_if(all, [](const workers::Candidate& each) { return each.fallback; });
     asked.fallback = true;

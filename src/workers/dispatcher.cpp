@@ -93,7 +93,11 @@ struct Dispatcher::State {
   uint64_t arrivals = 0;
   TimePoint latest{};  // of what came
 
-  std::expected<Slot, NoSlot> pick(const Ask& ask, bool desperate, TimePoint now);
+  std::expected<Slot, NoSlot> pick(const Ask& ask, TimePoint now) {
+    return pick(ask, ask.demand(), now);
+  }
+  std::expected<Slot, NoSlot> pick(const Ask& ask, Demand demand, TimePoint now);
+  std::expected<Slot, NoSlot> pick_anybody(const Ask& ask, TimePoint now);
   ModelQueue* queue_of(const std::string& model);
   bool may_go_elsewhere(const Ask& ask) const { return ask.elsewhere && options.cloud.allow; }
   Duration patience_of(const Ask& ask, TimePoint now) const;
@@ -110,9 +114,7 @@ struct Dispatcher::State {
 
 /// Local workers first. The fallback tier gets what they cannot take: nothing while they are merely
 /// busy.
-std::expected<Slot, NoSlot> Dispatcher::State::pick(const Ask& ask, bool desperate, TimePoint now) {
-  Demand demand = ask.demand();
-  demand.desperate = desperate;
+std::expected<Slot, NoSlot> Dispatcher::State::pick(const Ask& ask, Demand demand, TimePoint now) {
   auto local = fleet.pick(demand, now, random_u64());
   if (local) return local;
   if (local.error() == NoSlot::kFull) {
@@ -126,6 +128,16 @@ std::expected<Slot, NoSlot> Dispatcher::State::pick(const Ask& ask, bool despera
   const auto either = [&](NoSlot why) { return local.error() == why || fallback.error() == why; };
   if (either(NoSlot::kFull)) return std::unexpected(NoSlot::kFull);
   return std::unexpected(either(NoSlot::kUnavailable) ? NoSlot::kUnavailable : NoSlot::kUnserved);
+}
+
+/// Where nobody is left: who has failed lately, then who is told to take no request of that length.
+std::expected<Slot, NoSlot> Dispatcher::State::pick_anybody(const Ask& ask, TimePoint now) {
+  Demand demand = ask.demand();
+  demand.desperate = true;
+  auto picked = pick(ask, demand, now);
+  if (picked || picked.error() != NoSlot::kUnavailable) return picked;
+  demand.any_length = true;
+  return pick(ask, demand, now);
 }
 
 ModelQueue* Dispatcher::State::queue_of(const std::string& model) {
@@ -178,7 +190,7 @@ Ticket* Dispatcher::State::next(const ModelQueue& queue, TimePoint now) {
     auto& ticket = static_cast<Ticket&>(each);
     const int64_t size = ticket.ask.prompt_tokens + ticket.ask.output_tokens;
     if (refused && size >= *refused) return ++looks == kLooks;
-    auto picked = pick(ticket.ask, false, now);
+    auto picked = pick(ticket.ask, now);
     if (picked) {
       ticket.slot = std::move(*picked);
     } else if (picked.error() == NoSlot::kFull || !may_go_elsewhere(ticket.ask)) {
@@ -240,11 +252,11 @@ Verdict Dispatcher::State::decide(const Ask& ask, TimePoint now) {
   const auto found = models.find(ask.model);
   ModelQueue* queue = found == models.end() ? nullptr : &found->second;
   if (queue == nullptr || !queue->waits_before(ask.urgency)) {
-    auto picked = pick(ask, false, now);
+    auto picked = pick(ask, now);
     if (!picked && picked.error() == NoSlot::kUnserved) return {};
     if (!picked && picked.error() == NoSlot::kUnavailable) {
       if (may_go_elsewhere(ask)) return no_room(nullptr, ask, now);
-      picked = pick(ask, true, now);
+      picked = pick_anybody(ask, now);
       if (!picked) return no_room(nullptr, ask, now);
     }
     if (picked) return granted_verdict(std::move(*picked));

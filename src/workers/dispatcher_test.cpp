@@ -195,6 +195,21 @@ TEST_F(Dispatch, WhoseDeadlineHasPassedDoesNotWait) {
   EXPECT_EQ(kind_of(std::move(late)), Verdict::kRefused);
 }
 
+TEST_F(Dispatch, WhatFitsNobodyIsForAnEngineToRefuse) {
+  Heartbeat small;
+  small.worker_id = "small";
+  small.supported = {"m"};
+  small.models = {{.id = "m", .loaded = true, .loras = {}, .max_len = 150}};
+  small.endpoint = "http://127.0.0.1:1";
+  fleet_.discovered(small, true, now_);
+  EXPECT_EQ(kind_of(or_elsewhere(ask())), Verdict::kElsewhere);
+  EXPECT_EQ(kind_of(ask()), Verdict::kGranted);
+  worker("large", 1);
+  EXPECT_EQ(kind_of(ask()), Verdict::kGranted);
+  EXPECT_EQ(running_.back().worker(), "large");
+  EXPECT_EQ(kind_of(ask()), Verdict::kQueued);
+}
+
 TEST_F(Dispatch, AQueueIsBoundedByClass) {
   dispatcher_.use({.queue = {.max = 3}});
   worker("w", 1);

@@ -151,9 +151,12 @@ TEST(FleetHealth, APromptGoesWhereItFits) {
   Demand demand = demand_for();
   demand.prompt_tokens = 4000;
   demand.output_tokens = 97;
-  EXPECT_EQ(fleet.pick(demand, kStart, 1).error(), NoSlot::kUnserved);
+  EXPECT_EQ(fleet.pick(demand, kStart, 1).error(), NoSlot::kUnavailable);
   demand.output_tokens = INT64_MAX;
-  EXPECT_EQ(fleet.pick(demand, kStart, 1).error(), NoSlot::kUnserved);
+  EXPECT_EQ(fleet.pick(demand, kStart, 1).error(), NoSlot::kUnavailable);
+  demand.any_length = true;
+  fleet.pick(demand, kStart, 1)->abandoned(kStart);
+  demand.any_length = false;
   demand.output_tokens = 96;
   fleet.pick(demand, kStart, 1)->abandoned(kStart);
 }

@@ -61,7 +61,8 @@ Out Fleet::State::out(const Serving& serving, const Demand& demand, TimePoint no
   const Worker& worker = *serving.worker;
   if (const Out out = worker.routable(now, options.ttl); out != Out::kNo) return out;
   // The one is the gateway's own estimate, the other whatever a client has written.
-  if (serving.max_len > 0 && demand.output_tokens > serving.max_len - demand.prompt_tokens) {
+  if (!demand.any_length && serving.max_len > 0 &&
+      demand.output_tokens > serving.max_len - demand.prompt_tokens) {
     return Out::kTooLong;
   }
   if (!demand.tried.empty() && tried(demand, worker.id)) return Out::kTried;
@@ -187,6 +188,7 @@ std::expected<Slot, NoSlot> Fleet::pick(const Demand& asked, TimePoint now, uint
         case Out::kDraining:
         case Out::kTakesNone:
         case Out::kUnhealthy:
+        case Out::kTooLong:
         case Out::kTried:
         case Out::kFailed:
           unavailable = true;
