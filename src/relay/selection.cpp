@@ -27,6 +27,11 @@ bool upstream_failed(const Attempted& result) {
                                  result.error.code == ErrorCode::kUpstreamStreamInterrupted);
 }
 
+/// It is not what this request asks for: others will get the same there.
+bool at_fault(int status) {
+  return status >= 500 || status < 400 || status == 401 || status == 402 || status == 403;
+}
+
 }  // namespace
 
 route::Speakers speakers_of(dialect::Endpoint endpoint) {
@@ -308,7 +313,7 @@ void Selection::learn_worker(const Attempted& result) {
         return slot_.pushed_back(now, *result.retry_after);
       }
       if (result.status == 429) return slot_.abandoned(now);
-      return result.status >= 500 ? slot_.failed(now, false) : slot_.succeeded(now);
+      return at_fault(result.status) ? slot_.failed(now, false) : slot_.succeeded(now);
     case route::Failure::kReset:
     case route::Failure::kCut:
     case route::Failure::kSilent:
@@ -368,7 +373,7 @@ void Selection::learn_provider(const Attempted& result) {
     state.overloaded(*key_, model(), now, *result.retry_after);
     return state.abandoned(*key_, model());
   }
-  if (result.status >= 500) return failed(false);
+  if (at_fault(result.status)) return failed(false);
   state.succeeded(*key_, model(), now);
 }
 

@@ -63,6 +63,9 @@ Decision after_status(const Attempt& attempt, const config::Retry& retry, uint64
     default:
       break;
   }
+  // A redirection is nothing that the request has done: something else stands in the upstream's
+  // place.
+  if (attempt.status < 400) return next(attempt);
   if (attempt.status < 500) return {};
   return once_more ? again(attempt, backoff(retry, attempt.tries, random)) : next(attempt);
 }

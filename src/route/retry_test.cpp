@@ -150,6 +150,13 @@ TEST(Retry, ARefusedCredentialIsTriedWithAnotherKey) {
   }
 }
 
+TEST(Retry, ARedirectionIsFollowedByTheFallbackAlone) {
+  for (const int code : {301, 302, 307, 308}) {
+    EXPECT_EQ(kind(status(code)), Kind::kNext);
+    EXPECT_EQ(kind(alone(status(code))), Kind::kGiveUp);
+  }
+}
+
 TEST(Retry, WhoCannotBeReachedIsLeftForTheFallback) {
   EXPECT_EQ(kind(failed(Failure::kUnreachable)), Kind::kNext);
   EXPECT_EQ(kind(alone(failed(Failure::kUnreachable))), Kind::kAgain);
