@@ -2,52 +2,91 @@
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
-#include <memory>
-#include <unordered_map>
 #include <utility>
 
 namespace sluice::accounts {
 namespace {
-
-struct FreeContext {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
 
 bool pattern_matches(std::string_view pattern, std::string_view model) {
   if (pattern.ends_with('*')) return model.starts_with(pattern.substr(0, pattern.size() - 1));
   return pattern == model;
 }
 
-uint64_t first_bytes(std::span<const uint8_t> digest) {
+uint64_t number_of(const KeyHash::Digest& digest) {
   uint64_t out = 0;
   std::memcpy(&out, digest.data(), sizeof out);
   return out;
 }
 
-std::span<const uint8_t> as_bytes(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+template <typename Number>
+size_t shard_of(Number number) {
+  return static_cast<uint64_t>(number) % 256;
 }
 
-std::array<uint8_t, 32> sha256(std::span<const uint8_t> a, std::span<const uint8_t> b) {
-  // Fetching the algorithm costs more than the hash: once a process, and a context a thread.
-  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  thread_local const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
-  std::array<uint8_t, 32> out{};
-  EVP_DigestInit_ex(context.get(), algorithm, nullptr);
-  EVP_DigestUpdate(context.get(), a.data(), a.size());
-  EVP_DigestUpdate(context.get(), b.data(), b.size());
-  EVP_DigestFinal_ex(context.get(), out.data(), nullptr);
-  return out;
-}
+constexpr auto kNumber = [](const auto& entry) { return entry.number; };
 
 std::unexpected<Error> unknown_key() {
   return fail(ErrorCode::kInvalidApiKey, "Incorrect API key provided.");
+}
+
+std::unexpected<Error> twice(std::string_view name) {
+  return fail(ErrorCode::kConfig, fmt::format("key \"{}\" is the same as another one", name));
+}
+
+std::optional<bool> strict_of(const store::Key& key) {
+  return key.mode.empty() ? std::nullopt : std::optional(key.mode == "strict");
+}
+
+Status set_addresses(KeyRecord& record, std::span<const std::string> allow_ips) {
+  Result<std::vector<Cidr>> networks = parse_cidrs(allow_ips);
+  if (!networks) {
+    return fail(ErrorCode::kConfig,
+                fmt::format("key \"{}\": allow_ips: {}", record.name, networks.error().message));
+  }
+  record.allow_ips = std::move(*networks);
+  return {};
+}
+
+Result<KeyHash::Digest> checked_digest(const store::Key& key) {
+  KeyHash::Digest digest{};
+  if (key.digest.size() != digest.size()) {
+    return fail(ErrorCode::kInternal,
+                fmt::format("key \"{}\": its digest in the database is damaged", key.name));
+  }
+  std::ranges::copy(key.digest, digest.begin());
+  return digest;
+}
+
+Result<KeyRecord> record_of(const store::Key& key, quota::Account* account) {
+  KeyRecord record{.key_id = key.id,
+                   .user_id = key.user_id,
+                   .enabled = key.enabled,
+                   .configured = false,
+                   .name = key.name,
+                   .models = key.models,
+                   .allow_ips = {},
+                   .expires_at = key.expires_at,
+                   .strict = strict_of(key),
+                   .account = account};
+  if (Status set = set_addresses(record, key.allow_ips); !set) return std::unexpected(set.error());
+  return record;
+}
+
+/// A shard that is like `shard` but for one number, which is of `key` or, null, of none.
+template <typename Shard, typename Number, typename Key>
+std::shared_ptr<const Shard> changed(const std::shared_ptr<const Shard>& shard, Number number,
+                                     const Key* gone, std::shared_ptr<const Key> added) {
+  auto copy = shard ? std::make_shared<Shard>(*shard) : std::make_shared<Shard>();
+  if (gone != nullptr)
+    std::erase_if(*copy, [&](const auto& each) { return each.key.get() == gone; });
+  if (added) {
+    copy->insert(std::ranges::upper_bound(*copy, number, {}, kNumber), {number, std::move(added)});
+  }
+  return copy;
 }
 
 }  // namespace
@@ -62,24 +101,8 @@ bool KeyRecord::allows_address(const IpAddress& address) const {
   return allow_ips.empty() || contains(allow_ips, address);
 }
 
-KeyRing::KeyRing(std::string_view key_secret) {
-  // RFC 2104: a longer secret is hashed, a shorter one filled up with zeros.
-  std::array<uint8_t, kBlock> block{};
-  if (key_secret.size() > kBlock) {
-    const Digest hashed = sha256(as_bytes(key_secret), {});
-    std::ranges::copy(hashed, block.begin());
-  } else {
-    std::ranges::copy(key_secret, block.begin());
-  }
-  for (size_t i = 0; i < kBlock; ++i) {
-    inner_[i] = block[i] ^ 0x36;
-    outer_[i] = block[i] ^ 0x5c;
-  }
-  OPENSSL_cleanse(block.data(), block.size());
-}
-
 std::string KeyRing::digest_of(std::string_view key_secret, std::string_view key) {
-  const Digest digest = KeyRing(key_secret).digest(key);
+  const KeyHash::Digest digest = KeyHash(key_secret)(key);
   return {digest.begin(), digest.end()};
 }
 
@@ -105,113 +128,136 @@ Result<Secret> KeyRing::make_key() {
   return Secret(std::move(text));
 }
 
-Result<KeyRing> KeyRing::make(const config::Config& config, std::span<const store::Key> keys,
-                              std::string_view key_secret) {
-  KeyRing ring(key_secret);
-  ring.make_index(config.keys.size() + keys.size());
-  std::unordered_map<std::string_view, const store::Key*> stored;
-  stored.reserve(keys.size());
-  for (const store::Key& key : keys) {
-    if (key.digest.size() != sizeof(Digest)) {
-      return fail(ErrorCode::kInternal,
-                  fmt::format("key \"{}\": its digest in the database is damaged", key.name));
-    }
-    stored.emplace(key.digest, &key);
-  }
+KeyRing::Builder::Builder(const config::Config& config, std::string_view key_secret)
+    : config_(config), ring_(key_secret) {}
+
+Result<KeyRing::Builder> KeyRing::Builder::begin(const config::Config& config,
+                                                 std::string_view key_secret) {
+  Builder builder(config, key_secret);
   for (const config::Key& key : config.keys) {
     // An empty key would open the gateway to requests without one.
     if (key.key.empty()) continue;
-    const Digest digest = ring.digest(key.key.expose());
-    const auto known = stored.find({reinterpret_cast<const char*>(digest.data()), digest.size()});
-    if (known == stored.end()) {
-      return fail(ErrorCode::kInternal, fmt::format("key \"{}\" is not in the database", key.name));
-    }
-    KeyRecord record{.key_id = known->second->id,
-                     .user_id = known->second->user_id,
-                     .enabled = known->second->enabled,
-                     .name = key.name,
-                     .models = key.models,
-                     .allow_ips = {},
-                     .expires_at = key.expires_at,
-                     .strict = key.strict};
-    if (Status added = ring.add(digest, std::move(record), key.allow_ips); !added) {
-      return std::unexpected(std::move(added.error()));
+    const KeyHash::Digest digest = builder.ring_.hash_(key.key.expose());
+    if (!builder.configured_.emplace(std::string(digest.begin(), digest.end()), &key).second) {
+      return twice(key.name);
     }
   }
-  for (const store::Key& key : keys) {
-    Digest digest;
-    std::ranges::copy(key.digest, digest.begin());
-    if (key.configured || ring.index_[ring.slot(digest)] != 0) continue;
-    KeyRecord record{.key_id = key.id,
-                     .user_id = key.user_id,
-                     .enabled = key.enabled,
-                     .name = key.name,
-                     .models = key.models,
-                     .allow_ips = {},
-                     .expires_at = key.expires_at,
-                     .strict = std::nullopt};
-    if (Status added = ring.add(digest, std::move(record), key.allow_ips); !added) {
-      return std::unexpected(std::move(added.error()));
-    }
-  }
-  if (!config.auth.enabled) ring.anonymous_.emplace().name = "anonymous";
-  return ring;
+  return builder;
 }
 
-Status KeyRing::add(const Digest& digest, KeyRecord record,
-                    std::span<const std::string> allow_ips) {
-  Result<std::vector<Cidr>> networks = parse_cidrs(allow_ips);
-  if (!networks) {
-    return fail(ErrorCode::kConfig,
-                fmt::format("key \"{}\": allow_ips: {}", record.name, networks.error().message));
+Status KeyRing::Builder::add(const store::Key& key, quota::Account* account) {
+  const auto digest = checked_digest(key);
+  if (!digest) return std::unexpected(digest.error());
+  const auto configured = configured_.find(key.digest);
+  if (configured == configured_.end() && key.configured) return {};
+  auto record = record_of(key, account);
+  if (configured != configured_.end()) {
+    const config::Key& wanted = *configured->second;
+    record = KeyRecord{.key_id = key.id,
+                       .user_id = key.user_id,
+                       .enabled = key.enabled,
+                       .configured = true,
+                       .name = wanted.name,
+                       .models = wanted.models,
+                       .allow_ips = {},
+                       .expires_at = wanted.expires_at,
+                       .strict = wanted.strict,
+                       .account = account};
+    if (Status set = set_addresses(*record, wanted.allow_ips); !set) return set;
+    configured_.erase(configured);
   }
-  uint32_t& place = index_[slot(digest)];
-  if (place != 0) {
-    return fail(ErrorCode::kConfig,
-                fmt::format("key \"{}\" is the same as another one", record.name));
-  }
-  record.allow_ips = std::move(*networks);
-  records_.push_back(std::move(record));
-  digests_.push_back(digest);
-  place = static_cast<uint32_t>(records_.size());
+  if (!record) return std::unexpected(record.error());
+  const HeldPtr held = std::make_shared<const Held>(*digest, std::move(*record));
+  const uint64_t number = number_of(*digest);
+  by_digest_[shard_of(number)].push_back({number, held});
+  by_id_[shard_of(key.id)].push_back({key.id, held});
+  ++ring_.size_;
   return {};
 }
 
-void KeyRing::make_index(size_t keys) {
-  // One is always free, so that every search ends.
-  index_.assign(std::bit_ceil(2 * keys + 1), 0);
-  records_.reserve(keys);
-  digests_.reserve(keys);
-}
-
-KeyRing::Digest KeyRing::digest(std::string_view presented) const {
-  const Digest inside = sha256(inner_, as_bytes(presented));
-  return sha256(outer_, inside);
-}
-
-size_t KeyRing::slot(const Digest& digest) const {
-  const size_t mask = index_.size() - 1;
-  size_t at = first_bytes(digest) & mask;
-  for (; index_[at] != 0; at = (at + 1) & mask) {
-    if (CRYPTO_memcmp(digests_[index_[at] - 1].data(), digest.data(), digest.size()) == 0) break;
+Result<KeyRing> KeyRing::Builder::finish() {
+  if (!configured_.empty()) {
+    return fail(ErrorCode::kInternal, fmt::format("key \"{}\" is not in the database",
+                                                  configured_.begin()->second->name));
   }
-  return at;
+  const auto settle = [](auto& from, auto& into) {
+    for (size_t i = 0; i < from.size(); ++i) {
+      if (from[i].empty()) continue;
+      std::ranges::sort(from[i], {}, kNumber);
+      from[i].shrink_to_fit();
+      using Made = std::remove_reference_t<decltype(from[i])>;
+      into[i] = std::make_shared<const Made>(std::move(from[i]));
+    }
+  };
+  settle(by_digest_, ring_.by_digest_);
+  settle(by_id_, ring_.by_id_);
+  for (const auto& shard : ring_.by_digest_) {
+    if (!shard) continue;
+    const auto same = std::ranges::adjacent_find(*shard, [](const auto& a, const auto& b) {
+      return a.number == b.number && a.key->digest == b.key->digest;
+    });
+    if (same != shard->end()) return twice(same->key->record.name);
+  }
+  if (!config_.auth.enabled) {
+    KeyRecord anyone;
+    anyone.name = "anonymous";
+    anyone.account = anonymous_;
+    ring_.anonymous_ = std::make_shared<const KeyRecord>(std::move(anyone));
+  }
+  return std::move(ring_);
+}
+
+Result<KeyRing> KeyRing::make(const config::Config& config, std::span<const store::Key> keys,
+                              std::string_view key_secret) {
+  auto builder = Builder::begin(config, key_secret);
+  if (!builder) return std::unexpected(builder.error());
+  for (const store::Key& key : keys) {
+    if (Status added = builder->add(key); !added) return std::unexpected(added.error());
+  }
+  return builder->finish();
+}
+
+const KeyRing::Held* KeyRing::find(const KeyHash::Digest& digest) const {
+  const uint64_t number = number_of(digest);
+  const auto& shard = by_digest_[shard_of(number)];
+  if (!shard) return nullptr;
+  for (const auto& each : std::ranges::equal_range(*shard, number, {}, kNumber)) {
+    if (CRYPTO_memcmp(each.key->digest.data(), digest.data(), digest.size()) == 0) {
+      return each.key.get();
+    }
+  }
+  return nullptr;
 }
 
 const KeyRecord* KeyRing::find(std::string_view presented) const {
   if (presented.empty() || presented.size() > kMaxKeyLength) return nullptr;
-  const uint32_t place = index_[slot(digest(presented))];
-  return place == 0 ? nullptr : &records_[place - 1];
+  const Held* held = find(hash_(presented));
+  return held != nullptr ? &held->record : nullptr;
 }
 
-Result<const KeyRecord*> KeyRing::authenticate(std::string_view presented, const IpAddress& client,
-                                               int64_t unix_now) const {
-  const KeyRecord* key = find(presented);
-  if (!key) {
-    if (anonymous_) return &*anonymous_;
-    return unknown_key();
+const KeyRecord* KeyRing::find(int64_t key_id) const {
+  if (key_id == 0) return anonymous_.get();
+  const auto& shard = by_id_[shard_of(key_id)];
+  if (!shard) return nullptr;
+  const auto found = std::ranges::lower_bound(*shard, key_id, {}, kNumber);
+  return found != shard->end() && found->number == key_id ? &found->key->record : nullptr;
+}
+
+const KeyRecord* KeyRing::named(std::string_view name) const {
+  const KeyRecord* first = nullptr;
+  for (const auto& shard : by_id_) {
+    if (!shard) continue;
+    for (const auto& each : *shard) {
+      const KeyRecord& key = each.key->record;
+      if (key.name == name && (first == nullptr || key.key_id < first->key_id)) first = &key;
+    }
   }
-  if (!key->enabled) return unknown_key();
+  return first;
+}
+
+Result<const KeyRecord*> KeyRing::check(const KeyRecord* key, const IpAddress& client,
+                                        int64_t unix_now) const {
+  if (!key->enabled || (disabled_ && disabled_->contains(key->user_id))) return unknown_key();
   if (key->expires_at && unix_now >= *key->expires_at) return unknown_key();
   if (!key->allows_address(client)) {
     return fail(ErrorCode::kIpNotAllowed, "This API key may not be used from your address.");
@@ -219,9 +265,19 @@ Result<const KeyRecord*> KeyRing::authenticate(std::string_view presented, const
   return key;
 }
 
-const KeyRecord* KeyRing::named(std::string_view name) const {
-  const auto found = std::ranges::find(records_, name, &KeyRecord::name);
-  return found == records_.end() ? nullptr : &*found;
+Result<const KeyRecord*> KeyRing::authenticate(std::string_view presented, const IpAddress& client,
+                                               int64_t unix_now) const {
+  const KeyRecord* key = find(presented);
+  if (key != nullptr) return check(key, client, unix_now);
+  if (anonymous_) return anonymous_.get();
+  return unknown_key();
+}
+
+Result<const KeyRecord*> KeyRing::authenticate(int64_t user_id, int64_t key_id,
+                                               const IpAddress& client, int64_t unix_now) const {
+  const KeyRecord* key = find(key_id);
+  if (key == nullptr || user_id == 0 || key->user_id != user_id) return unknown_key();
+  return check(key, client, unix_now);
 }
 
 Status KeyRing::check_model(const KeyRecord& key, std::string_view model) {
@@ -238,6 +294,58 @@ Result<const KeyRecord*> KeyRing::authorize(std::string_view presented, const Ip
     return std::unexpected(std::move(allowed.error()));
   }
   return key;
+}
+
+Status KeyRing::put(const store::Key& key, quota::Account* account) {
+  const auto digest = checked_digest(key);
+  if (!digest) return std::unexpected(digest.error());
+  auto record = record_of(key, account);
+  if (!record) return std::unexpected(record.error());
+  if (const Held* known = find(*digest)) {
+    if (known->record.configured) return {};
+    erase(*known);
+  }
+  HeldPtr held = std::make_shared<const Held>(*digest, std::move(*record));
+  const uint64_t number = number_of(*digest);
+  auto& place = by_digest_[shard_of(number)];
+  place = changed<Shard<uint64_t>, uint64_t, Held>(place, number, nullptr, held);
+  auto& id_place = by_id_[shard_of(key.id)];
+  id_place = changed<Shard<int64_t>, int64_t, Held>(id_place, key.id, nullptr, std::move(held));
+  ++size_;
+  return {};
+}
+
+void KeyRing::remove(int64_t key_id) {
+  const auto& shard = by_id_[shard_of(key_id)];
+  if (!shard || key_id == 0) return;
+  const auto found = std::ranges::lower_bound(*shard, key_id, {}, kNumber);
+  if (found != shard->end() && found->number == key_id) erase(*HeldPtr(found->key));
+}
+
+void KeyRing::erase(const Held& key) {
+  // It may live only in the shards that are replaced here.
+  const Held* gone = &key;
+  const uint64_t number = number_of(key.digest);
+  const int64_t id = key.record.key_id;
+  auto& place = by_digest_[shard_of(number)];
+  place = changed<Shard<uint64_t>, uint64_t, Held>(place, number, gone, nullptr);
+  auto& id_place = by_id_[shard_of(id)];
+  id_place = changed<Shard<int64_t>, int64_t, Held>(id_place, id, gone, nullptr);
+  --size_;
+}
+
+void KeyRing::set_disabled(int64_t user_id, bool disabled) {
+  auto copy = disabled_ ? std::make_shared<Users>(*disabled_) : std::make_shared<Users>();
+  if (disabled) {
+    copy->insert(user_id);
+  } else {
+    copy->erase(user_id);
+  }
+  disabled_ = copy->empty() ? nullptr : std::move(copy);
+}
+
+void KeyRing::set_disabled(std::span<const int64_t> users) {
+  disabled_ = users.empty() ? nullptr : std::make_shared<const Users>(users.begin(), users.end());
 }
 
 }  // namespace sluice::accounts

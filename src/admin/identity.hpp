@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "accounts/logins.hpp"
 #include "admin/principal.hpp"
 #include "admin/throttle.hpp"
 #include "config/config.hpp"
@@ -25,7 +26,7 @@ namespace sluice::admin {
 /// An access token is believed until it expires, but for what is remembered here: logins that have
 /// ended, and users whose earlier tokens count no more since their password or role has changed or
 /// they were disabled.
-class Identity final : public Authenticator {
+class Identity final : public Authenticator, public accounts::Logins {
  public:
   static constexpr int64_t kLoginDays = 30;  // without being used
   static constexpr Duration kConsoleToken = std::chrono::minutes(15);
@@ -50,6 +51,7 @@ class Identity final : public Authenticator {
   Status refresh();
 
   Result<Principal> authenticate(std::string_view token, std::string address) override;
+  std::optional<int64_t> user_of(std::string_view token) override;
 
   struct Tokens {
     std::string access;

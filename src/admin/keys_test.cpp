@@ -28,7 +28,9 @@ class KeysTest : public testing::Test {
 
   TestDatabase database;
   int changes = 0;
-  Service service{database, {.registry = nullptr, .keys_changed = [this] { ++changes; }}};
+  Service service{database, {.registry = nullptr, .key_changed = [this](const store::Key&, bool) {
+                               ++changes;
+                             }}};
 };
 
 TEST_F(KeysTest, ShowsANewKeyOnceAndKeepsOnlyItsDigest) {

@@ -47,6 +47,7 @@ std::span<const Route> me_routes();
 std::span<const Route> openapi_routes();
 std::span<const Route> usage_routes();
 std::span<const Route> user_routes();
+std::span<const Route> own_key_routes();
 std::span<const Route> wallet_routes();
 
 }  // namespace sluice::admin

@@ -78,7 +78,8 @@ std::span<const Route> all_routes() {
   static const std::vector<Route> routes = [] {
     std::vector<Route> all;
     for (const auto part : {auth_routes(), me_routes(), user_routes(), wallet_routes(),
-                            key_routes(), usage_routes(), openapi_routes(), backup_routes()}) {
+                            key_routes(), own_key_routes(), usage_routes(), openapi_routes(),
+                            backup_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -55,9 +55,13 @@ struct Answer {
 struct Running {
   quota::Registry* registry = nullptr;
   Identity* identity = nullptr;
-  /// Called after a key was made or deleted, on the thread of handle(). When it returns, or within
-  /// 100 ms of that, the new keys are in force on every loop.
-  std::function<void()> keys_changed = {};
+  // Called after the database has changed, on the thread of handle(). When they return, or within
+  // 100 ms of that, the change is in force on every loop.
+  /// A key was made or changed, or (`gone`) deleted.
+  std::function<void(const store::Key& key, bool gone)> key_changed = {};
+  std::function<void(int64_t user_id, bool disabled)> user_changed = {};
+  /// Anything else that a request is let in or charged by; costs more the more keys there are.
+  std::function<void()> clients_changed = {};
   std::string version = {};
 };
 

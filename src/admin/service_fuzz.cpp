@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (line == std::string_view::npos || blank == std::string_view::npos) return 0;
   admin::TestDatabase database;
   quota::Registry registry;
-  admin::Service service(database, {.registry = &registry, .keys_changed = [] {}});
+  admin::Service service(database, {.registry = &registry, .key_changed = {}});
   const auto answer = service.handle({.method = std::string(head.substr(0, blank)),
                                       .target = std::string(head.substr(blank + 1)),
                                       .body = std::string(text.substr(line + 1)),

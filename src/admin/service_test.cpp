@@ -47,7 +47,9 @@ class ServiceTest : public testing::Test {
   TestDatabase database;
   quota::Registry registry;
   int key_changes = 0;
-  Service service{database, {.registry = &registry, .keys_changed = [this] { ++key_changes; }}};
+  Service service{database, {.registry = &registry, .key_changed = [this](const store::Key&, bool) {
+                               ++key_changes;
+                             }}};
 };
 
 TEST_F(ServiceTest, PaysIntoAWalletThatIsMadeForIt) {
@@ -221,7 +223,7 @@ TEST_F(ServiceTest, TellsThePathFromTheMethod) {
   EXPECT_EQ(refusal("GET", "users/a/b/wallet"), "not_found ");
   EXPECT_EQ(refusal("DELETE", "wallets"), "method_not_allowed ");
   EXPECT_EQ(Service::methods_of("/api/admin/keys"), "GET, POST");
-  EXPECT_EQ(Service::methods_of("/api/admin/keys/1"), "DELETE");
+  EXPECT_EQ(Service::methods_of("/api/admin/keys/1"), "GET, PATCH, DELETE");
   EXPECT_EQ(Service::methods_of("/api/admin/usage/summary"), "GET");
   EXPECT_EQ(Service::methods_of("/api/other"), "");
 }

@@ -15,7 +15,8 @@ namespace sluice::admin {
 /// For one thread.
 class TestKeys final : public store::Keys {
  public:
-  explicit TestKeys(const bool& broken) : broken_(broken) {}
+  TestKeys(const bool& broken, const std::vector<store::Wallet>& wallets)
+      : broken_(broken), wallets_(wallets) {}
 
   Result<std::optional<store::Key>> key(int64_t id) override {
     if (broken_) return away();
@@ -59,7 +60,8 @@ class TestKeys final : public store::Keys {
   }
   Status note_used(std::span<const Used>) override { return {}; }
   Result<std::optional<store::Wallet>> wallet_of(int64_t user_id) override {
-    return store::Wallet{.id = user_id, .user_id = user_id, .user = "somebody", .balance = {}};
+    const auto found = std::ranges::find(wallets_, user_id, &store::Wallet::user_id);
+    return found == wallets_.end() ? std::nullopt : std::optional(*found);
   }
   Result<std::vector<int64_t>> disabled_users() override { return std::vector<int64_t>(); }
 
@@ -77,6 +79,7 @@ class TestKeys final : public store::Keys {
   }
 
   const bool& broken_;
+  const std::vector<store::Wallet>& wallets_;
   int64_t last_ = 0;
 };
 
@@ -239,7 +242,7 @@ class TestDatabase final : public store::Database {
   store::TestLedger ledger_;
   std::mutex mutex_;
   std::vector<store::Wallet> wallets_;
-  TestKeys keys_{broken};
+  TestKeys keys_{broken, wallets_};
 };
 
 }  // namespace sluice::admin

@@ -138,6 +138,7 @@ Result<Answer> change_user(const Call& call) {
   const auto changed = ends_logins ? call.service.identity().change(*user)
                                    : call.service.database().identities().change_user(*user);
   if (!changed) return std::unexpected(changed.error());
+  if (const auto& tell = call.service.running().user_changed) tell(changed->id, changed->disabled);
   log::info("a user was changed", {{"user", changed->name},
                                    {"role", changed->role},
                                    {"disabled", changed->disabled},

@@ -11,6 +11,7 @@
 #include "dialect/chat/capabilities.hpp"
 #include "json/slices.hpp"
 #include "net/task_group.hpp"
+#include "relay/caller.hpp"
 #include "relay/headers.hpp"
 
 namespace sluice::api {
@@ -247,9 +248,7 @@ net::Task<void> ModelCatalog::handle(net::HttpCall& call, std::string id) {
   const auto dialect =
       wants_anthropic(call) ? dialect::Dialect::kAnthropic : dialect::Dialect::kOpenAi;
   const relay::SnapshotPtr snapshot = context_.snapshot;
-  const auto key = snapshot->clients.keys.authenticate(
-      relay::client_credential(call.head().fields),
-      relay::client_of(call, snapshot->trusted_proxies), wall_nanos() / 1'000'000'000);
+  const auto key = relay::authenticate(context_, *snapshot, call);
   if (!key) co_return co_await answer_error(call, dialect, key.error());
   Entries entries = co_await all();
   std::erase_if(entries, [&](const auto& entry) { return !(*key)->allows_model(entry.id); });

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "accounts/logins.hpp"
 #include "admin/principal.hpp"
 #include "net/blocking_pool.hpp"
 #include "net/loop.hpp"
@@ -44,6 +45,7 @@ struct Service {
   Administration* administration = nullptr;
   /// Of users who have logged in; null: there are none.
   admin::Authenticator* authenticator = nullptr;
+  accounts::Logins* logins = nullptr;  // the same, as callers of the inference routes
   /// All loops; they live as long as any of them runs.
   std::vector<LoopRequests> loops = {};
   std::atomic<Phase> phase{Phase::kStarting};

@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "net/offload.hpp"
 #include "observe/log.hpp"
+#include "relay/caller.hpp"
 #include "relay/headers.hpp"
 
 namespace sluice::api {
@@ -200,9 +201,7 @@ net::Task<void> handle_workers(Service& service, relay::LoopContext& context, ne
   }
   Viewer viewer{.admin = !refuse_admin(*snapshot, call)};
   if (!viewer.admin) {
-    const auto key = snapshot->clients.keys.authenticate(
-        relay::client_credential(call.head().fields),
-        relay::client_of(call, snapshot->trusted_proxies), wall_nanos() / 1'000'000'000);
+    const auto key = relay::authenticate(context, *snapshot, call);
     if (!key) co_return co_await shape.error(key.error());
     viewer.key = *key;
   }

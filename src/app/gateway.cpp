@@ -163,19 +163,39 @@ Status Gateway::open_database() {
     learned.push_back({.model = each.model, .factor = each.factor, .samples = each.samples});
   }
   calibration_.restore(learned);
-  const auto keys_changed = [this] {
-    if (const auto done = refresh_clients(); !done) {
-      log::error("changed keys are not in force yet", {{"reason", done.error().message}});
-    }
-  };
+  usage_keeper_ = std::make_unique<UsageKeeper>(database_->rollups(), config_->usage.retention);
   if (Status opened = open_identity(); !opened) return opened;
-  admin_ = std::make_unique<admin::Service>(*database_, admin::Running{.registry = &registry_,
-                                                                       .identity = identity_.get(),
-                                                                       .keys_changed = keys_changed,
-                                                                       .version = kVersion});
+  admin_ = std::make_unique<admin::Service>(*database_, running());
   administration_ = std::make_unique<api::Administration>(*admin_);
   service_.administration = administration_.get();
   return {};
+}
+
+admin::Running Gateway::running() {
+  const auto tell = [](const Status& done) {
+    if (!done) log::error("a change is not in force yet", {{"reason", done.error().message}});
+  };
+  return {
+      .registry = &registry_,
+      .identity = identity_.get(),
+      .key_changed =
+          [this, tell](const store::Key& key, bool gone) {
+            tell(change_clients([&](relay::Clients& clients) -> Status {
+              if (!gone) return relay::put_key(clients, key, *config_, *database_, registry_);
+              clients.keys.remove(key.id);
+              return {};
+            }));
+          },
+      .user_changed =
+          [this, tell](int64_t user_id, bool disabled) {
+            tell(change_clients([&](relay::Clients& clients) -> Status {
+              clients.keys.set_disabled(user_id, disabled);
+              return {};
+            }));
+          },
+      .clients_changed = [this, tell] { tell(refresh_clients()); },
+      .version = kVersion,
+  };
 }
 
 Status Gateway::open_identity() {
@@ -184,6 +204,7 @@ Status Gateway::open_identity() {
   if (!identity) return std::unexpected(std::move(identity.error()));
   identity_ = std::move(*identity);
   service_.authenticator = identity_.get();
+  service_.logins = identity_.get();
   return {};
 }
 
@@ -207,8 +228,21 @@ Status Gateway::refresh_clients() {
   const std::lock_guard lock(config_mutex_);
   auto snapshot = snapshot_of(config_, workers_.size());
   if (!snapshot) return std::unexpected(std::move(snapshot.error()));
-  for (const auto& worker : workers_) worker->use(*snapshot, nullptr);
+  use(std::move(*snapshot), nullptr);
   return {};
+}
+
+Status Gateway::change_clients(const std::function<Status(relay::Clients&)>& change) {
+  const std::lock_guard lock(config_mutex_);
+  relay::Clients clients = snapshot_->clients;
+  if (Status changed = change(clients); !changed) return changed;
+  use(relay::with_clients(*snapshot_, std::move(clients)), nullptr);
+  return {};
+}
+
+void Gateway::use(relay::SnapshotPtr snapshot, const net::TlsContextPtr& tls) {
+  for (const auto& worker : workers_) worker->use(snapshot, tls);
+  snapshot_ = std::move(snapshot);
 }
 
 void Gateway::keep_house() {
@@ -221,6 +255,10 @@ void Gateway::keep_house() {
     if (const auto kept = database_->keep_factors(factors); !kept) {
       log::warn("learned token factors could not be kept", {{"reason", kept.error().message}});
     }
+  }
+  const auto used = registry_.take_used(now(), wall_nanos() / 1'000'000);
+  if (const Status noted = database_->api_keys().note_used(used); !noted) {
+    log::warn("when keys were used could not be kept", {{"reason", noted.error().message}});
   }
   if (const Status heard = identity_->refresh(); !heard) {
     log::warn("logins could not be looked after", {{"reason", heard.error().message}});
@@ -247,6 +285,7 @@ Status Gateway::listen() {
                         : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   auto snapshot = snapshot_of(config_, static_cast<size_t>(loops));
   if (!snapshot) return std::unexpected(snapshot.error());
+  snapshot_ = *snapshot;
   auto tls = make_tls(server.tls);
   if (!tls) return std::unexpected(tls.error());
   tls_ = server.tls.enabled;
@@ -323,7 +362,7 @@ void Gateway::reload() {
   log::start(log_options(config_->logging));
   for (const std::string& warning : config_->warnings) log::warn(warning);
   // Without a context in the new configuration the old one stays: never plain text instead.
-  for (const auto& worker : workers_) worker->use(*snapshot, tls_ ? *tls : nullptr);
+  use(std::move(*snapshot), tls_ ? *tls : nullptr);
   log::info("reloaded", {{"providers", config_->providers.size()}, {"keys", config_->keys.size()}});
 }
 

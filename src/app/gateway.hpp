@@ -47,19 +47,25 @@ class Gateway {
   /// Handles signals until the gateway has drained. Returns the exit status.
   int run();
 
-  /// Keys, wallets or prices in the database have changed: they are in force on every loop when
-  /// this returns, or within a moment. Any thread that may block.
+  /// Prices in the database, or much else, have changed: they are in force on every loop when this
+  /// returns, or within a moment. Any thread that may block.
   Status refresh_clients();
 
  private:
   Status open_database();
   Status open_identity();
   /// At data_dir/sluice.sock, where it can be; elsewhere only over HTTP.
+  /// What the administration must tell of.
+  admin::Running running();
   void serve_admin_socket();
   Status listen();
   /// Of `config` and the database, for all loops.
   Result<relay::SnapshotPtr> snapshot_of(const config::ConfigPtr& config, size_t loops);
   /// What is done now and then: learned factors are kept, and once a day the books are checked.
+  /// Puts clients that differ a little from the present ones into force.
+  Status change_clients(const std::function<Status(relay::Clients&)>& change);
+  /// On all loops; under config_mutex_.
+  void use(relay::SnapshotPtr snapshot, const net::TlsContextPtr& tls);
   void keep_house();
   void reload();
   /// Returns when the last request has ended, was told that it must, or a second signal came.
@@ -71,6 +77,7 @@ class Gateway {
   std::mutex config_mutex_;  // of what a reload and refresh_clients() replace
   config::ConfigPtr config_;
   Reload reload_;
+  relay::SnapshotPtr snapshot_;
   observe::Metrics metrics_;
   observe::LiveBoard live_;
   quota::Registry registry_;

@@ -10,6 +10,8 @@
 
 namespace sluice::quota {
 
+class Spending;
+
 /// An amount that leases are taken from by compare-and-swap. Invariant: available = granted -
 /// settled - leased. Leases never make it negative; settlements above their lease may.
 class Balance {
@@ -86,6 +88,16 @@ class alignas(64) Account {
   Wallet* wallet() const { return wallet_.load(std::memory_order_acquire); }
   void set_wallet(Wallet* wallet) { wallet_.store(wallet, std::memory_order_release); }
 
+  /// Null: the key has no limit in money of its own, and never had one.
+  Spending* spending() const { return spending_.load(std::memory_order_acquire); }
+  void set_spending(Spending* spending) { spending_.store(spending, std::memory_order_release); }
+
+  /// When it was last let in; nanoseconds of TimePoint, 0: not yet.
+  int64_t used_at() const { return used_at_.load(std::memory_order_relaxed); }
+  void set_used(TimePoint now) {
+    used_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+
   RateMeter& requests() { return requests_; }
   const RateMeter& requests() const { return requests_; }
   RateMeter& token_rate() { return token_rate_; }
@@ -97,6 +109,8 @@ class alignas(64) Account {
   std::atomic<bool> has_quota_{false};
   Balance tokens_;
   std::atomic<Wallet*> wallet_{nullptr};
+  std::atomic<Spending*> spending_{nullptr};
+  std::atomic<int64_t> used_at_{0};
   std::atomic<int64_t> rpm_{0}, burst_{0}, tpm_{0}, max_parallel_{0};
   RateMeter requests_;
   RateMeter token_rate_;

@@ -28,7 +28,9 @@ std::unexpected<Refusal> limited(LimitReason limit, Duration wait) {
 
 std::unexpected<Refusal> out_of(Lease::Held what) {
   const char* message = what == Lease::Held::kNoTokens ? "This API key has used up its tokens."
-                                                       : "The balance of this account is used up.";
+                        : what == Lease::Held::kNoBudget
+                            ? "This API key has used up its budget."
+                            : "The balance of this account is used up.";
   return std::unexpected(
       Refusal{.error = {.code = ErrorCode::kInsufficientQuota, .message = message, .param = {}},
               .retry_after = std::nullopt,
@@ -42,10 +44,6 @@ bool find_place(std::atomic<int64_t>& parallel, int64_t most) {
     if (most > 0 && there >= most) return false;
   } while (!parallel.compare_exchange_weak(there, there + 1, std::memory_order_relaxed));
   return true;
-}
-
-bool refused(Lease::Held held) {
-  return held == Lease::Held::kNoTokens || held == Lease::Held::kNoMoney;
 }
 
 }  // namespace
@@ -73,6 +71,7 @@ std::expected<Place, Refusal> enter(Account& account, int64_t prompt_tokens, Tim
     account.requests().correct(-1, limits.requests_per_minute, now);
     return limited(LimitReason::kTokens, *wait);
   }
+  account.set_used(now);
   return place;
 }
 
@@ -82,13 +81,15 @@ std::expected<void, Refusal> enter_for_nothing(Account& account, TimePoint now) 
           account.requests().spend(1, 1, limits.requests_per_minute, limits.burst, now)) {
     return limited(LimitReason::kRequests, *wait);
   }
+  account.set_used(now);
   return {};
 }
 
 bool is_limited(const Account& account) {
   const Limits limits = account.limits();
   return limits.requests_per_minute > 0 || limits.tokens_per_minute > 0 ||
-         limits.max_parallel > 0 || account.has_quota() || account.wallet() != nullptr;
+         limits.max_parallel > 0 || account.has_quota() || account.wallet() != nullptr ||
+         (account.spending() != nullptr && account.spending()->limited());
 }
 
 LimitState limit_state(const Account& account, TimePoint now) {
@@ -116,7 +117,7 @@ std::expected<Granted, Refusal> lease(Account& account, const Ask& ask) {
   // Nobody is let in for nothing, lest a debt not be seen.
   const int64_t prompt = std::max<int64_t>(1 - least, ask.prompt_tokens);
 
-  Granted granted{.lease = Lease(account, ask.price, limit)};
+  Granted granted{.lease = Lease(account, ask.price, limit, ask.day)};
   const Lease::Held held = granted.lease.take(prompt, wanted, ask.prompt_exact ? least : wanted);
   if (held == Lease::Held::kAll) {
     granted.output = limit;
@@ -125,11 +126,11 @@ std::expected<Granted, Refusal> lease(Account& account, const Ask& ask) {
   if (!ask.prompt_exact) {
     // However short the prompt is, this much is needed.
     const Lease::Held shortest = granted.lease.look(1 - least, least);
-    if (refused(shortest)) return out_of(shortest);
+    if (Lease::refused(shortest)) return out_of(shortest);
     granted.needs_exact_prompt = true;
     return granted;
   }
-  if (refused(held)) return out_of(held);
+  if (Lease::refused(held)) return out_of(held);
   granted.output = granted.lease.output();
   return granted;
 }

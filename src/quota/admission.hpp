@@ -69,6 +69,7 @@ struct Ask {
   /// Output can be debited event by event: the lease begins with a part and grows.
   bool by_event = false;
   accounts::Price price{};
+  int64_t day = Lease::kToday;  // of its budgets, as Lease has it
 };
 
 /// kInsufficientQuota when not even the prompt and one token can be paid for. Where the prompt is

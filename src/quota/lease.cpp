@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/calendar.hpp"
+
 namespace sluice::quota {
 
 namespace {
@@ -19,13 +21,15 @@ int64_t there(const Balance& balance) { return std::max<int64_t>(0, balance.avai
 
 }  // namespace
 
-Lease::Lease(Account& account, const accounts::Price& price, int64_t output_limit)
+Lease::Lease(Account& account, const accounts::Price& price, int64_t output_limit, int64_t day)
     : account_(&account),
-      wallet_(account.wallet()),
       price_(price),
       output_limit_(output_limit),
-      takes_tokens_(account.has_quota()),
-      takes_money_(wallet_ != nullptr && !price.is_free()) {
+      takes_tokens_(account.has_quota()) {
+  Spending* const spending = account.spending();
+  if (spending != nullptr && day == kToday) day = day_of(wall_nanos() / 1'000'000);
+  purse_ = Purse(account.wallet(), spending, day);
+  takes_money_ = purse_.bounded() && !price.is_free();
   if (bounded()) easy_output_ = easy_prompt_ = -1;
 }
 
@@ -40,7 +44,7 @@ void Lease::swap(Lease& other) noexcept {
   std::swap(easy_output_, other.easy_output_);
   std::swap(easy_prompt_, other.easy_prompt_);
   std::swap(account_, other.account_);
-  std::swap(wallet_, other.wallet_);
+  std::swap(purse_, other.purse_);
   std::swap(price_, other.price_);
   std::swap(output_limit_, other.output_limit_);
   std::swap(tokens_, other.tokens_);
@@ -62,7 +66,7 @@ Lease::Held Lease::take(int64_t prompt_tokens, int64_t wanted, int64_t least) {
     wanted = std::clamp(sum(tokens_, there(account_->tokens())) - prompt, least, wanted);
   }
   if (takes_money_) {
-    const Money reach{sum(money_.nanos, there(wallet_->balance))};
+    const Money reach{sum(money_.nanos, purse_.available())};
     if (reach < accounts::cost_bound(price_, prompt, wanted)) {
       wanted = std::clamp(accounts::affordable_output(price_, prompt, reach), least, wanted);
     }
@@ -89,17 +93,17 @@ Lease::Held Lease::take_now(int64_t prompt, int64_t wanted, int64_t least) {
   }
   if (const int64_t missing = price_of_wanted.nanos - money_.nanos; takes_money_ && missing > 0) {
     const int64_t must = least_money.nanos - money_.nanos;
-    int64_t paid = wallet_->balance.take(missing, std::max<int64_t>(1, must));
+    int64_t paid = purse_.take(missing, std::max<int64_t>(1, must));
     if (paid == 0 && must > 0) {
       account_->tokens().add(took);
-      return Held::kNoMoney;
+      return purse_.held_back(must) ? Held::kNoBudget : Held::kNoMoney;
     }
     if (paid < missing) {
       // Somebody else was quicker. What the money is not enough for goes back.
       wanted = accounts::affordable_output(price_, prompt, Money{money_.nanos + paid});
       const int64_t needed = accounts::cost_bound(price_, prompt, wanted).nanos;
       const int64_t change = std::clamp<int64_t>(money_.nanos + paid - needed, 0, paid);
-      wallet_->balance.add(change);
+      purse_.add(change);
       paid -= change;
       const int64_t spare = std::clamp<int64_t>(tokens_ + took - sum(prompt, wanted), 0, took);
       account_->tokens().add(spare);
@@ -115,9 +119,10 @@ Lease::Held Lease::look(int64_t prompt_tokens, int64_t least) const {
   if (takes_tokens_ && sum(tokens_, there(account_->tokens())) < sum(prompt_tokens, least)) {
     return Held::kNoTokens;
   }
-  if (takes_money_ && sum(money_.nanos, there(wallet_->balance)) <
-                          accounts::cost_bound(price_, prompt_tokens, least).nanos) {
-    return Held::kNoMoney;
+  if (!takes_money_) return Held::kAll;
+  const int64_t must = accounts::cost_bound(price_, prompt_tokens, least).nanos;
+  if (sum(money_.nanos, purse_.available()) < must) {
+    return purse_.held_back(must - money_.nanos) ? Held::kNoBudget : Held::kNoMoney;
   }
   return Held::kAll;
 }
@@ -147,7 +152,7 @@ bool Lease::grow(int64_t prompt_tokens, int64_t output_tokens) {
   if (before < output || (before < output_limit_ && before - output < kLeaseLow)) {
     const int64_t ahead = std::min(sum(std::max(before, output), kLeaseStep), output_limit_);
     const Held held = take(prompt, std::max(output, ahead), output);
-    if (held == Held::kNoTokens || held == Held::kNoMoney) return false;
+    if (refused(held)) return false;
     if (output_ > before) ++grown_;
   } else {
     output_ = before;
@@ -161,9 +166,7 @@ void Lease::settle(int64_t tokens, Money cost) {
   settled_ = true;
   easy_output_ = easy_prompt_ = -1;
   account_->tokens().add(tokens_ - std::max<int64_t>(0, tokens));
-  if (wallet_ != nullptr) {
-    wallet_->balance.add(money_.nanos - std::max<int64_t>(0, cost.nanos));
-  }
+  purse_.add(money_.nanos - std::max<int64_t>(0, cost.nanos));
 }
 
 }  // namespace sluice::quota

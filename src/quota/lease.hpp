@@ -7,6 +7,7 @@
 #include "accounts/price.hpp"
 #include "base/money.hpp"
 #include "quota/account.hpp"
+#include "quota/purse.hpp"
 
 namespace sluice::quota {
 
@@ -20,11 +21,15 @@ inline constexpr int64_t kLeaseLow = 64;
 /// without quota and wallet makes leases that cover everything, and so does no account.
 class Lease {
  public:
-  enum class Held : uint8_t { kAll, kPart, kNoTokens, kNoMoney };
+  enum class Held : uint8_t { kAll, kPart, kNoTokens, kNoMoney, kNoBudget };
+  static bool refused(Held held) { return held >= Held::kNoTokens; }
+  /// The present day.
+  static constexpr int64_t kToday = INT64_MIN;
 
   Lease() = default;
-  /// Holds nothing yet. It never grows ahead of need beyond `output_limit`.
-  Lease(Account& account, const accounts::Price& price, int64_t output_limit);
+  /// Holds nothing yet. It never grows ahead of need beyond `output_limit`. All that it takes
+  /// counts in the budgets of `day`, counted from 1970-01-01 (UTC).
+  Lease(Account& account, const accounts::Price& price, int64_t output_limit, int64_t day = kToday);
   Lease(Lease&& other) noexcept { swap(other); }
   Lease& operator=(Lease&& other) noexcept;
   ~Lease() { settle(0, {}); }
@@ -32,7 +37,7 @@ class Lease {
   /// Phase one: takes what the prompt and `wanted` output tokens may cost, or what is there if it
   /// is enough for `least` of them. Tokens and money or neither.
   Held take(int64_t prompt_tokens, int64_t wanted, int64_t least);
-  /// Whether take() would refuse now, without touching anything: kAll, kNoTokens or kNoMoney.
+  /// Whether take() would refuse now, without touching anything: kAll or why.
   Held look(int64_t prompt_tokens, int64_t least) const;
   /// Output tokens that are covered beside the prompt of the last take() or cover().
   int64_t output() const { return output_; }
@@ -53,7 +58,7 @@ class Lease {
   int64_t tokens() const { return tokens_; }
   Money money() const { return money_; }
   /// Whose money it takes; null: nobody's.
-  const Wallet* wallet() const { return wallet_; }
+  const Wallet* wallet() const { return purse_.wallet(); }
   /// Times that it grew.
   int grown() const { return grown_; }
 
@@ -71,7 +76,7 @@ class Lease {
   int64_t easy_output_ = std::numeric_limits<int64_t>::max();
   int64_t easy_prompt_ = std::numeric_limits<int64_t>::max();
   Account* account_ = nullptr;
-  Wallet* wallet_ = nullptr;
+  Purse purse_;
   accounts::Price price_;
   int64_t output_limit_ = 0;
   int64_t tokens_ = 0;

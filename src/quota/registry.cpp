@@ -26,7 +26,27 @@ Account& Registry::account(const store::Key& key, const Limits& limits, Wallet* 
   known.account->set_has_quota(key.quota_tokens.has_value());
   known.account->set_limits(limits);
   known.account->set_wallet(wallet);
+  const bool limited = key.quota_money || key.budget_day || key.budget_week || key.budget_month;
+  if (known.spending) {
+    known.spending->set_limits(key);
+  } else if (limited) {
+    known.spending = std::make_unique<Spending>(key);
+    known.account->set_spending(known.spending.get());
+  }
   return *known.account;
+}
+
+std::vector<store::Keys::Used> Registry::take_used(TimePoint now, int64_t wall_ms) {
+  const int64_t at = now.time_since_epoch().count();
+  std::vector<store::Keys::Used> used;
+  const std::scoped_lock lock(mutex_);
+  for (auto& [id, known] : accounts_) {
+    const int64_t last = known.account->used_at();
+    if (last <= known.told_used) continue;
+    known.told_used = last;
+    used.push_back({id, wall_ms - (at - last) / 1'000'000});
+  }
+  return used;
 }
 
 Wallet& Registry::wallet(const store::Wallet& stored) {

@@ -13,9 +13,11 @@
 
 namespace sluice::relay {
 
-/// The key that the request was sent with, as long as the snapshot lives; why it may not be used.
-Result<const accounts::KeyRecord*> authenticate(const Snapshot& snapshot, const net::HttpCall& call,
-                                                std::string_view client_address);
+/// The key that the request was sent with, or that of one who has logged in and names it in
+/// x-sluice-key-id, as long as the snapshot lives; why it may not be used.
+Result<const accounts::KeyRecord*> authenticate(const LoopContext& context,
+                                                const Snapshot& snapshot,
+                                                const net::HttpCall& call);
 
 /// The body, counted as traffic. `snapshot` outlives this.
 net::Task<Result<std::string>> read_body(LoopContext& context, const Snapshot& snapshot,

@@ -1,6 +1,7 @@
 #include "relay/clients.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/ids.hpp"
 
@@ -53,13 +54,30 @@ void set_price(accounts::PriceList& prices, const store::Rate& rate) {
                           .cache_write = rate.cache_write});
 }
 
-Result<Clients> make_clients(const config::Config& config, std::span<const store::Key> keys,
-                             std::string_view secret, quota::Registry& registry) {
-  auto ring = accounts::KeyRing::make(config, keys, secret);
-  if (!ring) return std::unexpected(std::move(ring.error()));
-  Clients clients{.keys = std::move(*ring), .accounts = {}, .prices = {}};
-  clients.accounts.emplace(0, &registry.anonymous());
-  return clients;
+/// Keys that are read at once: all of them need not be in memory twice.
+constexpr int kPage = 2000;
+
+/// All keys of the database with their accounts.
+Status add_keys(const config::Config& config, store::Database& database,
+                std::span<const store::Wallet> wallets, quota::Registry& registry,
+                accounts::KeyRing::Builder& ring) {
+  std::unordered_map<int64_t, quota::Wallet*> by_user;
+  for (const store::Wallet& wallet : wallets) {
+    by_user.emplace(wallet.user_id, &registry.wallet(wallet));
+  }
+  int64_t last = 0;
+  for (;;) {
+    const auto keys = database.api_keys().page({.user_id = {}, .after = last, .limit = kPage});
+    if (!keys) return std::unexpected(keys.error());
+    for (const store::Key& key : *keys) {
+      const auto wallet = by_user.find(key.user_id);
+      quota::Account& account = registry.account(
+          key, limits_of(key, config.limiter), wallet == by_user.end() ? nullptr : wallet->second);
+      if (Status added = ring.add(key, &account); !added) return added;
+      last = key.id;
+    }
+    if (keys->size() < kPage) return {};
+  }
 }
 
 }  // namespace
@@ -79,30 +97,39 @@ Result<Clients> load_clients(const config::Config& config, store::Database& data
       return std::unexpected(kept.error());
     }
   }
-  const auto keys = database.keys();
-  if (!keys) return std::unexpected(keys.error());
   const auto wallets = database.wallets();
   if (!wallets) return std::unexpected(wallets.error());
-
-  auto clients = make_clients(config, *keys, secret, registry);
-  if (!clients) return clients;
-  std::unordered_map<int64_t, quota::Wallet*> by_user;
-  for (const store::Wallet& wallet : *wallets) {
-    by_user.emplace(wallet.user_id, &registry.wallet(wallet));
+  const auto disabled = database.api_keys().disabled_users();
+  if (!disabled) return std::unexpected(disabled.error());
+  auto builder = accounts::KeyRing::Builder::begin(config, secret);
+  if (!builder) return std::unexpected(builder.error());
+  builder->set_anonymous(registry.anonymous());
+  if (Status added = add_keys(config, database, *wallets, registry, *builder); !added) {
+    return std::unexpected(added.error());
   }
-  for (const store::Key& key : *keys) {
-    const auto wallet = by_user.find(key.user_id);
-    quota::Account& account = registry.account(key, limits_of(key, config.limiter),
-                                               wallet == by_user.end() ? nullptr : wallet->second);
-    clients->accounts.emplace(key.id, &account);
-  }
+  auto ring = builder->finish();
+  if (!ring) return std::unexpected(ring.error());
+  ring->set_disabled(*disabled);
+  Clients clients{.keys = std::move(*ring), .prices = {}};
   for (const config::Model& model : config.models) {
     if (!model.price) continue;
     const auto rate = database.ensure_rate(rate_of(model));
     if (!rate) return std::unexpected(rate.error());
-    set_price(clients->prices, *rate);
+    set_price(clients.prices, *rate);
   }
   return clients;
+}
+
+Status put_key(Clients& clients, const store::Key& key, const config::Config& config,
+               store::Database& database, quota::Registry& registry) {
+  quota::Wallet* wallet = nullptr;
+  if (key.user_id != 0) {
+    const auto stored = database.api_keys().wallet_of(key.user_id);
+    if (!stored) return std::unexpected(stored.error());
+    if (*stored) wallet = &registry.wallet(**stored);
+  }
+  quota::Account& account = registry.account(key, limits_of(key, config.limiter), wallet);
+  return clients.keys.put(key, &account);
 }
 
 Result<Clients> clients_of_config(const config::Config& config, quota::Registry& registry) {
@@ -124,18 +151,25 @@ Result<Clients> clients_of_config(const config::Config& config, quota::Registry&
     }
     wallets.push_back(wallet);
   }
-  auto clients = make_clients(config, keys, secret, registry);
-  if (!clients) return clients;
+  auto builder = accounts::KeyRing::Builder::begin(config, secret);
+  if (!builder) return std::unexpected(builder.error());
+  builder->set_anonymous(registry.anonymous());
   for (size_t i = 0; i < keys.size(); ++i) {
-    clients->accounts.emplace(
-        keys[i].id, &registry.account(keys[i], limits_of(keys[i], config.limiter), wallets[i]));
+    quota::Account& account =
+        registry.account(keys[i], limits_of(keys[i], config.limiter), wallets[i]);
+    if (Status added = builder->add(keys[i], &account); !added) {
+      return std::unexpected(added.error());
+    }
   }
+  auto ring = builder->finish();
+  if (!ring) return std::unexpected(ring.error());
+  Clients clients{.keys = std::move(*ring), .prices = {}};
   int64_t id = 0;
   for (const config::Model& model : config.models) {
     if (!model.price) continue;
     store::Rate rate = rate_of(model);
     rate.id = ++id;
-    set_price(clients->prices, rate);
+    set_price(clients.prices, rate);
   }
   return clients;
 }

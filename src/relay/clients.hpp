@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
 
 #include "accounts/key_ring.hpp"
 #include "accounts/price.hpp"
@@ -15,17 +14,21 @@ namespace sluice::relay {
 
 struct Clients {
   accounts::KeyRing keys;
-  /// By key id; 0 is whoever calls without a key. They are the registry's.
-  std::unordered_map<int64_t, quota::Account*> accounts;
   accounts::PriceList prices;
 
-  quota::Account& account(int64_t key_id) const { return *accounts.at(key_id); }
+  /// Of a key that is there; 0 is whoever calls without one. It is the registry's.
+  quota::Account& account(int64_t key_id) const { return *keys.find(key_id)->account; }
 };
 
 /// Of the configuration and the database, side by side. Writes what is new in the configuration
 /// (keys, users of theirs, prices) into the database. Blocks. kConfig, kLedgerUnavailable.
 Result<Clients> load_clients(const config::Config& config, store::Database& database,
                              quota::Registry& registry);
+
+/// Takes in a key of the database that was made or changed, before anybody else reads `clients`.
+/// Blocks. kConfig, kLedgerUnavailable.
+Status put_key(Clients& clients, const store::Key& key, const config::Config& config,
+               store::Database& database, quota::Registry& registry);
 
 /// Of the configuration alone, with full quotas: for `sluice check` and for tests.
 Result<Clients> clients_of_config(const config::Config& config, quota::Registry& registry);

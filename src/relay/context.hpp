@@ -1,6 +1,7 @@
 // What the requests of one event loop share.
 #pragma once
 
+#include "accounts/logins.hpp"
 #include "net/blocking_pool.hpp"
 #include "net/http_client.hpp"
 #include "net/resolver.hpp"
@@ -30,6 +31,7 @@ struct LoopContext {
   LearnedModels& learned;
   workers::Dispatcher& dispatcher;
   SnapshotPtr snapshot;  // of requests that begin now
+  accounts::Logins* logins = nullptr;  // null: nobody logs in
   WorkerUpstreams worker_upstreams = {};
   size_t kept_prompts = 0;  // bytes of bodies kept to count prompts from
   size_t kept_turns = 0;    // and of those kept to ask again with

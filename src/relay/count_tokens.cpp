@@ -62,7 +62,7 @@ net::Task<void> CountTokens::run() {
 }
 
 Status CountTokens::authenticate() {
-  auto key = relay::authenticate(*snapshot_, call_, client_address_);
+  auto key = relay::authenticate(context_, *snapshot_, call_);
   if (!key) return std::unexpected(std::move(key.error()));
   key_ = *key;
   live_.key_name(key_->name);

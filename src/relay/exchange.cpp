@@ -61,7 +61,7 @@ net::Task<void> Exchange::run() {
       co_await answer_error(status.error());
     }
   } else if (co_await admit()) {
-    snapshot_->retries.on_request(call_.loop().now());
+    snapshot_->retries->on_request(call_.loop().now());
     co_await attempt_all();
     co_await settle_rest();
   }
@@ -69,7 +69,7 @@ net::Task<void> Exchange::run() {
 }
 
 Status Exchange::authenticate() {
-  auto key = relay::authenticate(*snapshot_, call_, client_address_);
+  auto key = relay::authenticate(context_, *snapshot_, call_);
   if (!key) return std::unexpected(std::move(key.error()));
   key_ = *key;
   live_.key_name(key_->name);
@@ -234,7 +234,7 @@ net::Task<bool> Exchange::may_try_again(const Attempted& failed) {
   note_cancel(failed);
   const route::Decision decision =
       route::decide(attempt, snapshot_->config->routing.retry, random_u64());
-  if (decision.kind == route::Decision::Kind::kGiveUp || !snapshot_->retries.take(now)) {
+  if (decision.kind == route::Decision::Kind::kGiveUp || !snapshot_->retries->take(now)) {
     co_await answer_failure(failed);
     co_return false;
   }

@@ -117,7 +117,7 @@ Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clien
     const Status known = override_capabilities(scratch, model);
     if (!known) return std::unexpected(known.error());
   }
-  std::vector<std::unique_ptr<const Upstream>> upstreams;
+  std::vector<std::shared_ptr<const Upstream>> upstreams;
   for (const config::Provider& provider : config->providers) {
     auto upstream = make_upstream(provider, loops, states.provider(provider));
     if (!upstream) return std::unexpected(upstream.error());
@@ -133,7 +133,20 @@ Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clien
       .fetch = std::move(*fetch),
       .upstreams = std::move(upstreams),
       .groups = std::move(groups),
-      .retries = route::RetryBudget(config->routing.retry.budget),
+      .retries = std::make_shared<route::RetryBudget>(config->routing.retry.budget),
+  });
+}
+
+SnapshotPtr with_clients(const Snapshot& snapshot, Clients clients) {
+  return std::shared_ptr<const Snapshot>(new Snapshot{
+      .config = snapshot.config,
+      .routes = snapshot.routes,
+      .clients = std::move(clients),
+      .trusted_proxies = snapshot.trusted_proxies,
+      .fetch = snapshot.fetch,
+      .upstreams = snapshot.upstreams,
+      .groups = snapshot.groups,
+      .retries = snapshot.retries,
   });
 }
 

@@ -44,9 +44,9 @@ struct Snapshot {
   Clients clients;
   std::vector<Cidr> trusted_proxies;
   net::FetchPolicy fetch;                                  // of URLs that clients send
-  std::vector<std::unique_ptr<const Upstream>> upstreams;  // as Config::providers
+  std::vector<std::shared_ptr<const Upstream>> upstreams;  // as Config::providers
   std::vector<std::shared_ptr<route::Balancer>> groups;    // as Routing::groups
-  mutable route::RetryBudget retries;
+  std::shared_ptr<route::RetryBudget> retries;             // never null
 
   const Upstream& upstream(const route::Target& target) const {
     return *upstreams[target.provider_index];
@@ -62,6 +62,9 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 /// of the targets is in `states`, and so outlives the snapshot.
 Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clients, int loops,
                                   route::TargetStates& states);
+
+/// The same with other clients: some microseconds of work.
+SnapshotPtr with_clients(const Snapshot& snapshot, Clients clients);
 
 /// A key of the provider that does not rest, for what is no inference; null where it has none.
 const Secret* any_credential(const Upstream& upstream, TimePoint now);

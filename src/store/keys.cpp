@@ -143,7 +143,15 @@ Result<Keys::Replaced> SqlKeys::replace(const Key& old, int64_t expires_at, cons
     update_key(sql, *there);
     Key made = fresh;
     made.replaces_id = old.id;
-    return Replaced{.old = *find_key(sql, "id = :id", old.id), .fresh = insert_key(sql, made)};
+    made = insert_key(sql, made);
+    // Or a new key would open the budgets of today once more.
+    const KeySpent& spent = there->spent;
+    sql << "UPDATE api_keys SET spent_on = :on, spent_day = :day, spent_week = :week,"
+           " spent_month = :month WHERE id = :id",
+        soci::use(spent.on), soci::use(spent.day.nanos), soci::use(spent.week.nanos),
+        soci::use(spent.month.nanos), soci::use(made.id);
+    return Replaced{.old = *find_key(sql, "id = :id", old.id),
+                    .fresh = *find_key(sql, "id = :id", made.id)};
   });
 }
 

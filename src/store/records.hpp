@@ -58,14 +58,14 @@ struct Key {
   std::vector<std::string> allow_ips;
   std::optional<int64_t> expires_at;  // Unix seconds
   int64_t created_at = 0;
-  std::optional<Money> quota_money;  // granted in all; none: unlimited
-  Money used_money;                  // settled so far
-  std::optional<Money> budget_day, budget_week, budget_month;  // none: no limit
-  KeySpent spent;
-  std::string mode;                     // of conversion: strict, lenient; empty: the configuration's
-  int64_t replaces_id = 0;              // the key in whose place it was made
-  std::optional<int64_t> last_used_at;  // to some minutes
-  int64_t version = 1;                  // counts changes
+  std::optional<Money> quota_money{};  // granted in all; none: unlimited
+  Money used_money{};                  // settled so far
+  std::optional<Money> budget_day{}, budget_week{}, budget_month{};  // none: no limit
+  KeySpent spent{};
+  std::string mode{};       // of conversion: strict, lenient; empty: the configuration's
+  int64_t replaces_id = 0;  // the key in whose place it was made
+  std::optional<int64_t> last_used_at{};  // to some minutes
+  int64_t version = 1;                    // counts changes
   int64_t updated_at = 0;
 };
 
