@@ -163,7 +163,6 @@ Status Gateway::open_database() {
     learned.push_back({.model = each.model, .factor = each.factor, .samples = each.samples});
   }
   calibration_.restore(learned);
-  usage_keeper_ = std::make_unique<UsageKeeper>(database_->rollups(), config_->usage.retention);
   if (Status opened = open_identity(); !opened) return opened;
   admin_ = std::make_unique<admin::Service>(*database_, running());
   administration_ = std::make_unique<api::Administration>(*admin_);
