@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/clock.hpp"
 
 namespace sluice::admin {
@@ -25,6 +27,25 @@ void write_person(json::Writer& json, const store::User& user) {
     json.null_member("last_login_at");
   }
   json.end_object();
+}
+
+Status check_name(std::string_view name, std::string_view field) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto allowed = [&](char c) {
+    return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("._-@+").contains(c);
+  };
+  if (name.size() < 2 || name.size() > 64 || !std::ranges::all_of(name, allowed)) {
+    return fail(ErrorCode::kInvalidRequest,
+                fmt::format("A {} has 2 to 64 letters, digits and any of . _ - @ +", field),
+                std::string(field));
+  }
+  // Else it could be taken for an id.
+  if (std::ranges::all_of(name, digit)) {
+    return fail(ErrorCode::kInvalidRequest, fmt::format("A {} must not be a number.", field),
+                std::string(field));
+  }
+  return {};
 }
 
 Result<std::string> checked_email(const Fields& fields) {

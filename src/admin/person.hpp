@@ -13,6 +13,9 @@ namespace sluice::admin {
 /// Without anything secret.
 void write_person(json::Writer& json, const store::User& user);
 
+/// Of a user or a team, who share one list of names. kInvalidRequest, naming `field`.
+Status check_name(std::string_view name, std::string_view field);
+
 /// The field `email`: absent, or something that could be one. kInvalidRequest.
 Result<std::string> checked_email(const Fields& fields);
 

@@ -42,9 +42,12 @@ std::span<const Route> all_routes();
 // By what they are about; each beside its handlers.
 std::span<const Route> auth_routes();
 std::span<const Route> backup_routes();
+std::span<const Route> code_routes();
 std::span<const Route> key_routes();
 std::span<const Route> me_routes();
+std::span<const Route> own_wallet_routes();
 std::span<const Route> openapi_routes();
+std::span<const Route> team_routes();
 std::span<const Route> usage_routes();
 std::span<const Route> user_routes();
 std::span<const Route> own_key_routes();

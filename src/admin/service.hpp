@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "admin/principal.hpp"
+#include "admin/throttle.hpp"
 #include "base/error.hpp"
 #include "quota/registry.hpp"
 #include "store/database.hpp"
@@ -89,11 +90,13 @@ class Service {
   /// For routes that deal with logins, which are not reached without it.
   Identity& identity() { return *running_.identity; }
   const Running& running() const { return running_; }
+  Redeeming& redeeming() { return redeeming_; }
   std::mutex& key_changes() { return key_changes_; }
 
  private:
   store::Database& database_;
   Running running_;
+  Redeeming redeeming_;
   std::mutex key_changes_;  // a name that is looked for must not be taken meanwhile
 };
 

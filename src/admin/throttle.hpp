@@ -1,4 +1,4 @@
-// How often somebody may guess a password.
+// How often somebody may guess a password or a code.
 #pragma once
 
 #include <cstddef>
@@ -42,6 +42,12 @@ class Throttle {
   const int free_;
   std::mutex mutex_;
   std::unordered_map<std::string, Failures> failures_;
+};
+
+/// Who tries redemption codes.
+struct Redeeming {
+  Throttle users{5};
+  Throttle addresses{20};
 };
 
 }  // namespace sluice::admin

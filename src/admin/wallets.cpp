@@ -1,53 +1,31 @@
-#include <fmt/format.h>
-
-#include <algorithm>
-
+// Wallets, by administrators.
 #include "admin/input.hpp"
 #include "admin/routes.hpp"
-#include "base/clock.hpp"
+#include "admin/wallet_view.hpp"
+#include "base/text.hpp"
 #include "json/writer.hpp"
 
 namespace sluice::admin {
 
 namespace {
 
-/// What a wallet says. `held` is what leases hold now, or what they have spent and the ledger has
-/// not written yet.
 void write_wallet(json::Writer& json, const Running& running, const store::Wallet& wallet) {
-  Money available = wallet.balance;
-  if (running.registry != nullptr) {
-    if (const quota::Wallet* live = running.registry->find_wallet(wallet.id)) {
-      // A top-up between the two readings shows as available and not yet in the balance.
-      available.nanos = std::min(live->balance.available(), wallet.balance.nanos);
-    }
-  }
-  const Money held = checked_subtract(wallet.balance, available).value_or(Money{});
-  json.begin_object()
-      .member("user", wallet.user)
-      .member("balance", to_string(wallet.balance))
-      .member("held", to_string(held))
-      .member("available", to_string(available))
-      .end_object();
+  json.begin_object().member("user", wallet.user);
+  write_figures(json, running, wallet);
+  json.end_object();
 }
 
-void write_transaction(json::Writer& json, const store::Transaction& entry) {
-  json.begin_object()
-      .member("id", entry.id)
-      .member("kind", entry.kind)
-      .member("amount", to_string(entry.amount))
-      .member("balance_after", to_string(entry.balance_after))
-      .member("reference", entry.reference)
-      .member("actor", entry.actor)
-      .member("reason", entry.reason)
-      .member("at", rfc3339(entry.at * 1'000'000))
-      .end_object();
-}
-
+/// Of a user or a team: by id where the segment is a number, else by name.
 Result<store::Wallet> wallet_of(const Call& call) {
   if (Status good = check_text(call.argument(), "user", kMaxName); !good) {
     return std::unexpected(good.error());
   }
-  return call.service.database().wallet(call.argument());
+  store::Database& database = call.service.database();
+  if (const auto id = parse_u64(call.argument())) {
+    auto wallet = database.wallet_of(static_cast<int64_t>(*id));
+    if (wallet || wallet.error().code != ErrorCode::kNotFound) return wallet;
+  }
+  return database.wallet(call.argument());
 }
 
 enum class Kind : uint8_t { kTopUp, kAdjustment };
@@ -55,7 +33,9 @@ enum class Kind : uint8_t { kTopUp, kAdjustment };
 /// The wallet to post to. Paying in makes a wallet; correcting one that is not there is a slip.
 Result<store::Wallet> wallet_for(const Call& call, Kind kind, std::string_view key, bool& made) {
   auto wallet = wallet_of(call);
-  made = !wallet && kind == Kind::kTopUp && wallet.error().code == ErrorCode::kNotFound;
+  // A number is meant to be an id, and nobody is made who is called that.
+  made = !wallet && kind == Kind::kTopUp && wallet.error().code == ErrorCode::kNotFound &&
+         !parse_u64(call.argument());
   if (!made) return wallet;
   return call.service.database().ensure_wallet_for(call.argument(), key);
 }
@@ -79,12 +59,7 @@ Result<Answer> post(const Call& call, Kind kind) {
   bool made = false;
   auto wallet = wallet_for(call, kind, *key, made);
   if (!wallet) return std::unexpected(wallet.error());
-  // Known to the gateway before the entry is there: whatever reads the new balance later finds
-  // this wallet and leaves its figure alone, so the entry counts once.
-  quota::Wallet* live = nullptr;
-  if (quota::Registry* registry = call.service.running().registry) {
-    live = &registry->wallet(*wallet);
-  }
+  quota::Wallet* live = live_wallet(call.service, *wallet);
   const auto posted =
       call.service.database().post(wallet->user, kind == Kind::kTopUp ? "top_up" : "adjust",
                                    *amount, *reason, *key, call.request.who.actor());
@@ -123,29 +98,9 @@ Result<Answer> show_wallet(const Call& call) {
 }
 
 Result<Answer> list_transactions(const Call& call) {
-  const auto limit = call.query.limit();
-  if (!limit) return std::unexpected(limit.error());
-  const auto before = call.query.number("cursor");
-  if (!before) return std::unexpected(before.error());
   const auto wallet = wallet_of(call);
   if (!wallet) return std::unexpected(wallet.error());
-  // One more than asked for tells whether there are more.
-  auto entries = call.service.database().transactions(wallet->id, *before, *limit + 1);
-  if (!entries) return std::unexpected(entries.error());
-  const bool more = entries->size() > static_cast<size_t>(*limit);
-  if (more) entries->resize(static_cast<size_t>(*limit));
-  Answer answer;
-  json::Writer json(answer.body);
-  json.begin_object().key("data").begin_array();
-  for (const store::Transaction& entry : *entries) write_transaction(json, entry);
-  json.end_array().key("next_cursor");
-  if (more) {
-    json.string(std::to_string(entries->back().id));
-  } else {
-    json.null();
-  }
-  json.end_object();
-  return answer;
+  return answer_transactions(call, wallet->id);
 }
 
 Result<Answer> top_up(const Call& call) { return post(call, Kind::kTopUp); }
@@ -155,18 +110,7 @@ Result<Answer> adjust(const Call& call) { return post(call, Kind::kAdjustment); 
 Result<Answer> verify(const Call& call) {
   const auto differences = call.service.database().verify();
   if (!differences) return std::unexpected(differences.error());
-  Answer answer;
-  json::Writer json(answer.body);
-  json.begin_object().member("equal", differences->empty()).key("differences").begin_array();
-  for (const auto& each : *differences) {
-    json.begin_object()
-        .member("what", each.what)
-        .member("kept", each.kept)
-        .member("recomputed", each.recomputed)
-        .end_object();
-  }
-  json.end_array().end_object();
-  return answer;
+  return answer_verdict(*differences);
 }
 
 constexpr Field kTopUp[] = {
@@ -179,11 +123,6 @@ constexpr Field kAdjust[] = {
     {"amount", FieldKind::kMoney, "USD, above or below 0.", true},
     {"reason", FieldKind::kText, "For the history.", true},
     {"idempotency_key", FieldKind::kText, "The same again changes nothing.", true},
-};
-
-constexpr Field kPage[] = {
-    {"limit", FieldKind::kCount, "Entries of a page: 1 to 1000, 50 when absent."},
-    {"cursor", FieldKind::kText, "next_cursor of the page before."},
 };
 
 constexpr Route kRoutes[] = {
@@ -199,21 +138,21 @@ constexpr Route kRoutes[] = {
     {.method = "GET",
      .pattern = "/api/admin/users/{user}/wallet",
      .handle = show_wallet,
-     .summary = "A user's wallet."},
+     .summary = "A user's or a team's wallet, by id or name."},
     {.method = "GET",
      .pattern = "/api/admin/users/{user}/wallet/transactions",
      .handle = list_transactions,
      .summary = "A wallet's entries, newest first.",
-     .query = kPage},
+     .query = kTransactionPage},
     {.method = "POST",
      .pattern = "/api/admin/users/{user}/wallet/top-up",
      .handle = top_up,
-     .summary = "Pays into a user's wallet.",
+     .summary = "Pays into a user's or a team's wallet; a user who is not there is made.",
      .body = kTopUp},
     {.method = "POST",
      .pattern = "/api/admin/users/{user}/wallet/adjust",
      .handle = adjust,
-     .summary = "Corrects a user's wallet.",
+     .summary = "Corrects a user's or a team's wallet.",
      .body = kAdjust},
 };
 

@@ -24,8 +24,12 @@ struct AdminCommands::Given {
   int limit = 50;
   int64_t id = 0;
   std::string file;
-  // Wallets.
-  std::string user, amount, reason, idempotency_key;
+  // Users.
+  std::string email, role;
+  bool administrator = false;
+  // Wallets and codes.
+  std::string user, amount, reason, idempotency_key, note;
+  int64_t count = 1;
   // Keys.
   std::string name, expires_at;
   std::optional<int64_t> quota_tokens;

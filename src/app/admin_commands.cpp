@@ -12,6 +12,7 @@
 namespace sluice::app {
 
 AdminCommands::AdminCommands(CLI::App& cli) : given_(std::make_unique<Given>()) {
+  add_users(cli);
   add_wallet(cli);
   add_keys(cli);
   add_usage(cli);

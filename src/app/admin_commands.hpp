@@ -1,4 +1,4 @@
-// sluice wallet, key, usage, route, backup, restore: administration from a shell.
+// sluice user, wallet, key, usage, route, backup, restore: administration from a shell.
 #pragma once
 
 #include <functional>
@@ -32,7 +32,9 @@ class AdminCommands {
  private:
   CLI::App& add(CLI::App& parent, const std::string& name, const std::string& help,
                 std::function<int(const Given&)> run);
+  void add_users(CLI::App& cli);
   void add_wallet(CLI::App& cli);
+  void add_codes(CLI::App& wallet);
   void add_keys(CLI::App& cli);
   void add_usage(CLI::App& cli);
   void add_route(CLI::App& cli);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 
 #include "app/admin_ask.hpp"
 #include "app/table.hpp"
@@ -74,6 +75,41 @@ std::string verdict(json::Value answer) {
                rows_in(answer["differences"]));
 }
 
+int make_codes(const Given& given) {
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().member("amount", given.amount).member("count", given.count);
+  add_text(json, "note", given.note);
+  add_text(json, "expires_at", given.expires_at);
+  json.end_object();
+  const auto human = [](json::Value answer) {
+    // The codes alone on stdout, so that they can be piped to where they belong.
+    const std::vector<json::Value> made = rows_in(answer["data"]);
+    std::fprintf(stderr, "%zu made, shown only now:\n", made.size());
+    std::string lines;
+    for (const json::Value& code : made) lines += shown(code["code"]) + "\n";
+    return lines;
+  };
+  return ask(given, {.method = "POST",
+                     .target = "/api/admin/codes",
+                     .body = body,
+                     .human = human,
+                     .when_unsure = "sluice wallet code list tells whether they were made"});
+}
+
+std::string codes(json::Value answer) {
+  return table({{.title = "ID", .field = "id", .number = true},
+                {.title = "CODE", .field = "prefix"},
+                {.title = "AMOUNT USD", .field = "amount", .number = true},
+                {.title = "NOTE", .field = "note"},
+                {.title = "BY", .field = "created_by"},
+                {.title = "CREATED", .field = "created_at"},
+                {.title = "EXPIRES", .field = "expires_at"},
+                {.title = "REDEEMED", .field = "redeemed_at"},
+                {.title = "BY USER", .field = "redeemed_by"}},
+               rows_in(answer["data"]));
+}
+
 CLI::Validator amount_check() {
   return {[](const std::string& text) {
             const auto amount = parse_money(text);
@@ -141,6 +177,44 @@ void AdminCommands::add_wallet(CLI::App& cli) {
                     .human = verdict,
                     .status = [](json::Value answer) { return is_equal(answer) ? 0 : kFailed; }});
       });
+  add_codes(wallet);
+}
+
+void AdminCommands::add_codes(CLI::App& wallet) {
+  CLI::App& code = *wallet.add_subcommand("code", "Codes that users redeem for money");
+  code.require_subcommand(1);
+  Given& given = *given_;
+
+  CLI::App& create = add(code, "create", "Makes codes and shows them, once", make_codes);
+  create.add_option("amount", given.amount, "What each pays, in USD")
+      ->required()
+      ->check(amount_check());
+  create.add_option("--count", given.count, "How many")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  create.add_option("--note", given.note, "What they are for");
+  create.add_option("--expires-at", given.expires_at,
+                    "When they stop working, such as 2027-01-31T00:00:00Z");
+
+  CLI::App& list = add(code, "list", "Codes, the newest first", [](const Given& g) {
+    return ask(g, {.method = "GET",
+                   .target = fmt::format("/api/admin/codes?limit={}", g.limit),
+                   .human = codes});
+  });
+  list.add_option("--limit", given.limit, "The newest so many")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+
+  CLI::App& remove = add(code, "delete", "Deletes one that nobody redeemed", [](const Given& g) {
+    return ask(g, {.method = "DELETE",
+                   .target = fmt::format("/api/admin/codes/{}", g.id),
+                   .human = [](json::Value answer) {
+                     return fmt::format("deleted code {}\n", shown(answer["id"]));
+                   }});
+  });
+  remove.add_option("id", given.id, "Its number in `sluice wallet code list`")
+      ->required()
+      ->check(CLI::PositiveNumber);
 }
 
 }  // namespace sluice::app
