@@ -71,18 +71,60 @@ int64_t affordable_output(const Price& price, int64_t input, Money money) {
   return static_cast<int64_t>(std::min<Wide>(output, kMost));
 }
 
-void PriceList::set(std::string model, const Price& price) {
-  prices_.insert_or_assign(std::move(model), price);
+void PriceList::set(std::string_view scope, std::string model, const Price& price) {
+  Book& book = scope.empty() ? everybody_ : scopes_[std::string(scope)];
+  book.insert_or_assign(std::move(model), price);
 }
 
-const Price* PriceList::find(std::string_view name) const {
-  const auto found = prices_.find(name);
-  return found == prices_.end() ? nullptr : &found->second;
+void PriceList::add_user(int64_t id, std::string_view name, std::string_view group) {
+  Member member{.own = "user:" + std::string(name), .group = "group:" + std::string(group)};
+  if (book(member.own) == nullptr) member.own.clear();
+  if (group.empty() || book(member.group) == nullptr) member.group.clear();
+  if (member.own.empty() && member.group.empty()) return;
+  users_.insert_or_assign(id, std::move(member));
 }
 
-const Price* PriceList::find(std::string_view requested, std::string_view upstream_model) const {
-  if (const Price* price = find(requested)) return price;
-  return find(upstream_model);
+const Price* PriceList::in(const Book* book, std::string_view name) {
+  if (book == nullptr) return nullptr;
+  const auto found = book->find(name);
+  return found == book->end() ? nullptr : &found->second;
+}
+
+const PriceList::Book* PriceList::book(std::string_view scope) const {
+  if (scope.empty()) return nullptr;
+  const auto found = scopes_.find(scope);
+  return found == scopes_.end() ? nullptr : &found->second;
+}
+
+const Price* PriceList::find(int64_t user, std::string_view requested,
+                             std::string_view upstream_model) const {
+  const Book* own = nullptr;
+  const Book* group = nullptr;
+  if (user != 0 && !users_.empty()) {
+    if (const auto member = users_.find(user); member != users_.end()) {
+      own = book(member->second.own);
+      group = book(member->second.group);
+    }
+  }
+  const std::array<const Book*, 3> books = {own, group, &everybody_};
+  for (const Book* each : books) {
+    if (const Price* price = in(each, requested)) return price;
+    if (const Price* price = in(each, upstream_model)) return price;
+  }
+  for (const Book* each : books) {
+    if (const Price* price = in(each, kAnyModel)) return price;
+  }
+  return nullptr;
+}
+
+const Price* PriceList::upstream(std::string_view provider, std::string_view requested,
+                                 std::string_view upstream_model) const {
+  if (scopes_.empty()) return nullptr;
+  const Book* prices = book("upstream:" + std::string(provider));
+  for (const std::string_view name : {upstream_model, requested, kAnyModel}) {
+    if (const Price* price = in(prices, name)) return price;
+  }
+  return nullptr;
 }
 
 }  // namespace sluice::accounts

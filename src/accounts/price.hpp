@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/money.hpp"
@@ -38,14 +39,29 @@ Money cost_bound(const Price& price, int64_t input, int64_t output);
 /// nothing, -1 when not even the input is paid for.
 int64_t affordable_output(const Price& price, int64_t input, Money money);
 
-/// Prices by model name: an immutable snapshot.
+/// Prices by model name and by whom they are for: immutable once it is in use.
 class PriceList {
  public:
-  void set(std::string model, const Price& price);
-  /// The price of the name that the client asked for, else of the upstream's name of the model;
-  /// nullptr when neither has one.
-  const Price* find(std::string_view requested, std::string_view upstream_model) const;
-  size_t size() const { return prices_.size(); }
+  /// Of all that have none of their own in the scope.
+  static constexpr std::string_view kAnyModel = "*";
+
+  void set(std::string model, const Price& price) { set({}, std::move(model), price); }
+  /// `scope`: "" is everybody, else as store::Rate's.
+  void set(std::string_view scope, std::string model, const Price& price);
+  /// What a user pays by: his own prices, then those of his group, which may be empty.
+  void add_user(int64_t id, std::string_view name, std::string_view group);
+
+  /// The user's price, else his group's, else everybody's; of each the price of the name that the
+  /// client asked for, else of the upstream's name of the model. Then, in the same order, those
+  /// of any model. nullptr when there is none. `user` 0: nobody's.
+  const Price* find(int64_t user, std::string_view requested,
+                    std::string_view upstream_model) const;
+  const Price* find(std::string_view requested, std::string_view upstream_model) const {
+    return find(0, requested, upstream_model);
+  }
+  /// What the provider charges; nullptr when that is not known.
+  const Price* upstream(std::string_view provider, std::string_view requested,
+                        std::string_view upstream_model) const;
 
  private:
   // Names are looked up as views, without making a string of them.
@@ -53,9 +69,18 @@ class PriceList {
     using is_transparent = void;
     size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
   };
-  const Price* find(std::string_view name) const;
+  using Book = std::unordered_map<std::string, Price, Hash, std::equal_to<>>;
 
-  std::unordered_map<std::string, Price, Hash, std::equal_to<>> prices_;
+  static const Price* in(const Book* book, std::string_view name);
+  const Book* book(std::string_view scope) const;
+
+  struct Member {
+    std::string own, group;  // scopes; empty where they have no prices
+  };
+
+  Book everybody_;
+  std::unordered_map<std::string, Book, Hash, std::equal_to<>> scopes_;
+  std::unordered_map<int64_t, Member> users_;  // those who have prices of their own or a group's
 };
 
 }  // namespace sluice::accounts

@@ -206,7 +206,49 @@ TEST(PriceList, TheNameThatWasAskedForGoesFirst) {
   EXPECT_EQ(prices.find("alias", "other"), nullptr);
   prices.set("fast", {.id = 3});
   EXPECT_EQ(prices.find("fast", "")->id, 3);
-  EXPECT_EQ(prices.size(), 2u);
+}
+
+TEST(PriceList, TheUsersOwnGoesBeforeHisGroupsAndEverybodys) {
+  PriceList prices;
+  prices.set("", "m", {.id = 1});
+  prices.set("group:friends", "m", {.id = 2});
+  prices.set("user:alice", "m", {.id = 3});
+  prices.set("user:alice", "other", {.id = 4});
+  prices.set("group:friends", "upstream", {.id = 5});
+  prices.add_user(10, "alice", "friends");
+  prices.add_user(11, "bob", "friends");
+  prices.add_user(12, "carol", "");
+  prices.add_user(13, "dave", "strangers");
+  EXPECT_EQ(prices.find(10, "m", "")->id, 3);
+  EXPECT_EQ(prices.find(10, "other", "")->id, 4);
+  EXPECT_EQ(prices.find(10, "alias", "upstream")->id, 5);
+  EXPECT_EQ(prices.find(11, "m", "")->id, 2);
+  EXPECT_EQ(prices.find(11, "other", "x"), nullptr);
+  for (const int64_t user : {0, 12, 13, 99}) EXPECT_EQ(prices.find(user, "m", "")->id, 1) << user;
+}
+
+TEST(PriceList, AnyModelIsTheLastResort) {
+  PriceList prices;
+  prices.set("", "m", {.id = 1});
+  prices.set("", "*", {.id = 2});
+  prices.set("user:alice", "*", {.id = 3});
+  prices.add_user(10, "alice", "");
+  EXPECT_EQ(prices.find(0, "x", "y")->id, 2);
+  EXPECT_EQ(prices.find(10, "x", "y")->id, 3);
+  // A price of its own goes before another's for any.
+  EXPECT_EQ(prices.find(10, "m", "y")->id, 1);
+}
+
+TEST(PriceList, KnowsWhatProvidersCharge) {
+  PriceList prices;
+  EXPECT_EQ(prices.upstream("openai", "m", "n"), nullptr);
+  prices.set("m", {.id = 1});
+  prices.set("upstream:openai", "n", {.id = 2});
+  prices.set("upstream:openai", "*", {.id = 3});
+  EXPECT_EQ(prices.upstream("openai", "m", "n")->id, 2);
+  EXPECT_EQ(prices.upstream("openai", "m", "x")->id, 3);
+  EXPECT_EQ(prices.upstream("azure", "m", "n"), nullptr);
+  EXPECT_EQ(prices.find(0, "n", "n"), nullptr);
 }
 
 }  // namespace

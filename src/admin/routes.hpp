@@ -47,10 +47,12 @@ std::span<const Route> key_routes();
 std::span<const Route> me_routes();
 std::span<const Route> own_wallet_routes();
 std::span<const Route> openapi_routes();
+std::span<const Route> own_key_routes();
+std::span<const Route> price_routes();
 std::span<const Route> team_routes();
 std::span<const Route> usage_routes();
+std::span<const Route> usage_sum_routes();
 std::span<const Route> user_routes();
-std::span<const Route> own_key_routes();
 std::span<const Route> wallet_routes();
 
 }  // namespace sluice::admin

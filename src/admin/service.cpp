@@ -77,9 +77,10 @@ const Route* find(std::string_view method, std::string_view pattern) {
 std::span<const Route> all_routes() {
   static const std::vector<Route> routes = [] {
     std::vector<Route> all;
-    for (const auto part : {auth_routes(), me_routes(), own_wallet_routes(), team_routes(),
-                            user_routes(), code_routes(), wallet_routes(), key_routes(),
-                            own_key_routes(), usage_routes(), openapi_routes(), backup_routes()}) {
+    for (const auto part :
+         {auth_routes(), me_routes(), own_wallet_routes(), team_routes(), user_routes(),
+          code_routes(), wallet_routes(), key_routes(), own_key_routes(), usage_routes(),
+          usage_sum_routes(), price_routes(), openapi_routes(), backup_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

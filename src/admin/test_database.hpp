@@ -189,7 +189,7 @@ class TestDatabase final : public store::Database {
   }
 
   Result<store::Rate> ensure_rate(const store::Rate& rate) override { return rate; }
-  Result<std::vector<store::Rate>> rates() override { return std::vector<store::Rate>(); }
+  store::Prices& prices() override { std::abort(); }  // none are kept here
   Result<std::vector<Factor>> factors() override { return std::vector<Factor>(); }
   Status keep_factors(std::span<const Factor>) override { return {}; }
 
@@ -208,12 +208,16 @@ class TestDatabase final : public store::Database {
     const auto found = std::ranges::find(rows, id, &store::Settlement::id);
     return found == rows.end() ? std::nullopt : std::optional(*found);
   }
-  Result<std::vector<UsageSum>> usage_summary(std::string_view by,
-                                              const UsageFilter& filter) override {
-    asked_by = by;
+  Result<std::vector<UsageSum>> usage_summary(std::span<const UsageBy> by,
+                                              const UsageFilter& filter,
+                                              const TimeZone& zone) override {
+    asked_by.assign(by.begin(), by.end());
+    asked_zone = zone;
     asked = filter;
     return sums;
   }
+
+  store::Rollups& rollups() override { std::abort(); }  // as above
 
   Status backup(const std::string& file) override {
     if (broken) return fail(ErrorCode::kIo, "cannot write " + file);
@@ -227,7 +231,8 @@ class TestDatabase final : public store::Database {
   std::vector<store::Settlement> rows;
   std::vector<UsageSum> sums;
   UsageFilter asked;
-  std::string asked_by;
+  std::vector<UsageBy> asked_by;
+  TimeZone asked_zone;
   std::string backed_up;
 
  private:

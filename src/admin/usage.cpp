@@ -1,11 +1,12 @@
+// Requests and what they cost: lists, and the story of one.
+#include "admin/usage.hpp"
+
 #include <algorithm>
-#include <array>
 #include <unordered_map>
 
-#include "admin/input.hpp"
-#include "admin/routes.hpp"
+#include "admin/csv.hpp"
+#include "admin/price_lines.hpp"
 #include "base/clock.hpp"
-#include "json/writer.hpp"
 
 namespace sluice::admin {
 
@@ -24,21 +25,13 @@ Result<Users> users_of(store::Database& database) {
 /// Milliseconds, to the microsecond.
 double milliseconds(int64_t microseconds) { return static_cast<double>(microseconds) / 1000; }
 
-void write_counts(json::Writer& json, const TokenCounts& counts) {
-  json.member("input_tokens", counts.input)
-      .member("cache_read_tokens", counts.cache_read)
-      .member("cache_write_tokens", counts.cache_write)
-      .member("output_tokens", counts.output)
-      .member("reasoning_tokens", counts.reasoning);
-}
+/// What a request cost its provider is not for who paid for it.
+enum class For : uint8_t { kUser, kAdministrator };
 
-enum class Detail : uint8_t { kRow, kStory };
-
-void write_row(json::Writer& json, const store::Settlement& row, const Users& users,
-               Detail detail) {
+/// The members of a row, whose braces are the caller's.
+void write_row(json::Writer& json, const store::Settlement& row, const Users& users, For whom) {
   const auto user = users.find(row.user_id);
-  json.begin_object()
-      .member("id", row.id)
+  json.member("id", row.id)
       .member("at", rfc3339(row.started_at * 1'000'000))
       .member("request_id", row.request_id)
       .member("key", row.key_name)
@@ -63,64 +56,57 @@ void write_row(json::Writer& json, const store::Settlement& row, const Users& us
     json.null_member("reported_input_tokens").null_member("reported_output_tokens");
   }
   json.member("cost", to_string(row.cost)).member("price_id", row.price_id);
+  if (whom == For::kAdministrator) json.member("upstream_cost", to_string(row.upstream_cost));
   if (row.ttft_us >= 0) {
     json.member("ttft_ms", milliseconds(row.ttft_us));
   } else {
     json.null_member("ttft_ms");
   }
   json.member("duration_ms", milliseconds(row.duration_us));
-  if (detail == Detail::kStory) {
-    if (json::valid(row.decision)) {
-      json.raw_member("decision", row.decision);
-    } else {
-      json.null_member("decision");
-    }
-  }
+}
+
+std::string row_of(const store::Settlement& row, const Users& users, For whom) {
+  std::string text;
+  json::Writer json(text);
+  json.begin_object();
+  write_row(json, row, users, whom);
   json.end_object();
+  return text;
 }
 
-/// The parameters that lists and sums share.
-Result<store::Database::UsageFilter> filter_of(const Query& query) {
-  store::Database::UsageFilter filter;
-  const std::pair<std::string_view, std::string*> texts[] = {{"key", &filter.key_name},
-                                                             {"user", &filter.user},
-                                                             {"model", &filter.model},
-                                                             {"provider", &filter.provider}};
-  for (const auto& [name, into] : texts) {
-    auto text = query.text(name, 256);
-    if (!text) return std::unexpected(text.error());
-    *into = std::move(*text);
-  }
-  const auto from = query.time("from", 0);
-  if (!from) return std::unexpected(from.error());
-  const auto to = query.time("to", INT64_MAX);
-  if (!to) return std::unexpected(to.error());
-  if (*from > *to) return fail(ErrorCode::kInvalidRequest, "from is after to", "from");
-  filter.from = *from;
-  filter.to = *to;
-  return filter;
-}
-
-Result<Answer> list_usage(const Call& call) {
-  auto filter = filter_of(call.query);
-  if (!filter) return std::unexpected(filter.error());
+Result<Answer> list(const Call& call, store::Database::UsageFilter filter, For whom) {
   const auto limit = call.query.limit();
   if (!limit) return std::unexpected(limit.error());
+  const auto csv = wants_csv(call.query);
+  if (!csv) return std::unexpected(csv.error());
   auto cursor = call.query.text("cursor");
   if (!cursor) return std::unexpected(cursor.error());
-  filter->before_id = std::move(*cursor);
+  filter.before_id = std::move(*cursor);
   // One more than asked for tells whether there are more.
-  filter->limit = *limit + 1;
-  auto rows = call.service.database().usage(*filter);
+  filter.limit = *limit + 1;
+  auto rows = call.service.database().usage(filter);
   if (!rows) return std::unexpected(rows.error());
-  const auto users = users_of(call.service.database());
-  if (!users) return std::unexpected(users.error());
+  Users users;
+  if (whom == For::kAdministrator) {
+    auto all = users_of(call.service.database());
+    if (!all) return std::unexpected(all.error());
+    users = std::move(*all);
+  } else {
+    users.emplace(call.request.who.user_id, call.request.who.name);
+  }
   const bool more = rows->size() > static_cast<size_t>(*limit);
   if (more) rows->resize(static_cast<size_t>(*limit));
+  std::vector<std::string> lines;
+  for (const store::Settlement& row : *rows) lines.push_back(row_of(row, users, whom));
+  if (*csv) {
+    Answer answer = csv_answer(row_of({}, {}, whom), lines);
+    if (more) answer.headers.emplace_back("x-next-cursor", rows->back().id);
+    return answer;
+  }
   Answer answer;
   json::Writer json(answer.body);
   json.begin_object().key("data").begin_array();
-  for (const store::Settlement& row : *rows) write_row(json, row, *users, Detail::kRow);
+  for (const std::string& line : lines) json.raw(line);
   json.end_array().key("next_cursor");
   if (more) {
     json.string(rows->back().id);
@@ -131,60 +117,58 @@ Result<Answer> list_usage(const Call& call) {
   return answer;
 }
 
-Result<Answer> show_usage(const Call& call) {
+Result<Answer> list_usage(const Call& call) {
+  const auto zone = zone_of(call.query);
+  if (!zone) return std::unexpected(zone.error());
+  auto filter = filter_of(call.query, *zone);
+  if (!filter) return std::unexpected(filter.error());
+  return list(call, std::move(*filter), For::kAdministrator);
+}
+
+Result<Answer> list_own(const Call& call) {
+  const auto zone = zone_of(call.query);
+  if (!zone) return std::unexpected(zone.error());
+  auto filter = own_filter_of(call, *zone);
+  if (!filter) return std::unexpected(filter.error());
+  return list(call, std::move(*filter), For::kUser);
+}
+
+Result<Answer> show(const Call& call, For whom) {
   if (Status good = check_text(call.argument(), "id", kMaxName); !good) {
     return std::unexpected(good.error());
   }
   const auto row = call.service.database().usage_row(call.argument());
   if (!row) return std::unexpected(row.error());
-  if (!*row) return fail(ErrorCode::kNotFound, "there is no usage row with this id");
-  const auto users = users_of(call.service.database());
-  if (!users) return std::unexpected(users.error());
+  const Principal& who = call.request.who;
+  // As if another's were not there.
+  if (!*row || (whom == For::kUser && (*row)->user_id != who.user_id)) {
+    return fail(ErrorCode::kNotFound, "there is no usage row with this id");
+  }
+  Users users = {{who.user_id, who.name}};
+  if (whom == For::kAdministrator) {
+    auto all = users_of(call.service.database());
+    if (!all) return std::unexpected(all.error());
+    users = std::move(*all);
+  }
   Answer answer;
   json::Writer json(answer.body);
-  write_row(json, **row, *users, Detail::kStory);
-  return answer;
-}
-
-Result<Answer> summarize_usage(const Call& call) {
-  const auto by = call.query.text("group_by");
-  if (!by) return std::unexpected(by.error());
-  constexpr std::array<std::string_view, 5> kGroups = {"day", "model", "key", "user", "provider"};
-  if (std::ranges::find(kGroups, *by) == kGroups.end()) {
-    return fail(ErrorCode::kInvalidRequest,
-                "group_by must be one of day, model, key, user, provider", "group_by");
+  json.begin_object();
+  write_row(json, **row, users, whom);
+  if (Status priced = write_price_lines(json, **row, call.service.database()); !priced) {
+    return std::unexpected(priced.error());
   }
-  const auto filter = filter_of(call.query);
-  if (!filter) return std::unexpected(filter.error());
-  const auto sums = call.service.database().usage_summary(*by, *filter);
-  if (!sums) return std::unexpected(sums.error());
-  store::Database::UsageSum total;
-  Answer answer;
-  json::Writer json(answer.body);
-  const auto write_sum = [&](const store::Database::UsageSum& sum) {
-    json.member("requests", sum.requests);
-    write_counts(json, sum.tokens);
-    json.member("cost", to_string(sum.cost)).end_object();
-  };
-  json.begin_object().member("group_by", *by).key("data").begin_array();
-  for (const store::Database::UsageSum& sum : *sums) {
-    json.begin_object().member("group", sum.group);
-    write_sum(sum);
-    total.requests += sum.requests;
-    total.tokens.input += sum.tokens.input;
-    total.tokens.cache_read += sum.tokens.cache_read;
-    total.tokens.cache_write += sum.tokens.cache_write;
-    total.tokens.output += sum.tokens.output;
-    total.tokens.reasoning += sum.tokens.reasoning;
-    const auto cost = checked_add(total.cost, sum.cost);
-    if (!cost) return fail(ErrorCode::kInternal, "the total does not fit into 64 bits");
-    total.cost = *cost;
+  if (json::valid((*row)->decision)) {
+    json.raw_member("decision", (*row)->decision);
+  } else {
+    json.null_member("decision");
   }
-  json.end_array().key("total").begin_object();
-  write_sum(total);
   json.end_object();
   return answer;
 }
+
+Result<Answer> show_usage(const Call& call) { return show(call, For::kAdministrator); }
+
+Result<Answer> show_own(const Call& call) { return show(call, For::kUser); }
 
 constexpr Field kFilter[] = {
     {"key", FieldKind::kText, "Name of a key."},
@@ -193,39 +177,114 @@ constexpr Field kFilter[] = {
     {"provider", FieldKind::kText, "Who answered."},
     {"from", FieldKind::kTime, "Inclusive."},
     {"to", FieldKind::kTime, "Exclusive."},
+    {"tz", FieldKind::kText, "Time zone of from and to where they are dates; UTC when absent."},
+    {"format", FieldKind::kText, "csv instead of JSON; x-next-cursor tells of another page."},
     {"limit", FieldKind::kCount, "Rows of a page: 1 to 1000, 50 when absent."},
     {"cursor", FieldKind::kText, "next_cursor of the page before."},
 };
 
-constexpr Field kSummary[] = {
-    {"group_by", FieldKind::kText, "day, model, key, user or provider.", true},
+constexpr Field kOwnFilter[] = {
     {"key", FieldKind::kText, "Name of a key."},
-    {"user", FieldKind::kText, "Name of a user."},
     {"model", FieldKind::kText, "As it was asked for."},
     {"provider", FieldKind::kText, "Who answered."},
     {"from", FieldKind::kTime, "Inclusive."},
     {"to", FieldKind::kTime, "Exclusive."},
+    {"tz", FieldKind::kText, "Time zone of from and to where they are dates; UTC when absent."},
+    {"format", FieldKind::kText, "csv instead of JSON; x-next-cursor tells of another page."},
+    {"limit", FieldKind::kCount, "Rows of a page: 1 to 1000, 50 when absent."},
+    {"cursor", FieldKind::kText, "next_cursor of the page before."},
 };
 
 constexpr Route kRoutes[] = {
+    {.method = "GET",
+     .pattern = "/api/usage",
+     .access = Access::kUser,
+     .handle = list_own,
+     .summary = "One's own requests and what they cost, newest first.",
+     .query = kOwnFilter},
+    {.method = "GET",
+     .pattern = "/api/usage/{id}",
+     .access = Access::kUser,
+     .handle = show_own,
+     .summary = "One of one's own requests: how its cost was computed, and why it went where it "
+                "went."},
     {.method = "GET",
      .pattern = "/api/admin/usage",
      .handle = list_usage,
      .summary = "Requests and what they cost, newest first.",
      .query = kFilter},
     {.method = "GET",
-     .pattern = "/api/admin/usage/summary",
-     .handle = summarize_usage,
-     .summary = "Sums of usage.",
-     .query = kSummary,
-     .takes_long = true},
-    {.method = "GET",
      .pattern = "/api/admin/usage/{id}",
      .handle = show_usage,
-     .summary = "One request, and why it went where it went."},
+     .summary = "One request: how its cost was computed, and why it went where it went."},
 };
 
 }  // namespace
+
+void write_counts(json::Writer& json, const TokenCounts& counts) {
+  json.member("input_tokens", counts.input)
+      .member("cache_read_tokens", counts.cache_read)
+      .member("cache_write_tokens", counts.cache_write)
+      .member("output_tokens", counts.output)
+      .member("reasoning_tokens", counts.reasoning);
+}
+
+Result<TimeZone> zone_of(const Query& query) {
+  const auto name = query.text("tz");
+  if (!name) return std::unexpected(name.error());
+  return TimeZone::load(*name);
+}
+
+Result<store::Database::UsageFilter> filter_of(const Query& query, const TimeZone& zone) {
+  store::Database::UsageFilter filter;
+  const std::pair<std::string_view, std::string*> texts[] = {{"key", &filter.key_name},
+                                                             {"user", &filter.user},
+                                                             {"model", &filter.model},
+                                                             {"provider", &filter.provider}};
+  for (const auto& [name, into] : texts) {
+    auto text = query.text(name, 256);
+    if (!text) return std::unexpected(text.error());
+    *into = std::move(*text);
+  }
+  const std::pair<std::string_view, int64_t*> times[] = {{"from", &filter.from},
+                                                         {"to", &filter.to}};
+  for (const auto& [name, into] : times) {
+    const auto time = query.time(name, *into);
+    if (!time) return std::unexpected(time.error());
+    const auto text = query.text(name);
+    const bool date = text && text->size() == 10 && text->find('-') == 4;
+    *into = date ? zone.to_unix(*time / 1000) * 1000 : *time;
+  }
+  if (filter.from > filter.to) {
+    return fail(ErrorCode::kInvalidRequest, "from is after to", "from");
+  }
+  return filter;
+}
+
+Result<store::Database::UsageFilter> own_filter_of(const Call& call, const TimeZone& zone) {
+  auto filter = filter_of(call.query, zone);
+  if (!filter) return filter;
+  filter->user.clear();
+  filter->user_id = call.request.who.user_id;
+  return filter;
+}
+
+Result<bool> wants_csv(const Query& query) {
+  const auto format = query.text("format");
+  if (!format) return std::unexpected(format.error());
+  if (!format->empty() && *format != "csv" && *format != "json") {
+    return fail(ErrorCode::kInvalidRequest, "format must be json or csv", "format");
+  }
+  return *format == "csv";
+}
+
+Answer csv_answer(const std::string& header, const std::vector<std::string>& rows) {
+  Answer answer;
+  answer.body = csv_header(json::Value(header));
+  for (const std::string& row : rows) answer.body += csv_line(json::Value(row));
+  answer.headers.emplace_back("content-type", "text/csv; charset=utf-8");
+  return answer;
+}
 
 std::span<const Route> usage_routes() { return kRoutes; }
 

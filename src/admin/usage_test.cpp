@@ -103,19 +103,20 @@ TEST_F(UsageTest, TellsTheStoryOfOneRequest) {
 }
 
 TEST_F(UsageTest, AddsUp) {
-  database.sums = {{.group = "2026-01-02",
+  database.sums = {{.groups = {"2026-01-02"},
                     .requests = 2,
                     .tokens = {.input = 5, .output = 6},
                     .cost = Money{1'500'000'000}},
-                   {.group = "2026-01-01",
+                   {.groups = {"2026-01-01"},
                     .requests = 1,
                     .tokens = {.input = 1, .output = 2},
                     .cost = Money{500'000'000}}};
   const std::string body = get("usage/summary?group_by=day&user=alice")->body;
-  EXPECT_EQ(database.asked_by, "day");
+  EXPECT_THAT(database.asked_by, testing::ElementsAre(store::Database::UsageBy::kDay));
   EXPECT_EQ(database.asked.user, "alice");
   EXPECT_TRUE(json::valid(body));
-  EXPECT_THAT(body, HasSubstr(R"({"group":"2026-01-02","requests":2,"input_tokens":5,)"));
+  EXPECT_THAT(body,
+              HasSubstr(R"({"group":"2026-01-02","requests":2,"failed":0,"input_tokens":5,)"));
   const json::Value total = json::Value(body)["total"];
   EXPECT_EQ(total["requests"].as_int(), 3);
   EXPECT_EQ(total["output_tokens"].as_int(), 8);

@@ -36,7 +36,10 @@ struct AdminCommands::Given {
   int64_t rpm = 0, tpm = 0, max_parallel = 0;
   std::vector<std::string> models, allow_ips;
   // Usage.
-  std::string key, model, provider, from, to, group_by;
+  std::string key, model, provider, from, to, group_by, zone;
+  // Prices.
+  std::string scope, input, output, cache_read, cache_write, group;
+  bool all_versions = false;
   // Routing.
   std::string route, urgency;
   std::optional<int64_t> prompt_tokens;

@@ -16,6 +16,7 @@ AdminCommands::AdminCommands(CLI::App& cli) : given_(std::make_unique<Given>()) 
   add_wallet(cli);
   add_keys(cli);
   add_usage(cli);
+  add_prices(cli);
   add_route(cli);
   add_copies(cli);
 }
@@ -23,8 +24,9 @@ AdminCommands::AdminCommands(CLI::App& cli) : given_(std::make_unique<Given>()) 
 AdminCommands::~AdminCommands() = default;
 
 std::optional<int> AdminCommands::run() {
-  for (const auto& [command, run] : commands_) {
-    if (command->parsed()) return run(*given_);
+  // A command that has commands of its own may be one itself: theirs stand behind it.
+  for (auto each = commands_.rbegin(); each != commands_.rend(); ++each) {
+    if (each->first->parsed()) return each->second(*given_);
   }
   return std::nullopt;
 }

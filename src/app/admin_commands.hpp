@@ -1,4 +1,4 @@
-// sluice user, wallet, key, usage, route, backup, restore: administration from a shell.
+// sluice user, wallet, key, usage, price, route, backup, restore: administration from a shell.
 #pragma once
 
 #include <functional>
@@ -37,6 +37,7 @@ class AdminCommands {
   void add_codes(CLI::App& wallet);
   void add_keys(CLI::App& cli);
   void add_usage(CLI::App& cli);
+  void add_prices(CLI::App& cli);
   void add_route(CLI::App& cli);
   void add_copies(CLI::App& cli);
 

@@ -56,7 +56,9 @@ std::string sums(const std::string& group_by, json::Value answer, Form form) {
   const std::string total = R"({"group":"total",)" + std::string(answer["total"].raw().substr(1));
   if (!rows.empty()) rows.emplace_back(total);
   std::string title = group_by;
-  for (char& c : title) c = static_cast<char>(c - 'a' + 'A');
+  for (char& c : title) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
   return table({{.title = title, .field = "group"},
                 {.title = "REQUESTS", .field = "requests", .number = true},
                 {.title = "INPUT", .field = "input_tokens", .number = true},
@@ -102,38 +104,84 @@ int print_usage(const Given& given, const std::string& query, Form form) {
 
 }  // namespace
 
+namespace {
+
+std::string filter_of(const Given& g) {
+  std::string query;
+  for (const auto& [name, value] : {std::pair{"key", &g.key},
+                                    {"user", &g.user},
+                                    {"model", &g.model},
+                                    {"provider", &g.provider},
+                                    {"from", &g.from},
+                                    {"to", &g.to},
+                                    {"tz", &g.zone}}) {
+    add_parameter(query, name, *value);
+  }
+  return query;
+}
+
+int summarize(const Given& g, Form form) {
+  std::string query = filter_of(g);
+  add_parameter(query, "group_by", g.group_by);
+  return ask(g, {.method = "GET",
+                 .target = "/api/admin/usage/summary" + query,
+                 .human = [&](json::Value answer) { return sums(g.group_by, answer, form); }});
+}
+
+Form form_of(const Given& g) { return g.csv ? Form::kCsv : g.json ? Form::kJson : Form::kTable; }
+
+int run_usage(const Given& g) {
+  if (!g.group_by.empty()) return summarize(g, form_of(g));
+  return print_usage(g, filter_of(g), form_of(g));
+}
+
+}  // namespace
+
 void AdminCommands::add_usage(CLI::App& cli) {
   Given& given = *given_;
-  CLI::App& usage = add(cli, "usage", "What was used and what it cost", [](const Given& g) {
-    const Form form = g.csv ? Form::kCsv : g.json ? Form::kJson : Form::kTable;
-    std::string query;
-    for (const auto& [name, value] : {std::pair{"key", &g.key},
-                                      {"user", &g.user},
-                                      {"model", &g.model},
-                                      {"provider", &g.provider},
-                                      {"from", &g.from},
-                                      {"to", &g.to}}) {
-      add_parameter(query, name, *value);
-    }
-    if (g.group_by.empty()) return print_usage(g, query, form);
-    add_parameter(query, "group_by", g.group_by);
-    return ask(g, {.method = "GET",
-                   .target = "/api/admin/usage/summary" + query,
-                   .human = [&](json::Value answer) { return sums(g.group_by, answer, form); }});
-  });
-  usage.add_option("--key", given.key, "Only of the key of this name");
-  usage.add_option("--user", given.user, "Only of this user");
-  usage.add_option("--model", given.model, "Only of this model, as clients asked for it");
-  usage.add_option("--provider", given.provider, "Only of this provider");
-  usage.add_option("--from", given.from, "From this day (UTC) or time on");
-  usage.add_option("--to", given.to, "Until before this day or time");
-  usage.add_option("--limit", given.limit, "The newest so many requests")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1'000'000));
-  usage.add_option("--summary", given.group_by, "Sums per day, model, key, user or provider")
-      ->check(CLI::IsMember({"day", "model", "key", "user", "provider"}));
-  CLI::Option* csv = usage.add_flag("--csv", given.csv, "Prints comma-separated values");
-  csv->excludes(usage.get_option("--json"));
+  const auto add_filter = [&given](CLI::App& command) {
+    command.add_option("--key", given.key, "Only of the key of this name");
+    command.add_option("--user", given.user, "Only of this user");
+    command.add_option("--model", given.model, "Only of this model, as clients asked for it");
+    command.add_option("--provider", given.provider, "Only of this provider");
+    command.add_option("--from", given.from, "From this day or time on");
+    command.add_option("--to", given.to, "Until before this day or time");
+    command.add_option("--tz", given.zone, "Time zone of days, such as Europe/Berlin; else UTC");
+  };
+  const auto add_limit = [&given](CLI::App& command) {
+    command.add_option("--limit", given.limit, "The newest so many requests")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1'000'000));
+  };
+  const auto add_csv = [&given](CLI::App& command) {
+    CLI::Option* csv = command.add_flag("--csv", given.csv, "Prints comma-separated values");
+    csv->excludes(command.get_option("--json"));
+  };
+  const std::string help = "What was used and what it cost";
+  CLI::App& usage = add(cli, "usage", help, run_usage);
+  add_filter(usage);
+  add_limit(usage);
+  usage.add_option("--summary", given.group_by,
+                   "Sums by day, model, key, user or provider, or several with commas");
+  add_csv(usage);
+
+  CLI::App& list = add(usage, "list", "Requests, newest first", run_usage);
+  add_filter(list);
+  add_limit(list);
+  add_csv(list);
+  CLI::App& summary = add(usage, "summary", "Sums, those of purged requests too",
+                          [](const Given& g) { return summarize(g, form_of(g)); });
+  add_filter(summary);
+  summary
+      .add_option("by", given.group_by, "day, model, key, user or provider, or several with commas")
+      ->required();
+  add_csv(summary);
+  CLI::App& export_all =
+      add(usage, "export", "Requests as comma-separated values, newest first", [](const Given& g) {
+        return print_usage(g, filter_of(g), g.json ? Form::kJson : Form::kCsv);
+      });
+  add_filter(export_all);
+  add_limit(export_all);
 }
 
 }  // namespace sluice::app

@@ -163,6 +163,7 @@ Status Gateway::open_database() {
     learned.push_back({.model = each.model, .factor = each.factor, .samples = each.samples});
   }
   calibration_.restore(learned);
+  usage_keeper_ = std::make_unique<UsageKeeper>(database_->rollups(), config_->usage.retention);
   if (Status opened = open_identity(); !opened) return opened;
   admin_ = std::make_unique<admin::Service>(*database_, running());
   administration_ = std::make_unique<api::Administration>(*admin_);
@@ -353,6 +354,7 @@ void Gateway::reload() {
         "with a restart");
   }
   config_ = std::move(*config);
+  usage_keeper_->use(config_->usage.retention);
   if (Status used = identity_->use(admin::Identity::options_of(*config_)); !used) {
     log::error("auth stays as it was", {{"reason", used.error().message}});
   }
@@ -407,6 +409,7 @@ void Gateway::stop() {
   blocking_.finish();
   metrics_.ask_ledger({});
   metrics_.ask_workers({});
+  usage_keeper_.reset();
   // Writes what is queued.
   database_.reset();
 }

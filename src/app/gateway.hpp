@@ -12,6 +12,7 @@
 #include "api/admin_routes.hpp"
 #include "api/handler.hpp"
 #include "api/service.hpp"
+#include "app/usage_keeper.hpp"
 #include "base/error.hpp"
 #include "config/config.hpp"
 #include "net/blocking_pool.hpp"
@@ -54,18 +55,18 @@ class Gateway {
  private:
   Status open_database();
   Status open_identity();
-  /// At data_dir/sluice.sock, where it can be; elsewhere only over HTTP.
   /// What the administration must tell of.
   admin::Running running();
+  /// At data_dir/sluice.sock, where it can be; elsewhere only over HTTP.
   void serve_admin_socket();
   Status listen();
   /// Of `config` and the database, for all loops.
   Result<relay::SnapshotPtr> snapshot_of(const config::ConfigPtr& config, size_t loops);
-  /// What is done now and then: learned factors are kept, and once a day the books are checked.
   /// Puts clients that differ a little from the present ones into force.
   Status change_clients(const std::function<Status(relay::Clients&)>& change);
   /// On all loops; under config_mutex_.
   void use(relay::SnapshotPtr snapshot, const net::TlsContextPtr& tls);
+  /// What is done now and then: learned factors are kept, and once a day the books are checked.
   void keep_house();
   void reload();
   /// Returns when the last request has ended, was told that it must, or a second signal came.
@@ -76,8 +77,8 @@ class Gateway {
 
   std::mutex config_mutex_;  // of what a reload and refresh_clients() replace
   config::ConfigPtr config_;
-  Reload reload_;
   relay::SnapshotPtr snapshot_;
+  Reload reload_;
   observe::Metrics metrics_;
   observe::LiveBoard live_;
   quota::Registry registry_;
@@ -93,6 +94,7 @@ class Gateway {
   std::vector<std::unique_ptr<Worker>> workers_;
   // After the workers: what it still writes at its end is told to their loops.
   std::unique_ptr<store::Database> database_;
+  std::unique_ptr<UsageKeeper> usage_keeper_;
   std::unique_ptr<admin::Identity> identity_;
   std::unique_ptr<admin::Service> admin_;
   std::unique_ptr<api::Administration> administration_;

@@ -1,10 +1,11 @@
-// JSON rows for people and for spreadsheets.
+// JSON rows for people.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "admin/csv.hpp"
 #include "json/slices.hpp"
 
 namespace sluice::app {
@@ -19,12 +20,8 @@ struct Column {
 /// which a terminal would obey, become '?'.
 std::string table(const std::vector<Column>& columns, const std::vector<json::Value>& rows);
 
-/// A value as people read it: a string without its quotes, a list with commas, null as "".
-std::string shown(json::Value value);
-
-/// RFC 4180, a header line with the names of `row`'s members.
-std::string csv_header(json::Value row);
-/// A text that a spreadsheet would take for a formula gets an apostrophe in front.
-std::string csv_line(json::Value row);
+using admin::csv_header;
+using admin::csv_line;
+using admin::shown;
 
 }  // namespace sluice::app

@@ -28,6 +28,9 @@ class AccountingBinder {
       config.ledger.durability = LedgerDurability::kPower;
     }
     config.billing.refuse_unpriced = text(root_, "billing.unpriced") == "refuse";
+    config.billing.default_price =
+        bind_price(at(root_, "billing.default_price"), "billing.default_price");
+    config.usage.retention = duration(root_, "usage.retention");
     const Node& limiter = at(root_, "limiter");
     config.limiter = {.enabled = flag(limiter, "enabled"),
                       .requests_per_minute = get<int64_t>(limiter, "requests_per_minute"),

@@ -81,8 +81,21 @@ struct Ledger {
   std::string spool;  // {data_dir} replaced; of use only with a database server
 };
 
+/// Prices are per 1M tokens.
+struct ModelPrice {
+  Money input;
+  Money output;
+  Money cache_read;   // as `input` where it is not given
+  Money cache_write;  // as `input` where it is not given
+};
+
 struct Billing {
   bool refuse_unpriced = false;
+  std::optional<ModelPrice> default_price;  // of models without one
+};
+
+struct Usage {
+  Duration retention{0};  // of single rows; 0: for ever
 };
 
 /// Request rate of every key that has none of its own.
@@ -285,14 +298,6 @@ struct Key {
   std::string user;            // whose wallet pays; empty: nobody's
 };
 
-/// Prices are per 1M tokens.
-struct ModelPrice {
-  Money input;
-  Money output;
-  Money cache_read;   // as `input` where it is not given
-  Money cache_write;  // as `input` where it is not given
-};
-
 struct Model {
   std::string name;
   std::optional<ModelPrice> price;
@@ -325,6 +330,7 @@ struct Config {
   int database_pool = 8;  // connections to a database server
   Ledger ledger;
   Billing billing;
+  Usage usage;
   Limiter limiter;
   std::vector<Provider> providers;
   Routing routing;

@@ -163,6 +163,14 @@ constexpr auto kOptions = std::to_array<Option>({
 
     {.name = "billing", .type = kSection, .help = "What usage costs."},
     {.name = "billing.unpriced", .type = kChoice, .standard = "allow", .help = "What becomes of a request for a model without a price.", .choices = "allow|refuse"},
+    {.name = "billing.default_price", .type = kSection, .help = "Price of models that have none, in USD per 1M tokens; absent: `billing.unpriced` holds."},
+    {.name = "billing.default_price.input", .type = kMoney, .standard = kNone, .help = "Price of 1M input tokens; needs output.", .max = 1e6},
+    {.name = "billing.default_price.output", .type = kMoney, .standard = kNone, .help = "Price of 1M output tokens; needs input.", .max = 1e6},
+    {.name = "billing.default_price.cache_read", .type = kMoney, .standard = kNone, .help = "Price of 1M input tokens read from a cache; absent: as input.", .max = 1e6},
+    {.name = "billing.default_price.cache_write", .type = kMoney, .standard = kNone, .help = "Price of 1M input tokens written to a cache; absent: as input.", .max = 1e6},
+
+    {.name = "usage", .type = kSection, .help = "The usage log."},
+    {.name = "usage.retention", .type = kDuration, .standard = "0s", .help = "How long single rows are kept; sums by quarter of an hour stay. 0: for ever.", .max = kYear * 10},
 
     {.name = "limiter", .type = kSection, .help = "Request rate per key."},
     {.name = "limiter.enabled", .type = kBool, .standard = "false", .help = "Limit the request rate of every key.", .env = "RATE_LIMIT_ENABLED"},

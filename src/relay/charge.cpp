@@ -320,7 +320,8 @@ Basis Charge::basis() const {
   return model_.exact && prompt_exact_ ? Basis::kCounted : Basis::kEstimated;
 }
 
-net::Task<Status> Charge::settle(store::Settlement row, bool wait, net::Scope& scope) {
+net::Task<Status> Charge::settle(store::Settlement row, bool wait, net::Scope& scope,
+                                 std::optional<accounts::Price> upstream) {
   if (settled_ || !admitted_) co_return Status{};
   settled_ = true;
   if (prompt_due() && !usage_.reported && !usage_.input_known && !prompt_exact_ &&
@@ -357,7 +358,7 @@ net::Task<Status> Charge::settle(store::Settlement row, bool wait, net::Scope& s
   row.id = id_;
   row.key_id = account_->key_id();
   row.wallet_id = wallet != nullptr ? wallet->id : 0;
-  row.user_id = wallet != nullptr ? wallet->user_id : 0;
+  if (row.user_id == 0 && wallet != nullptr) row.user_id = wallet->user_id;
   row.charged = charged;
   row.counted_input = prompt_tokens_;
   row.counted_output = relayed_output_;
@@ -365,6 +366,7 @@ net::Task<Status> Charge::settle(store::Settlement row, bool wait, net::Scope& s
   row.basis = to_string(basis());
   row.price_id = price_.id;
   row.cost = total;
+  if (upstream) row.upstream_cost = accounts::cost_of(*upstream, charged).value_or(Money{});
   if (!wait) {
     context_.ledger.settle(std::move(row), [] {});
     co_return Status{};

@@ -145,7 +145,9 @@ class Charge {
   /// are the caller's, and queues it. With `wait` it returns when the row is durable;
   /// kLedgerUnavailable when that takes too long (it will be written all the same). Once; later
   /// calls return at once.
-  net::Task<Status> settle(store::Settlement row, bool wait, net::Scope& scope);
+  /// `upstream` is what the provider charges, where that is known.
+  net::Task<Status> settle(store::Settlement row, bool wait, net::Scope& scope,
+                           std::optional<accounts::Price> upstream = {});
 
  private:
   net::Task<void> count_prompt(std::string_view body, net::Scope& scope);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "base/ids.hpp"
 
@@ -38,20 +39,67 @@ store::Key configured_key(const config::Key& key, std::string_view secret) {
   };
 }
 
-store::Rate rate_of(const config::Model& model) {
-  return {.model = model.name,
-          .input = model.price->input,
-          .output = model.price->output,
-          .cache_read = model.price->cache_read,
-          .cache_write = model.price->cache_write};
+store::Rate rate_of(std::string model, const config::ModelPrice& price) {
+  store::Rate rate;
+  rate.model = std::move(model);
+  rate.input = price.input;
+  rate.output = price.output;
+  rate.cache_read = price.cache_read;
+  rate.cache_write = price.cache_write;
+  return rate;
 }
 
 void set_price(accounts::PriceList& prices, const store::Rate& rate) {
-  prices.set(rate.model, {.id = rate.id,
-                          .input = rate.input,
-                          .output = rate.output,
-                          .cache_read = rate.cache_read,
-                          .cache_write = rate.cache_write});
+  prices.set(rate.scope, rate.model,
+             {.id = rate.id,
+              .input = rate.input,
+              .output = rate.output,
+              .cache_read = rate.cache_read,
+              .cache_write = rate.cache_write});
+}
+
+std::vector<store::Rate> configured_rates(const config::Config& config) {
+  std::vector<store::Rate> rates;
+  for (const config::Model& model : config.models) {
+    if (model.price) rates.push_back(rate_of(model.name, *model.price));
+  }
+  if (const auto& price = config.billing.default_price) {
+    rates.push_back(rate_of(std::string(accounts::PriceList::kAnyModel), *price));
+  }
+  return rates;
+}
+
+/// Those of the configuration, and those of the database that do not stand in the former.
+Status load_prices(const config::Config& config, store::Database& database,
+                   std::span<const store::Wallet> wallets, accounts::PriceList& prices) {
+  const std::vector<store::Rate> configured = configured_rates(config);
+  for (const store::Rate& rate : configured) {
+    if (const auto kept = database.ensure_rate(rate); !kept) return std::unexpected(kept.error());
+  }
+  const auto rates = database.prices().in_force();
+  if (!rates) return std::unexpected(rates.error());
+  for (const store::Rate& rate : *rates) {
+    const bool stands =
+        std::ranges::find(configured, rate.model, &store::Rate::model) != configured.end();
+    if (rate.created_by == store::Rate::kConfigured && !stands) {
+      // It was taken out of the file.
+      const Status gone =
+          database.prices().withdraw(rate.scope, rate.model, store::Rate::kConfigured);
+      if (!gone && gone.error().code != ErrorCode::kNotFound) return gone;
+      continue;
+    }
+    set_price(prices, rate);
+  }
+  const auto groups = database.prices().groups();
+  if (!groups) return std::unexpected(groups.error());
+  std::unordered_map<int64_t, std::string_view> group_of;
+  for (const auto& [user, group] : *groups) group_of.emplace(user, group);
+  for (const store::Wallet& wallet : wallets) {
+    const auto group = group_of.find(wallet.user_id);
+    prices.add_user(wallet.user_id, wallet.user,
+                    group == group_of.end() ? std::string_view{} : group->second);
+  }
+  return {};
 }
 
 /// Keys that are read at once: all of them need not be in memory twice.
@@ -111,11 +159,8 @@ Result<Clients> load_clients(const config::Config& config, store::Database& data
   if (!ring) return std::unexpected(ring.error());
   ring->set_disabled(*disabled);
   Clients clients{.keys = std::move(*ring), .prices = {}};
-  for (const config::Model& model : config.models) {
-    if (!model.price) continue;
-    const auto rate = database.ensure_rate(rate_of(model));
-    if (!rate) return std::unexpected(rate.error());
-    set_price(clients.prices, *rate);
+  if (Status priced = load_prices(config, database, *wallets, clients.prices); !priced) {
+    return std::unexpected(priced.error());
   }
   return clients;
 }
@@ -165,9 +210,7 @@ Result<Clients> clients_of_config(const config::Config& config, quota::Registry&
   if (!ring) return std::unexpected(ring.error());
   Clients clients{.keys = std::move(*ring), .prices = {}};
   int64_t id = 0;
-  for (const config::Model& model : config.models) {
-    if (!model.price) continue;
-    store::Rate rate = rate_of(model);
+  for (store::Rate rate : configured_rates(config)) {
     rate.id = ++id;
     set_price(clients.prices, rate);
   }

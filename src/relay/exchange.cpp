@@ -100,7 +100,8 @@ Status Exchange::plan() {
 
 net::Task<bool> Exchange::admit() {
   const route::Target& target = selection_.target();
-  const accounts::Price* price = snapshot_->clients.prices.find(request_.model, target.model);
+  const accounts::Price* price =
+      snapshot_->clients.prices.find(key_->user_id, request_.model, target.model);
   if (price == nullptr && snapshot_->config->billing.refuse_unpriced) {
     co_await answer_error({.code = ErrorCode::kModelNotAllowed,
                            .message = "The model has no price, and unpriced models are refused.",

@@ -74,6 +74,8 @@ class Exchange final : private Settler, private KeepAlive::Opener, private obser
   /// An operator does not want it any more.
   void end(Told told) override;
   store::Settlement usage_row(Outcome outcome) const;
+  /// Of the provider that answered, where what it charges is known.
+  std::optional<accounts::Price> upstream_price() const;
   std::string decision() const;
   void tell();
 

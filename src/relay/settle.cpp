@@ -18,7 +18,7 @@ net::Task<Status> Exchange::settle(Outcome outcome) {
   // What it may have to be counted from was kept for another attempt.
   if (resume_ && !request_.body.empty()) charge_.keep_prompt(request_);
   held_ = charge_.lease().money();
-  co_return co_await charge_.settle(usage_row(outcome), wait, call_.scope());
+  co_return co_await charge_.settle(usage_row(outcome), wait, call_.scope(), upstream_price());
 }
 
 Outcome Exchange::outcome() const {
@@ -36,7 +36,14 @@ net::Task<void> Exchange::settle_rest() {
   if (resume_ && !request_.body.empty()) charge_.keep_prompt(request_);
   held_ = charge_.lease().money();
   // Only an operator waits here: the client has its answer.
-  co_await charge_.settle(usage_row(outcome()), !endings_.empty(), call_.scope());
+  co_await charge_.settle(usage_row(outcome()), !endings_.empty(), call_.scope(), upstream_price());
+}
+
+std::optional<accounts::Price> Exchange::upstream_price() const {
+  const route::Target& target = selection_.target();
+  const accounts::Price* price =
+      snapshot_->clients.prices.upstream(target.name(), request_.model, target.model);
+  return price != nullptr ? std::optional(*price) : std::nullopt;
 }
 
 store::Settlement Exchange::usage_row(Outcome outcome) const {
@@ -48,6 +55,7 @@ store::Settlement Exchange::usage_row(Outcome outcome) const {
   const Duration took = sluice::now() - call_.started();
   store::Settlement row;
   row.request_id = request_id_;
+  row.user_id = key_->user_id;
   row.key_name = key_->name;
   row.dialect = dialect::to_string(dialect_);
   row.requested_model = request_.model;

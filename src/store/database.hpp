@@ -11,11 +11,14 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/time_zone.hpp"
 #include "store/codes.hpp"
 #include "store/identities.hpp"
 #include "store/ledger.hpp"
 #include "store/keys.hpp"
+#include "store/prices.hpp"
 #include "store/records.hpp"
+#include "store/rollups.hpp"
 #include "store/teams.hpp"
 
 namespace sluice::store {
@@ -103,7 +106,8 @@ class Database {
 
   // Prices. A rate that differs from the model's latest becomes a new version, valid from now.
   virtual Result<Rate> ensure_rate(const Rate& rate) = 0;
-  virtual Result<std::vector<Rate>> rates() = 0;
+  /// All of prices. Lives as long as this.
+  virtual Prices& prices() = 0;
 
   // What upstreams' reports have taught (tokens::Calibration).
   struct Factor {
@@ -116,7 +120,8 @@ class Database {
 
   // Usage, newest first.
   struct UsageFilter {
-    std::string key_name{}, user{}, model{}, provider{};  // empty: any
+    std::string key_name{}, user{}, model{}, provider{};  // empty: any; model: as it was asked for
+    int64_t user_id = 0;                                  // 0: any
     int64_t from = 0;                                     // Unix ms, inclusive
     int64_t to = INT64_MAX;                               // exclusive
     std::string before_id{};                              // cursor: rows older than this one
@@ -124,15 +129,25 @@ class Database {
   };
   virtual Result<std::vector<Settlement>> usage(const UsageFilter& filter) = 0;
   virtual Result<std::optional<Settlement>> usage_row(std::string_view id) = 0;
+  enum class UsageBy : uint8_t { kDay, kModel, kKey, kUser, kProvider };
   struct UsageSum {
-    std::string group;
+    std::vector<std::string> groups;  // as what they were asked by; a day is 2026-01-31
     int64_t requests = 0;
+    int64_t failed = 0;  // that did not end as they should
     TokenCounts tokens;
     Money cost;
+    Money upstream_cost{};
   };
-  /// `by` is "day" (UTC), "model", "key", "user" or "provider".
-  virtual Result<std::vector<UsageSum>> usage_summary(std::string_view by,
-                                                      const UsageFilter& filter) = 0;
+  /// Sums in the order of their groups, from the roll-ups and from the rows that are not in them
+  /// yet; rows that have been purged are in them, too, but for the parts of a quarter of an hour at
+  /// the ends of the filter's time. Days are those of `zone`. kInvalidRequest when there are more
+  /// than kMostGroups. The filter's limit and before_id mean nothing.
+  static constexpr size_t kMostGroups = 10'000;
+  virtual Result<std::vector<UsageSum>> usage_summary(std::span<const UsageBy> by,
+                                                      const UsageFilter& filter,
+                                                      const TimeZone& zone = {}) = 0;
+  /// What keeps the sums. Lives as long as this.
+  virtual Rollups& rollups() = 0;
 
   /// A consistent copy while everything runs, mode 0600: a file of the embedded database, whatever
   /// the database itself is. An existing file is replaced only when the copy is whole.

@@ -69,9 +69,15 @@ struct Key {
   int64_t updated_at = 0;
 };
 
+/// A version of a price.
 struct Rate {
+  static constexpr std::string_view kConfigured = "configuration";
+
   int64_t id = 0;
-  std::string model;
+  std::string scope;  // "": everybody; user:NAME, group:NAME; upstream:PROVIDER: what that charges
+  std::string model;  // "*": all that have none of their own in the scope
+  std::string created_by = std::string(kConfigured);
+  bool withdrawn = false;                        // there is no price from then on
   Money input, output, cache_read, cache_write;  // per 1M tokens
   int64_t valid_from = 0;
 };
@@ -138,6 +144,7 @@ struct Settlement {
   std::string basis;  // reported, counted, estimated, none
   int64_t price_id = 0;
   Money cost;
+  Money upstream_cost{};  // what the provider charges for it, where its price is known
   std::string outcome;  // finished, cut, client_gone, upstream_failed, deadline, drained, recovered
   int status = 0;
   bool stream = false;

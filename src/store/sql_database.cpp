@@ -18,6 +18,8 @@
 #include "store/sql_codes.hpp"
 #include "store/sql_identities.hpp"
 #include "store/sql_keys.hpp"
+#include "store/sql_prices.hpp"
+#include "store/sql_rollups.hpp"
 #include "store/sql_teams.hpp"
 #include "store/sqlite/file.hpp"
 #include "store/sqlite/sessions.hpp"
@@ -114,6 +116,8 @@ Result<std::unique_ptr<Database>> SqlDatabase::open(const Options& options) {
   database->identities_ = std::make_unique<SqlIdentities>(*database->sessions_);
   database->codes_ = std::make_unique<SqlCodes>(*database->sessions_);
   database->teams_ = std::make_unique<SqlTeams>(*database->sessions_);
+  database->prices_ = std::make_unique<SqlPrices>(*database->sessions_);
+  database->rollups_ = std::make_unique<SqlRollups>(*database->sessions_);
   if (Status begun = database->begin_ledger(options); !begun) return std::unexpected(begun.error());
   database->keys_ = std::make_unique<SqlKeys>(*database->sessions_);
   return database;

@@ -52,14 +52,16 @@ class SqlDatabase final : public Database {
   Status delete_key(int64_t id) override;
 
   Result<Rate> ensure_rate(const Rate& rate) override;
-  Result<std::vector<Rate>> rates() override;
+  Prices& prices() override { return *prices_; }
   Result<std::vector<Factor>> factors() override;
   Status keep_factors(std::span<const Factor> factors) override;
 
   Result<std::vector<Settlement>> usage(const UsageFilter& filter) override;
   Result<std::optional<Settlement>> usage_row(std::string_view id) override;
-  Result<std::vector<UsageSum>> usage_summary(std::string_view by,
-                                              const UsageFilter& filter) override;
+  Result<std::vector<UsageSum>> usage_summary(std::span<const UsageBy> by,
+                                              const UsageFilter& filter,
+                                              const TimeZone& zone) override;
+  Rollups& rollups() override { return *rollups_; }
 
   Status backup(const std::string& file) override;
 
@@ -82,6 +84,8 @@ class SqlDatabase final : public Database {
   std::unique_ptr<Sessions> spool_;  // none where the database is embedded
   std::unique_ptr<sqlite::Settler> settler_;
   std::unique_ptr<Keys> keys_;
+  std::unique_ptr<Prices> prices_;
+  std::unique_ptr<Rollups> rollups_;
   std::unique_ptr<server::Carrier> carrier_;  // the same
   std::unique_ptr<LedgerWriter> ledger_;
 };

@@ -22,8 +22,8 @@ struct UsageRow {
       " cache_write_tokens, output_tokens, reasoning_tokens, counted_input, counted_output,"
       " reported_input, reported_cache_read, reported_cache_write, reported_output,"
       " reported_reasoning, basis, price_id, cost, outcome, status, stream, ttft_us, duration_us,"
-      " started_at, decision";
-  static constexpr int kColumnCount = 34;
+      " started_at, decision, upstream_cost";
+  static constexpr int kColumnCount = 35;
 
   UsageRow() = default;
   explicit UsageRow(Settlement from)
@@ -87,6 +87,7 @@ struct UsageRow {
     bind(what.duration_us);
     bind(what.started_at);
     bind(what.decision);
+    bind(what.upstream_cost.nanos);
   }
 };
 

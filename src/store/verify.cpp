@@ -87,11 +87,14 @@ void check_keys(soci::session& sql, Differences& found) {
   int64_t kept = 0;
   int64_t sum = 0;
   soci::statement statement =
-      (sql.prepare << "SELECT k.id, k.name, k.used_tokens, COALESCE(l.used, 0) FROM api_keys k"
+      (sql.prepare << "SELECT k.id, k.name, k.used_tokens,"
+                      " COALESCE(l.used, 0) + COALESCE(p.tokens, 0) FROM api_keys k"
                       " LEFT JOIN (SELECT key_id, SUM(input_tokens + cache_read_tokens +"
                       " cache_write_tokens + output_tokens) AS used FROM usage_logs"
                       " GROUP BY key_id) l ON l.key_id = k.id"
-                      " WHERE k.used_tokens <> COALESCE(l.used, 0) ORDER BY k.id",
+                      " LEFT JOIN usage_purged p ON p.kind = 'key' AND p.owner_id = k.id"
+                      " WHERE k.used_tokens <> COALESCE(l.used, 0) + COALESCE(p.tokens, 0)"
+                      " ORDER BY k.id",
        soci::into(id), soci::into(name), soci::into(kept), soci::into(sum));
   statement.execute();
   while (statement.fetch()) {
@@ -123,11 +126,24 @@ void check_charges(soci::session& sql, Differences& found) {
               " AND (t.id IS NULL OR t.amount <> -l.cost OR t.wallet_id <> l.wallet_id)"
               " ORDER BY l.id LIMIT 1000",
               "charge of", found);
+  // Which of them were purged is no longer known, but how many and what they came to.
   check_pairs(sql,
               "SELECT t.reference, t.amount, NULL FROM wallet_transactions t"
               " LEFT JOIN usage_logs l ON l.id = t.reference"
-              " WHERE t.kind = 'charge' AND l.id IS NULL ORDER BY t.id LIMIT 1000",
+              " WHERE t.kind = 'charge' AND l.id IS NULL"
+              " AND NOT EXISTS (SELECT 1 FROM usage_purged p WHERE p.kind = 'wallet'"
+              " AND p.owner_id = t.wallet_id) ORDER BY t.id LIMIT 1000",
               "charge without usage", found);
+  check_pairs(sql,
+              "SELECT u.name, gone.amount, -p.cost FROM usage_purged p"
+              " JOIN wallets w ON w.id = p.owner_id JOIN users u ON u.id = w.user_id"
+              " LEFT JOIN (SELECT t.wallet_id, COUNT(*) AS charges, SUM(t.amount) AS amount"
+              " FROM wallet_transactions t LEFT JOIN usage_logs l ON l.id = t.reference"
+              " WHERE t.kind = 'charge' AND l.id IS NULL GROUP BY t.wallet_id) gone"
+              " ON gone.wallet_id = p.owner_id"
+              " WHERE p.kind = 'wallet' AND (gone.charges IS NULL OR gone.charges <> p.requests"
+              " OR gone.amount <> -p.cost) ORDER BY u.name LIMIT 1000",
+              "charges without usage, purged ones, of", found);
   check_pairs(sql,
               "SELECT reference, SUM(amount), MAX(amount) FROM wallet_transactions"
               " WHERE kind = 'charge' GROUP BY reference HAVING COUNT(*) > 1"

@@ -11,6 +11,7 @@
 #include "json/reader.hpp"
 #include "store/key_sums.hpp"
 #include "store/sqlite/settler.hpp"
+#include "store/sql_rollups.hpp"
 #include "store/usage_row.hpp"
 
 namespace sluice::store::server {
@@ -166,6 +167,7 @@ UsageRow row_of(const Settlement& settlement) {
 }  // namespace
 
 void settle(soci::session& sql, const Dialect& dialect, std::span<const Settlement> settlements) {
+  enter_usage_turn(sql, dialect);
   const std::unordered_set<std::string> known = known_ids(sql, settlements);
   std::vector<UsageRow> rows;
   Sums sums;

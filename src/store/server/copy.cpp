@@ -140,6 +140,8 @@ Status save_ids(int64_t last, const Table& table, Connection& file) {
 Status save_tables(soci::session& sql, Server server, Connection& file) {
   const Result<std::vector<Table>> tables = tables_of(file);
   if (!tables) return std::unexpected(tables.error());
+  // Those that a new file begins with.
+  if (Status cleared = run(file, "DELETE FROM settings"); !cleared) return cleared;
   for (const Table& table : *tables) {
     if (Status saved = save_table(sql, table, file); !saved) return saved;
     if (!table.counts_ids) continue;
@@ -217,23 +219,25 @@ void load_ids(soci::session& sql, Server server, const Table& table, int64_t las
     sql << fmt::format("ALTER TABLE {} AUTO_INCREMENT = {}", table.name, last + 1);
   } else if (last > 0) {
     int64_t set = 0;
-    sql << fmt::format("SELECT setval(pg_get_serial_sequence('{}', 'id'), {})", table.name, last),
+    sql << fmt::format("SELECT setval(pg_get_serial_sequence('{}', '{}'), {})", table.name,
+                       table.columns.front(), last),
         soci::into(set);
   }
 }
 
 Result<int64_t> last_id(Connection& file, const Table& table) {
-  return file.integer(fmt::format("SELECT COALESCE(MAX(n), 0) FROM (SELECT MAX(id) AS n FROM {0}"
+  return file.integer(fmt::format("SELECT COALESCE(MAX(n), 0) FROM (SELECT MAX({1}) AS n FROM {0}"
                                   " UNION ALL SELECT seq FROM sqlite_sequence"
                                   " WHERE name = '{0}')",
-                                  table.name)
+                                  table.name, table.columns.front())
                           .c_str());
 }
 
-/// Tables whose ids the database counts: an own column `id` that is a number.
+/// Tables whose rows the database counts: the first column alone is the key, and a number.
 bool counts_ids(Connection& file, const Table& table) {
   const Result<std::string> type =
-      file.text(fmt::format("SELECT type FROM pragma_table_info('{}') WHERE name = 'id' AND pk = 1",
+      file.text(fmt::format("SELECT MAX(type) FROM pragma_table_info('{}') WHERE pk > 0"
+                            " HAVING COUNT(*) = 1 AND MAX(cid) = 0",
                             table.name)
                     .c_str());
   return type && *type == "INTEGER";

@@ -64,7 +64,7 @@ TEST_P(Servers, WhatIsSettledWhileTheServerIsAwayArrivesOnce) {
   EXPECT_EQ(database->usage({}).error().code, ErrorCode::kLedgerUnavailable);
   server().start();
   while (database->uncarried() > 0) std::this_thread::yield();
-  const auto sums = database->usage_summary("key", {}).value();
+  const auto sums = database->usage_summary({{Database::UsageBy::kKey}}, {}).value();
   EXPECT_EQ(sums.at(0).requests, 1200);
   EXPECT_EQ(database->wallet("alice").value().balance, Money{kNanosPerUsd - 1200 * 1'234'567});
   EXPECT_EQ(database->keys().value().at(0).used_tokens, 1200 * 163);

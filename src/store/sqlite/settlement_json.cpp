@@ -26,7 +26,8 @@ std::string to_json(const Settlement& s) {
   out.member("counted_input", s.counted_input).member("counted_output", s.counted_output);
   if (s.reported) write_counts(out, "reported", *s.reported);
   out.member("basis", s.basis).member("price_id", s.price_id);
-  out.member("cost_nanos", s.cost.nanos).member("outcome", s.outcome);
+  out.member("cost_nanos", s.cost.nanos);
+  out.member("upstream_cost_nanos", s.upstream_cost.nanos).member("outcome", s.outcome);
   out.member("status", s.status).member("stream", s.stream).member("ttft_us", s.ttft_us);
   out.member("duration_us", s.duration_us).member("started_at", s.started_at);
   out.member("decision", s.decision).end_object();

@@ -21,8 +21,8 @@ constexpr const char* kTexts[] = {
     " cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, counted_input,"
     " counted_output, reported_input, reported_cache_read, reported_cache_write, reported_output,"
     " reported_reasoning, basis, price_id, cost, outcome, status, stream, ttft_us, duration_us,"
-    " started_at, decision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+    " started_at, decision, upstream_cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     "SELECT balance FROM wallets WHERE id = ?",
     "UPDATE wallets SET balance = balance + ? WHERE id = ?",
     "INSERT INTO wallet_transactions (wallet_id, kind, amount, balance_after, reference, actor,"
@@ -183,6 +183,7 @@ Settler::Outcome Settler::insert_usage(const Settlement& s, bool& added) {
   statement.bind(s.basis).bind(s.price_id).bind(s.cost.nanos).bind(s.outcome);
   statement.bind(int64_t{s.status}).bind(int64_t{s.stream}).bind(s.ttft_us).bind(s.duration_us);
   statement.bind(s.started_at).bind(s.decision);
+  statement.bind(s.upstream_cost.nanos);
   const Outcome outcome = outcome_of(statement.run());
   added = outcome == Outcome::kWritten && sqlite3_changes64(connection_.native()) > 0;
   return outcome;

@@ -1,0 +1,329 @@
+// Sums of usage, from the roll-ups, from the rows that are not in them yet, and from those at the
+// ends of a time that are a part of a quarter of an hour.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "store/sql_database.hpp"
+#include "store/sql_rollups.hpp"
+
+namespace sluice::store {
+namespace {
+
+using By = Database::UsageBy;
+
+int64_t floor_to(int64_t at, int64_t span) { return at - at % span; }
+
+int64_t ceil_to(int64_t at, int64_t span) {
+  const int64_t floor = floor_to(at, span);
+  return floor == at ? at : floor + span;
+}
+
+std::string date_of(int64_t ms) {
+  const std::chrono::sys_days day{std::chrono::days(ms / kDay)};
+  const std::chrono::year_month_day date(day);
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+}
+
+struct Period {
+  int64_t from = 0, to = 0;
+
+  bool empty() const { return from >= to; }
+};
+
+/// Where the sums of a time come from.
+struct Sources {
+  std::vector<Period> days, quarters, rows;
+
+  Sources(Period all, bool by_days) {
+    const Period whole = {ceil_to(all.from, kQuarter), floor_to(all.to, kQuarter)};
+    if (whole.empty()) {
+      add(rows, all);
+      return;
+    }
+    add(rows, {all.from, whole.from});
+    add(rows, {whole.to, all.to});
+    const Period inner = {ceil_to(whole.from, kDay), floor_to(whole.to, kDay)};
+    if (!by_days || inner.empty()) {
+      add(quarters, whole);
+      return;
+    }
+    add(quarters, {whole.from, inner.from});
+    add(quarters, {inner.to, whole.to});
+    add(days, inner);
+  }
+
+ private:
+  static void add(std::vector<Period>& periods, Period period) {
+    if (!period.empty()) periods.push_back(period);
+  }
+};
+
+class Summary {
+ public:
+  Summary(std::span<const By> by, const Database::UsageFilter& filter, const TimeZone& zone)
+      : by_(by), filter_(filter), zone_(zone), user_id_(filter.user_id) {}
+
+  Result<std::vector<Database::UsageSum>> run(soci::session& sql) {
+    if (!find_user(sql)) return std::vector<Database::UsageSum>();
+    rolled_ = rolled_up_to(sql, "");
+    look_at_days(sql);
+    return fetch(sql);
+  }
+
+ private:
+  bool asks_for(By what) const { return std::ranges::find(by_, what) != by_.end(); }
+
+  bool find_user(soci::session& sql) {
+    if (filter_.user.empty()) return true;
+    int64_t id = 0;
+    sql << "SELECT id FROM users WHERE name = :name", soci::use(filter_.user), soci::into(id);
+    if (!sql.got_data() || (user_id_ != 0 && user_id_ != id)) return false;
+    user_id_ = id;
+    return true;
+  }
+
+  /// Which offsets hold in the time that there is usage of.
+  void look_at_days(soci::session& sql) {
+    day_ = "0";
+    if (!asks_for(By::kDay)) return;
+    int64_t first = 0, last = 0, first_row = 0, last_row = 0;
+    sql << fmt::format(
+        "SELECT COALESCE(MIN(bucket), 0), COALESCE(MAX(bucket), 0) FROM usage_rollups"
+        " WHERE span = {} AND kind = {}",
+        kDay, static_cast<int>(RollupKind::kNone)),
+        soci::into(first), soci::into(last);
+    sql << "SELECT COALESCE(MIN(started_at), 0), COALESCE(MAX(started_at), 0) FROM usage_logs"
+           " WHERE seq > :rolled",
+        soci::use(rolled_), soci::into(first_row), soci::into(last_row);
+    if (first == 0 || (first_row != 0 && first_row < first)) first = first_row;
+    last = std::max(last + kDay, last_row + 1);
+    const auto changes =
+        zone_.changes(std::max(first, filter_.from) / 1000, std::min(last, filter_.to) / 1000 + 1);
+    whole_days_ = changes.size() == 1 && changes.front().offset == 0;
+    std::string offset = std::to_string(changes.back().offset * 1000);
+    if (changes.size() > 1) {
+      std::string cases;
+      for (size_t i = 1; i < changes.size(); ++i) {
+        cases += fmt::format(" WHEN began < {} THEN {}", changes[i].at * 1000,
+                             changes[i - 1].offset * 1000);
+      }
+      offset = fmt::format("CASE{} ELSE {} END", cases, offset);
+    }
+    day_ = fmt::format("(began + {0}) - (began + {0}) % {1}", offset, kDay);
+  }
+
+  RollupKind kind() const {
+    const bool by_model = asks_for(By::kModel) || !filter_.model.empty();
+    const bool by_provider = asks_for(By::kProvider) || !filter_.provider.empty();
+    const bool by_who =
+        asks_for(By::kUser) || user_id_ != 0 || asks_for(By::kKey) || !filter_.key_name.empty();
+    if (by_model && by_provider && !by_who) return RollupKind::kModelAndProvider;
+    RollupKind kind = RollupKind::kNone;
+    const std::tuple<By, bool, RollupKind> columns[] = {
+        {By::kUser, user_id_ != 0, RollupKind::kUser},
+        {By::kKey, !filter_.key_name.empty(), RollupKind::kKey},
+        {By::kModel, !filter_.model.empty(), RollupKind::kModel},
+        {By::kProvider, !filter_.provider.empty(), RollupKind::kProvider}};
+    for (const auto& [by, filtered, single] : columns) {
+      if (!filtered && !asks_for(by)) continue;
+      kind = kind == RollupKind::kNone ? single : RollupKind::kAll;
+    }
+    return kind;
+  }
+
+  /// Of all parts; each needs what use_filters() binds.
+  std::string filters(std::string_view model) const {
+    std::string text;
+    if (user_id_ != 0) text += fmt::format(" AND user_id = {}", user_id_);
+    if (!filter_.key_name.empty()) text += fmt::format(" AND key_name = :key{}", parts_);
+    if (!filter_.model.empty()) text += fmt::format(" AND {} = :model{}", model, parts_);
+    if (!filter_.provider.empty()) text += fmt::format(" AND provider = :provider{}", parts_);
+    return text;
+  }
+
+  void add_part(std::string part) {
+    if (!parts_text_.empty()) parts_text_ += " UNION ALL ";
+    parts_text_ += part;
+    ++parts_;
+  }
+
+  void add_sums(const Period& period, int64_t span) {
+    add_part(fmt::format(
+        "SELECT bucket AS began, user_id, key_name, model, provider, requests, failed, "
+        "input_tokens,"
+        " cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost,"
+        " upstream_cost FROM usage_rollups WHERE span = {} AND kind = {} AND bucket >= {} AND"
+        " bucket < {}{}",
+        span, static_cast<int>(kind()), period.from, period.to, filters("model")));
+  }
+
+  void add_rows(const std::string& where) {
+    add_part(fmt::format(
+        "SELECT started_at AS began, user_id, key_name, requested_model AS model, provider,"
+        " 1 AS requests, CASE WHEN outcome = 'finished' THEN 0 ELSE 1 END AS failed, input_tokens,"
+        " cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost,"
+        " upstream_cost FROM usage_logs WHERE {}{}",
+        where, filters("requested_model")));
+  }
+
+  void add_parts() {
+    const Sources sources({filter_.from, filter_.to}, !asks_for(By::kDay) || whole_days_);
+    for (const Period& each : sources.days) add_sums(each, kDay);
+    for (const Period& each : sources.quarters) add_sums(each, kQuarter);
+    for (const Period& each : sources.rows) {
+      add_rows(fmt::format("started_at >= {} AND started_at < {} AND seq + 0 <= {}", each.from,
+                           each.to, rolled_));
+    }
+    // By seq, of which there are few: not by the time, which may be all.
+    add_rows(fmt::format("seq > {} AND started_at + 0 >= {} AND started_at + 0 < {}", rolled_,
+                         filter_.from, filter_.to));
+  }
+
+  std::string column_of(By by) const {
+    switch (by) {
+      case By::kDay:
+        return day_;
+      case By::kModel:
+        return "model";
+      case By::kKey:
+        return "key_name";
+      case By::kUser:
+        return "user_id";
+      case By::kProvider:
+        break;
+    }
+    return "provider";
+  }
+  static bool is_number(By by) { return by == By::kDay || by == By::kUser; }
+
+  struct Row {
+    std::vector<std::string> texts;
+    std::vector<int64_t> numbers;
+    Database::UsageSum sum;
+  };
+
+  Result<std::vector<Database::UsageSum>> fetch(soci::session& sql) {
+    add_parts();
+    std::string columns, groups;
+    for (size_t i = 0; i < by_.size(); ++i) {
+      columns += fmt::format("{} AS g{}, ", column_of(by_[i]), i);
+      groups += fmt::format("{}g{}", i == 0 ? "" : ", ", i);
+    }
+    Row row{.texts = std::vector<std::string>(by_.size()),
+            .numbers = std::vector<int64_t>(by_.size()),
+            .sum = {}};
+    Database::UsageSum& sum = row.sum;
+    soci::details::prepare_temp_type query =
+        sql.prepare << "SELECT " << columns
+                    << "SUM(requests), SUM(failed), SUM(input_tokens), SUM(cache_read_tokens),"
+                       " SUM(cache_write_tokens), SUM(output_tokens), SUM(reasoning_tokens),"
+                       " SUM(cost), SUM(upstream_cost) FROM ("
+                    << parts_text_ << ") parts GROUP BY " << groups << " LIMIT "
+                    << Database::kMostGroups + 1;
+    for (int i = 0; i < parts_; ++i) use_filters(query);
+    for (size_t i = 0; i < by_.size(); ++i) {
+      if (is_number(by_[i])) {
+        query, soci::into(row.numbers[i]);
+      } else {
+        query, soci::into(row.texts[i]);
+      }
+    }
+    query, soci::into(sum.requests), soci::into(sum.failed), soci::into(sum.tokens.input),
+        soci::into(sum.tokens.cache_read), soci::into(sum.tokens.cache_write),
+        soci::into(sum.tokens.output), soci::into(sum.tokens.reasoning), soci::into(sum.cost.nanos),
+        soci::into(sum.upstream_cost.nanos);
+    soci::statement statement(query);
+    statement.execute();
+    std::vector<Row> rows;
+    while (statement.fetch()) rows.push_back(row);
+    if (rows.size() > Database::kMostGroups) {
+      return fail(ErrorCode::kInvalidRequest,
+                  fmt::format("These are more than {} groups: ask for a shorter time, or by less.",
+                              Database::kMostGroups),
+                  "group_by");
+    }
+    return named(sql, rows);
+  }
+
+  void use_filters(soci::details::prepare_temp_type& query) const {
+    if (!filter_.key_name.empty()) query, soci::use(filter_.key_name);
+    if (!filter_.model.empty()) query, soci::use(filter_.model);
+    if (!filter_.provider.empty()) query, soci::use(filter_.provider);
+  }
+
+  using Names = std::unordered_map<int64_t, std::string>;
+
+  Names users(soci::session& sql) const {
+    Names names;
+    if (!asks_for(By::kUser)) return names;
+    int64_t id = 0;
+    std::string name;
+    soci::statement statement =
+        (sql.prepare << "SELECT id, name FROM users", soci::into(id), soci::into(name));
+    statement.execute();
+    while (statement.fetch()) names.emplace(id, name);
+    return names;
+  }
+
+  /// With names instead of numbers; a user that is gone has none.
+  std::vector<Database::UsageSum> named(soci::session& sql, std::vector<Row>& rows) const {
+    const Names names = users(sql);
+    std::map<std::vector<std::string>, Database::UsageSum> sums;
+    for (Row& row : rows) {
+      std::vector<std::string> groups = std::move(row.texts);
+      for (size_t i = 0; i < by_.size(); ++i) {
+        if (by_[i] == By::kDay) groups[i] = date_of(row.numbers[i]);
+        if (by_[i] != By::kUser) continue;
+        const auto name = names.find(row.numbers[i]);
+        groups[i] = name == names.end() ? "" : name->second;
+      }
+      add(sums[std::move(groups)], row.sum);
+    }
+    std::vector<Database::UsageSum> out;
+    for (auto& [groups, sum] : sums) {
+      sum.groups = groups;
+      out.push_back(std::move(sum));
+    }
+    return out;
+  }
+
+  static void add(Database::UsageSum& to, const Database::UsageSum& more) {
+    to.requests += more.requests;
+    to.failed += more.failed;
+    to.tokens.input += more.tokens.input;
+    to.tokens.cache_read += more.tokens.cache_read;
+    to.tokens.cache_write += more.tokens.cache_write;
+    to.tokens.output += more.tokens.output;
+    to.tokens.reasoning += more.tokens.reasoning;
+    to.cost.nanos += more.cost.nanos;
+    to.upstream_cost.nanos += more.upstream_cost.nanos;
+  }
+
+  const std::span<const By> by_;
+  const Database::UsageFilter& filter_;
+  const TimeZone& zone_;
+  int64_t user_id_;
+  int64_t rolled_ = 0;
+  bool whole_days_ = false;  // days are those of UTC
+  std::string day_;          // as SQL
+  std::string parts_text_;
+  int parts_ = 0;
+};
+
+}  // namespace
+
+Result<std::vector<Database::UsageSum>> SqlDatabase::usage_summary(std::span<const UsageBy> by,
+                                                                   const UsageFilter& filter,
+                                                                   const TimeZone& zone) {
+  if (by.empty()) return fail(ErrorCode::kInvalidRequest, "Sums are by something.", "group_by");
+  return sessions_->read([&](soci::session& sql) { return Summary(by, filter, zone).run(sql); });
+}
+
+}  // namespace sluice::store
