@@ -155,11 +155,6 @@ Result<Principal> Identity::authenticate(std::string_view token, std::string add
   const auto id =
       claims ? parse_u64(claims->subject.substr(0, claims->subject.find(' '))) : std::nullopt;
   if (!id) return not_logged_in();
-  std::optional<int64_t> Identity::user_of(std::string_view token) {
-    const auto user = authenticate(token, {});
-    return user ? std::optional(user->user_id) : std::nullopt;
-  }
-
   const auto user_id = static_cast<int64_t>(*id);
   if (const auto standing = users_.find(user_id); standing != users_.end()) {
     const Standing& user = standing->second;
@@ -175,6 +170,11 @@ Result<Principal> Identity::authenticate(std::string_view token, std::string add
   principal.session = std::move(claims->session);
   principal.address = std::move(address);
   return principal;
+}
+
+std::optional<int64_t> Identity::user_of(std::string_view token) {
+  const auto user = authenticate(token, {});
+  return user ? std::optional(user->user_id) : std::nullopt;
 }
 
 Result<Identity::Tokens> Identity::tokens_for(const store::User& user, const store::Login& login,
