@@ -83,6 +83,24 @@ class TestKeys final : public store::Keys {
   int64_t last_ = 0;
 };
 
+/// Keeps what was noted.
+class TestAudit final : public store::Audit {
+ public:
+  Status note(const store::AuditEntry& entry) override {
+    const std::lock_guard lock(mutex_);
+    noted.push_back(entry);
+    return {};
+  }
+  Result<std::vector<store::AuditEntry>> entries(const store::AuditFilter&) override {
+    return std::vector<store::AuditEntry>();
+  }
+
+  std::vector<store::AuditEntry> noted;
+
+ private:
+  std::mutex mutex_;
+};
+
 /// Keeps what it is told. While `broken` is set everything fails.
 class TestDatabase final : public store::Database {
  public:
@@ -90,6 +108,8 @@ class TestDatabase final : public store::Database {
   size_t recovered() const override { return 0; }
   std::string key_secret() override { return "secret of the keys"; }
   store::Identities& identities() override { std::abort(); }  // none are kept here
+  store::Catalog& catalog() override { std::abort(); }        // as above
+  store::Audit& audit() override { return audited; }
   store::Codes& codes() override { std::abort(); }
   store::Teams& teams() override { std::abort(); }
 
@@ -226,6 +246,7 @@ class TestDatabase final : public store::Database {
   }
 
   bool broken = false;
+  TestAudit audited;
   std::vector<store::Transaction> entries;
   std::vector<Difference> differences;
   std::vector<store::Settlement> rows;

@@ -13,6 +13,8 @@
 #include "base/error.hpp"
 #include "base/time_zone.hpp"
 #include "store/codes.hpp"
+#include "store/audit.hpp"
+#include "store/catalog.hpp"
 #include "store/identities.hpp"
 #include "store/ledger.hpp"
 #include "store/keys.hpp"
@@ -53,6 +55,10 @@ class Database {
 
   /// Users as they log in. Lives as long as this.
   virtual Identities& identities() = 0;
+  /// Providers and routing that stand here. Lives as long as this.
+  virtual Catalog& catalog() = 0;
+  /// Who has changed what. Lives as long as this.
+  virtual Audit& audit() = 0;
   /// Redemption codes. Lives as long as this.
   virtual Codes& codes() = 0;
   /// Teams with a wallet. Lives as long as this.

@@ -16,6 +16,8 @@
 #include "store/server/migrate.hpp"
 #include "store/server/spool_owner.hpp"
 #include "store/sql_codes.hpp"
+#include "store/sql_audit.hpp"
+#include "store/sql_catalog.hpp"
 #include "store/sql_identities.hpp"
 #include "store/sql_keys.hpp"
 #include "store/sql_prices.hpp"
@@ -114,6 +116,8 @@ Result<std::unique_ptr<Database>> SqlDatabase::open(const Options& options) {
   if (!secret) return std::unexpected(secret.error());
   database->key_secret_ = std::move(*secret);
   database->identities_ = std::make_unique<SqlIdentities>(*database->sessions_);
+  database->catalog_ = std::make_unique<SqlCatalog>(*database->sessions_);
+  database->audit_ = std::make_unique<SqlAudit>(*database->sessions_);
   database->codes_ = std::make_unique<SqlCodes>(*database->sessions_);
   database->teams_ = std::make_unique<SqlTeams>(*database->sessions_);
   database->prices_ = std::make_unique<SqlPrices>(*database->sessions_);

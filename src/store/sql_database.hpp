@@ -28,6 +28,8 @@ class SqlDatabase final : public Database {
   size_t recovered() const override { return recovered_; }
   std::string key_secret() override { return key_secret_; }
   Identities& identities() override { return *identities_; }
+  Catalog& catalog() override { return *catalog_; }
+  Audit& audit() override { return *audit_; }
   Codes& codes() override { return *codes_; }
   Teams& teams() override { return *teams_; }
   Keys& api_keys() override { return *keys_; }
@@ -79,6 +81,8 @@ class SqlDatabase final : public Database {
   WriteTurn turn_;  // of file_
   std::unique_ptr<Sessions> sessions_;
   std::unique_ptr<Identities> identities_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<Audit> audit_;
   std::unique_ptr<Codes> codes_;
   std::unique_ptr<Teams> teams_;
   std::unique_ptr<Sessions> spool_;  // none where the database is embedded
