@@ -51,6 +51,19 @@ void BM_MakeRing(benchmark::State& state) {
 }
 BENCHMARK(BM_MakeRing)->Arg(100'000)->Unit(benchmark::kMillisecond);
 
+/// A change as it comes into force: a copy of the ring that differs in one key.
+void BM_ChangeKey(benchmark::State& state) {
+  const std::vector<store::Key> all = keys(state.range(0));
+  KeyRing ring = *KeyRing::make({}, all, kSecret);
+  size_t next = 0;
+  for (auto _ : state) {
+    KeyRing copy = ring;
+    benchmark::DoNotOptimize(copy.put(all[next++ * 7919 % all.size()], nullptr));
+    ring = std::move(copy);
+  }
+}
+BENCHMARK(BM_ChangeKey)->Arg(10)->Arg(100'000)->Unit(benchmark::kMicrosecond);
+
 void BM_CostOf(benchmark::State& state) {
   const Price price{.id = 1,
                     .input = {2'500'000'000},

@@ -248,5 +248,76 @@ TEST(KeyRing, MakesKeysThatNobodyGuesses) {
                                   [](unsigned char c) { return std::isalnum(c) != 0; }));
 }
 
+TEST(KeyRing, AChangeIsSeenInTheCopyAlone) {
+  std::vector<store::Key> many;
+  for (int64_t i = 1; i <= 2000; ++i) {
+    many.push_back(made("sk-" + std::to_string(i), i, "key " + std::to_string(i)));
+  }
+  const KeyRing before = *KeyRing::make({}, many, kSecret);
+  KeyRing after = before;
+  ASSERT_TRUE(after.put(made("sk-new", 5000, "new"), nullptr));
+  store::Key off = many[6];
+  off.enabled = false;
+  ASSERT_TRUE(after.put(off, nullptr));
+  after.remove(9);
+  after.remove(12'345);
+  EXPECT_EQ(after.size(), 2000U);
+  EXPECT_EQ(before.size(), 2000U);
+  EXPECT_TRUE(after.authenticate("sk-new", kClient, kNow));
+  EXPECT_EQ(after.find(5000)->name, "new");
+  EXPECT_FALSE(after.authenticate("sk-7", kClient, kNow));
+  EXPECT_FALSE(after.authenticate("sk-9", kClient, kNow));
+  EXPECT_EQ(after.find(9), nullptr);
+  EXPECT_FALSE(before.authenticate("sk-new", kClient, kNow));
+  for (int64_t i = 1; i <= 2000; ++i) {
+    EXPECT_TRUE(before.authenticate("sk-" + std::to_string(i), kClient, kNow));
+    EXPECT_EQ(after.authenticate("sk-" + std::to_string(i), kClient, kNow).has_value(),
+              i != 7 && i != 9);
+    EXPECT_EQ(before.find(i)->key_id, i);
+  }
+}
+
+TEST(KeyRing, AKeyOfTheConfigurationStaysAsItStandsThere) {
+  const config::Config config = with_keys({key("sk-one", "one")});
+  KeyRing ring = *ring_of(config);
+  store::Key changed = stored(config.keys[0], 1);
+  changed.enabled = false;
+  ASSERT_TRUE(ring.put(changed, nullptr));
+  EXPECT_TRUE(ring.authenticate("sk-one", kClient, kNow));
+  EXPECT_EQ(ring.size(), 1U);
+}
+
+TEST(KeyRing, AnOwnerNamesHisOwnKeysOnly) {
+  store::Key hers = made("sk-hers", 1, "hers");
+  hers.user_id = 10;
+  hers.allow_ips = {"198.51.100.0/24"};
+  hers.expires_at = kNow + 10;
+  const std::vector<store::Key> keys = {hers, made("sk-free", 2, "free")};
+  const KeyRing ring = *KeyRing::make({}, keys, kSecret);
+  EXPECT_EQ((*ring.authenticate(10, 1, kClient, kNow))->name, "hers");
+  EXPECT_EQ(code_of(ring.authenticate(11, 1, kClient, kNow)), ErrorCode::kInvalidApiKey);
+  EXPECT_EQ(code_of(ring.authenticate(10, 1, kClient, kNow + 10)), ErrorCode::kInvalidApiKey);
+  EXPECT_EQ(code_of(ring.authenticate(10, 1, *IpAddress::parse("8.8.8.8"), kNow)),
+            ErrorCode::kIpNotAllowed);
+  // What is nobody's is not everybody's.
+  EXPECT_EQ(code_of(ring.authenticate(0, 2, kClient, kNow)), ErrorCode::kInvalidApiKey);
+  EXPECT_EQ(code_of(ring.authenticate(10, 0, kClient, kNow)), ErrorCode::kInvalidApiKey);
+}
+
+TEST(KeyRing, KeysOfADisabledUserAreUnknown) {
+  store::Key hers = made("sk-hers", 1, "hers");
+  hers.user_id = 10;
+  const std::vector<store::Key> keys = {hers, made("sk-free", 2, "free")};
+  KeyRing ring = *KeyRing::make({}, keys, kSecret);
+  const KeyRing before = ring;
+  ring.set_disabled(10, true);
+  EXPECT_EQ(code_of(ring.authenticate("sk-hers", kClient, kNow)), ErrorCode::kInvalidApiKey);
+  EXPECT_EQ(code_of(ring.authenticate(10, 1, kClient, kNow)), ErrorCode::kInvalidApiKey);
+  EXPECT_TRUE(ring.authenticate("sk-free", kClient, kNow));
+  EXPECT_TRUE(before.authenticate("sk-hers", kClient, kNow));
+  ring.set_disabled(10, false);
+  EXPECT_TRUE(ring.authenticate("sk-hers", kClient, kNow));
+}
+
 }  // namespace
 }  // namespace sluice::accounts

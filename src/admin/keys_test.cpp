@@ -19,7 +19,8 @@ class KeysTest : public testing::Test {
     return service.handle({.method = std::move(method),
                            .target = "/api/admin/" + std::move(target),
                            .body = std::move(body),
-                           .who = Principal::token("tester")});
+                           .who = Principal::token("tester"),
+                           .headers = {{"if-match", if_match}}});
   }
   std::string create(std::string body) {
     const auto answer = ask("POST", "keys", std::move(body));
@@ -27,6 +28,7 @@ class KeysTest : public testing::Test {
   }
 
   TestDatabase database;
+  std::string if_match;
   int changes = 0;
   Service service{database, {.registry = nullptr, .key_changed = [this](const store::Key&, bool) {
                                ++changes;
@@ -138,10 +140,58 @@ TEST_F(KeysTest, LeavesKeysOfTheConfigurationToTheConfiguration) {
   configured.name = "configured";
   configured.configured = true;
   ASSERT_TRUE(database.create_key(configured).has_value());
-  const auto refused = ask("DELETE", "keys/1");
-  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidRequest);
-  EXPECT_THAT(refused.error().message, HasSubstr("configuration file"));
+  if_match = "*";
+  for (const auto& refused : {ask("DELETE", "keys/1"), ask("PATCH", "keys/1", R"({"rpm":1})"),
+                              ask("POST", "keys/1/rotate")}) {
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidRequest);
+    EXPECT_THAT(refused.error().message, HasSubstr("configuration file"));
+  }
   EXPECT_EQ(database.keys()->size(), 1U);
+}
+
+TEST_F(KeysTest, ChangesWhatIsGivenAndKeepsTheRest) {
+  create(R"({"name":"demo","rpm":5,"quota_usd":"2.5","budgets":{"day":"1","month":"9"}})");
+  EXPECT_EQ(ask("PATCH", "keys/1", R"({"rpm":6})").error().code, ErrorCode::kPreconditionFailed);
+  if_match = "\"2\"";
+  EXPECT_EQ(ask("PATCH", "keys/1", R"({"rpm":6})").error().code, ErrorCode::kPreconditionFailed);
+  EXPECT_EQ(changes, 1);
+  if_match = "\"1\"";
+  const auto changed = ask("PATCH", "keys/1", R"({"enabled":false,"budgets":{"day":null}})");
+  ASSERT_TRUE(changed.has_value());
+  EXPECT_EQ(changed->headers.front().second, "\"2\"");
+  EXPECT_EQ(changes, 2);
+  store::Key kept = database.keys()->front();
+  EXPECT_FALSE(kept.enabled);
+  EXPECT_EQ(kept.rpm, 5);
+  EXPECT_EQ(kept.quota_money, Money{2'500'000'000});
+  EXPECT_EQ(kept.budget_day, std::nullopt);
+  EXPECT_EQ(kept.budget_month, Money{9'000'000'000});
+  if_match = "*";
+  ASSERT_TRUE(ask("PATCH", "keys/1", R"({"budgets":null,"quota_usd":null,"mode":"strict"})"));
+  kept = database.keys()->front();
+  EXPECT_EQ(kept.quota_money, std::nullopt);
+  EXPECT_EQ(kept.budget_month, std::nullopt);
+  EXPECT_EQ(kept.mode, "strict");
+  EXPECT_FALSE(kept.enabled);
+}
+
+TEST_F(KeysTest, ANewKeyGetsWhatTheOldOneHasLeft) {
+  create(R"({"name":"demo","rpm":5,"quota_tokens":100,"quota_usd":"1"})");
+  store::Key used = database.keys()->front();
+  used.used_tokens = 130;
+  used.used_money = Money{400'000'000};
+  ASSERT_TRUE(database.api_keys().change(used));
+  const auto fresh = ask("POST", "keys/1/rotate", R"({"overlap_seconds":60})");
+  ASSERT_TRUE(fresh.has_value());
+  EXPECT_EQ(fresh->status, 201);
+  const store::Key made = database.keys()->back();
+  EXPECT_EQ(made.replaces_id, 1);
+  EXPECT_EQ(made.rpm, 5);
+  EXPECT_EQ(made.quota_tokens, 0);
+  EXPECT_EQ(made.quota_money, Money{600'000'000});
+  EXPECT_NE(made.digest, used.digest);
+  EXPECT_TRUE(database.keys()->front().expires_at.has_value());
+  EXPECT_EQ(changes, 3);
 }
 
 }  // namespace

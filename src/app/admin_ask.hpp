@@ -16,6 +16,14 @@
 
 namespace sluice::app {
 
+/// What a key may do, as far as the command line says it; "none" takes a limit away.
+struct KeyOptions {
+  std::optional<std::string> name, quota_tokens, quota_usd, day, week, month, expires_at, mode;
+  std::optional<int64_t> rpm, tpm, max_parallel, overlap;
+  std::vector<std::string> models, allow_ips;
+  bool enable = false, disable = false;
+};
+
 /// What the command line says.
 struct AdminCommands::Given {
   ConfigOptions config;
@@ -32,9 +40,9 @@ struct AdminCommands::Given {
   int64_t count = 1;
   // Keys.
   std::string name, expires_at;
-  std::optional<int64_t> quota_tokens;
-  int64_t rpm = 0, tpm = 0, max_parallel = 0;
-  std::vector<std::string> models, allow_ips;
+  KeyOptions key_options;
+  std::optional<int64_t> page;  // keys of a list at most
+  std::string cursor;
   // Usage.
   std::string key, model, provider, from, to, group_by, zone;
   // Prices.

@@ -1,8 +1,9 @@
 // Phase one as a caller meets it, and what each event of a stream costs.
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 
 #include <algorithm>
-#include <unordered_map>
+#include <cstdlib>
 #include <vector>
 
 #include "accounts/key_ring.hpp"
@@ -146,31 +147,40 @@ void BM_CoverContended(benchmark::State& state) {
 }
 BENCHMARK(BM_CoverContended)->Threads(4)->UseRealTime();
 
-/// All of phase one with 10,000 keys: whose key, may it use the model, what does it cost, limits,
-/// lease.
+/// All of phase one with 100,000 keys of 10,000 users, every fourth with budgets: whose key, may
+/// it use the model, what does it cost, limits, lease. And the bytes that all of them take.
 void BM_Allow(benchmark::State& state) {
-  constexpr int kKeys = 10'000;
+  constexpr int kKeys = 100'000;
+  constexpr int kUsers = 10'000;
   constexpr std::string_view kSecret = "0123456789abcdef0123456789abcdef";
-  std::vector<store::Key> keys;
-  std::vector<std::string> texts;
+  const auto text_of = [](int i) {
+    return "sk-sluice-0123456789abcdef0123456789abcdef" + std::to_string(i);
+  };
+  const config::Config config;
+  const size_t used = mallinfo2().uordblks;
+  Registry registry;
+  auto builder = *accounts::KeyRing::Builder::begin(config, kSecret);
   for (int i = 0; i < kKeys; ++i) {
-    texts.push_back("sk-sluice-0123456789abcdef0123456789abcdef" + std::to_string(i));
-    store::Key& key = keys.emplace_back();
+    store::Key key;
     key.id = i + 1;
-    key.digest = accounts::KeyRing::digest_of(kSecret, texts.back());
+    key.user_id = i % kUsers + 1;
+    key.digest = accounts::KeyRing::digest_of(kSecret, text_of(i));
     key.name = "key " + std::to_string(i);
     key.models = {"claude-*", "gpt-4o"};
     key.allow_ips = {"10.0.0.0/8", "192.168.0.0/16"};
     key.quota_tokens = kPlenty;
+    if (i % 4 == 0) {
+      key.budget_day = Money{kPlenty};
+      key.budget_month = Money{kPlenty};
+    }
+    Wallet& wallet = registry.wallet(
+        {.id = key.user_id, .user_id = key.user_id, .user = "u", .balance = {kPlenty}});
+    if (!builder.add(key, &registry.account(key, kLimits, &wallet))) std::abort();
   }
-  const auto ring = *accounts::KeyRing::make({}, keys, kSecret);
-  Registry registry;
-  std::unordered_map<int64_t, Account*> by_id;
-  for (const store::Key& key : keys) {
-    Wallet& wallet =
-        registry.wallet({.id = key.id, .user_id = key.id, .user = "u", .balance = {kPlenty}});
-    by_id.emplace(key.id, &registry.account(key, kLimits, &wallet));
-  }
+  const auto ring = *builder.finish();
+  state.counters["bytes_a_key"] = static_cast<double>(mallinfo2().uordblks - used) / kKeys;
+  std::vector<std::string> texts;
+  for (int i = 0; i < kKeys; ++i) texts.push_back(text_of(i));
   accounts::PriceList prices;
   for (int i = 0; i < 200; ++i) prices.set("model-" + std::to_string(i), kPrice);
   prices.set("gpt-4o", kPrice);
@@ -189,7 +199,7 @@ void BM_Allow(benchmark::State& state) {
     percentiles.time([&] {
       const auto key = ring.authenticate(text, client, 1'800'000'000);
       if (!key || !accounts::KeyRing::check_model(**key, "gpt-4o")) return;
-      Account& account = *by_id.at((*key)->key_id);
+      Account& account = *(*key)->account;
       Ask ask = kStream;
       ask.price = *prices.find("gpt-4o", "gpt-4o-2024-08-06");
       place = enter(account, ask.prompt_tokens, at);

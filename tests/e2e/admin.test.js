@@ -92,10 +92,26 @@ for (const running of [true, false]) {
       assert.equal(made.user, 'carol');
       assert.deepEqual(made.models, ['gpt-*', 'mock-c1']);
       assert.ok(!JSON.stringify(data).includes(stdout.trim()));
-      const again = await here.sluice('key', 'create', 'laptop');
+      const again = await here.sluice('key', 'create', 'laptop', '--user', 'carol');
       assert.equal(again.code, 1);
       assert.match(again.stderr, /already/);
-      await here.text('key', 'delete', String(made.id));
+      const id = String(made.id);
+      await here.text(
+        ...['key', 'change', id, '--disable', '--budget-week', '2.50', '--models', 'none'],
+        ...['--expires-at', 'none', '--quota-tokens', '5000'],
+      );
+      const changed = await here.json('key', 'show', id);
+      assert.equal(changed.enabled, false);
+      assert.deepEqual(changed.budgets, { day: null, week: '2.5', month: null });
+      assert.deepEqual(changed.models, []);
+      assert.equal(changed.expires_at, null);
+      assert.equal(changed.quota_tokens, 5000);
+      assert.equal(changed.rpm, 60);
+      const fresh = await here.text('key', 'rotate', id, '--overlap', '60');
+      assert.match(fresh.stdout.trim(), /^sk-[0-9A-Za-z]{48}$/);
+      const own = (await here.json('key', 'list', '--user', 'carol')).data;
+      assert.equal(own.find(({ replaces }) => replaces === made.id).name, 'laptop');
+      for (const each of own) await here.text('key', 'delete', String(each.id));
       const after = await here.json('key', 'list');
       assert.ok(!after.data.some(({ name }) => name === 'laptop'));
     });
