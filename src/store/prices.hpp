@@ -24,13 +24,11 @@ class Prices {
   /// kConflict when the latest is the configuration's and `rate` is not, which would not last.
   virtual Result<Rate> set(const Rate& rate) = 0;
   /// There is no price from now on. kNotFound when there was none; kConflict as above.
-  virtual Status withdraw(std::string_view scope, std::string_view model,
-                          std::string_view by) = 0;
+  virtual Status withdraw(std::string_view scope, std::string_view model, std::string_view by) = 0;
   /// The latest versions that have not been withdrawn, by scope and model.
   virtual Result<std::vector<Rate>> in_force() = 0;
   /// Newest first, of one model or (empty) of all, older than `before` (0: all).
-  virtual Result<std::vector<Rate>> versions(std::string_view model, int64_t before,
-                                             int limit) = 0;
+  virtual Result<std::vector<Rate>> versions(std::string_view model, int64_t before, int limit) = 0;
   virtual Result<std::optional<Rate>> version(int64_t id) = 0;
 
   /// Users whose price_group is not empty: their ids and groups.
