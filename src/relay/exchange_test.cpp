@@ -231,13 +231,25 @@ TEST_F(ExchangeTest, PassesOnTheUpstreamsOwnRefusalOfTheRequest) {
   relay.run(body());
 }
 
-TEST_F(ExchangeTest, TreatsARedirectAsAFailureOfTheUpstream) {
+TEST_F(ExchangeTest, FollowsNoRedirect) {
+  relay.config.routing.fallbacks.clear();
   const auto body = [&]() -> Task<void> {
     co_await asked();
     co_await a.send("HTTP/1.1 302 Found\r\nlocation: http://inner/\r\ncontent-length: 0\r\n\r\n");
     const std::string all = co_await got();
     EXPECT_THAT(all, HasSubstr("HTTP/1.1 502"));
     EXPECT_THAT(all, Not(HasSubstr("inner")));
+  };
+  relay.run(body());
+}
+
+TEST_F(ExchangeTest, LetsTheFallbackAnswerForARedirect) {
+  const auto body = [&]() -> Task<void> {
+    co_await asked();
+    co_await a.send("HTTP/1.1 302 Found\r\nlocation: http://inner/\r\ncontent-length: 0\r\n\r\n");
+    co_await relay.take_request(relay.up_b, b);
+    co_await b.send(answer(200, kOk));
+    EXPECT_THAT(co_await got(), HasSubstr("HTTP/1.1 200 OK"));
   };
   relay.run(body());
 }

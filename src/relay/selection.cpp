@@ -14,6 +14,9 @@ namespace sluice::relay {
 
 namespace {
 
+/// Of a worker that is too busy and does not say for how long: engines take the next soon.
+constexpr Duration kBusyRest = std::chrono::seconds(1);
+
 /// What a queue and a coroutine have in common; the queue may outlive the wait.
 struct Granted {
   net::Event event;
@@ -309,10 +312,12 @@ void Selection::learn_worker(const Attempted& result) {
     case route::Failure::kContentPolicy:
       return slot_.succeeded(now);
     case route::Failure::kStatus:
-      if (result.retry_after && (result.status == 429 || result.status == 503)) {
+      if (result.status == 429) {
+        return slot_.pushed_back(now, result.retry_after.value_or(kBusyRest));
+      }
+      if (result.status == 503 && result.retry_after) {
         return slot_.pushed_back(now, *result.retry_after);
       }
-      if (result.status == 429) return slot_.abandoned(now);
       return at_fault(result.status) ? slot_.failed(now, false) : slot_.succeeded(now);
     case route::Failure::kReset:
     case route::Failure::kCut:
