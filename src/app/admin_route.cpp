@@ -151,7 +151,7 @@ void AdminCommands::add_route(CLI::App& cli) {
   command.add_option("--class", given.urgency, "How urgent it is")
       ->check(CLI::IsMember({"interactive", "default", "bulk"}));
   command.add_option("--prompt-tokens", given.prompt_tokens, "How long its prompt is")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
   command.add_option("--key", given.key, "As the key of this name may");
 }
 
