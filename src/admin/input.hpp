@@ -31,6 +31,8 @@ enum class FieldKind : uint8_t {
   kTexts,  // a list
   kTime,   // RFC 3339
   kObject,
+  kInteger,  // a whole number
+  kObjects,  // a list
 };
 
 struct Field {

@@ -73,6 +73,13 @@ void write_schema(Writer& json, FieldKind kind) {
     case FieldKind::kObject:
       json.member("type", "object");
       break;
+    case FieldKind::kInteger:
+      json.member("type", "integer");
+      break;
+    case FieldKind::kObjects:
+      json.member("type", "array").key("items").begin_object().member("type", "object");
+      json.end_object();
+      break;
   }
 }
 

@@ -20,6 +20,8 @@ struct Call {
   Fields fields;  // of the body
   Query query;
   std::vector<std::string> arguments;  // the path's variable segments, decoded
+  /// JSON of what is about to change, for the audit log; a handler that knows it sets it.
+  mutable std::string before = {};
 
   const std::string& argument() const { return arguments.front(); }
 };
@@ -34,12 +36,15 @@ struct Route {
   std::span<const Field> query = {};
   bool logins = false;      // deals with users who log in
   bool takes_long = false;  // grows with the database, and may take minutes
+  bool configures = false;  // deals with the configuration of a gateway that runs
+  bool audited = true;      // unless it only reads
 };
 
 /// All of them.
 std::span<const Route> all_routes();
 
 // By what they are about; each beside its handlers.
+std::span<const Route> audit_routes();
 std::span<const Route> auth_routes();
 std::span<const Route> backup_routes();
 std::span<const Route> code_routes();
@@ -49,6 +54,9 @@ std::span<const Route> own_wallet_routes();
 std::span<const Route> openapi_routes();
 std::span<const Route> own_key_routes();
 std::span<const Route> price_routes();
+std::span<const Route> provider_routes();
+std::span<const Route> routing_routes();
+std::span<const Route> setting_routes();
 std::span<const Route> team_routes();
 std::span<const Route> usage_routes();
 std::span<const Route> usage_sum_routes();

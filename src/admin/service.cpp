@@ -5,10 +5,12 @@
 
 #include <optional>
 
+#include "admin/audit.hpp"
 #include "admin/input.hpp"
 #include "admin/routes.hpp"
 #include "http/url.hpp"
 #include "json/writer.hpp"
+#include "observe/log.hpp"
 
 namespace sluice::admin {
 
@@ -80,7 +82,8 @@ std::span<const Route> all_routes() {
     for (const auto part :
          {auth_routes(), me_routes(), own_wallet_routes(), team_routes(), user_routes(),
           code_routes(), wallet_routes(), key_routes(), own_key_routes(), usage_routes(),
-          usage_sum_routes(), price_routes(), openapi_routes(), backup_routes()}) {
+          usage_sum_routes(), price_routes(), openapi_routes(), provider_routes(), routing_routes(),
+          setting_routes(), audit_routes(), backup_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -133,6 +136,9 @@ Result<Answer> Service::handle(const Request& request) {
   if (route->logins && running_.identity == nullptr) {
     return fail(ErrorCode::kNotFound, "nobody logs in here");
   }
+  if (route->configures && running_.effective == nullptr) {
+    return fail(ErrorCode::kNotFound, "this is for a gateway that runs");
+  }
   auto fields = Fields::parse(request.body, route->body);
   if (!fields) return std::unexpected(std::move(fields.error()));
   auto query = Query::parse(
@@ -149,7 +155,20 @@ Result<Answer> Service::handle(const Request& request) {
     if (!decoded) return fail(ErrorCode::kInvalidRequest, "the path has a broken %-escape");
     call.arguments.push_back(std::move(*decoded));
   }
-  return route->handle(call);
+  auto answer = route->handle(call);
+  note(*route, call, answer);
+  return answer;
+}
+
+void Service::note(const Route& route, const Call& call, const Result<Answer>& answer) {
+  const bool changed = answer && !answer->refused && route.method != "GET" && route.audited;
+  const bool refused_login = !answer && answer.error().code == ErrorCode::kInvalidCredentials &&
+                             route.access == Access::kPublic;
+  if (!changed && !refused_login) return;
+  const Status noted =
+      database_.audit().note(changed ? audit_entry(route, call, *answer) : failed_login(call));
+  // What has changed has changed.
+  if (!noted) log::error("the audit log misses a change", {{"reason", noted.error().message}});
 }
 
 namespace {

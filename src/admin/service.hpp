@@ -19,10 +19,14 @@
 
 namespace sluice::admin {
 
+class EffectiveConfig;
 class Identity;
 
 /// Longer bodies are refused.
 inline constexpr size_t kMaxBody = 64 * 1024;
+
+struct Call;
+struct Route;
 
 struct Request {
   std::string method;
@@ -56,6 +60,7 @@ struct Answer {
 struct Running {
   quota::Registry* registry = nullptr;
   Identity* identity = nullptr;
+  EffectiveConfig* effective = nullptr;
   // Called after the database has changed, on the thread of handle(). When they return, or within
   // 100 ms of that, the change is in force on every loop.
   /// A key was made or changed, or (`gone`) deleted.
@@ -94,6 +99,9 @@ class Service {
   std::mutex& key_changes() { return key_changes_; }
 
  private:
+  /// In the audit log.
+  void note(const Route& route, const Call& call, const Result<Answer>& answer);
+
   store::Database& database_;
   Running running_;
   Redeeming redeeming_;

@@ -83,9 +83,9 @@ class Signals {
 
 }  // namespace
 
-Gateway::Gateway(config::ConfigPtr config, Reload reload)
+Gateway::Gateway(config::ConfigPtr config, config::LoadOptions options)
     : config_(std::move(config)),
-      reload_(std::move(reload)),
+      options_(std::move(options)),
       metrics_(kVersion, kBuildType),
       fleet_(workers::Fleet::options_of(*config_)),
       dispatcher_(fleet_, workers::Dispatcher::options_of(*config_)),
@@ -119,19 +119,21 @@ Status Gateway::start() {
   service_.phase = api::Phase::kServing;
   std::printf("Starting server on :%u\n", unsigned{port_});
   std::fflush(stdout);
-  log::start(log_options(config_->logging));
-  for (const std::string& warning : config_->warnings) log::warn(warning);
-  log::info("listening", {{"host", config_->server.host},
+  const config::ConfigPtr config = this->config();
+  log::start(log_options(config->logging));
+  for (const std::string& warning : config->warnings) log::warn(warning);
+  log::info("listening", {{"host", config->server.host},
                           {"port", port_},
-                          {"tls", config_->server.tls.enabled},
+                          {"tls", config->server.tls.enabled},
                           {"loops", workers_.size()},
-                          {"providers", config_->providers.size()},
-                          {"keys", config_->keys.size()},
+                          {"providers", config->providers.size()},
+                          {"keys", config->keys.size()},
                           {"version", kVersion}});
   if (!admin_socket_problem_.empty()) {
     log::warn("commands cannot reach this gateway", {{"reason", admin_socket_problem_}});
   }
   say_how_many_streams_fit();
+  effective_->tell_problems();
   if (const auto first = identity_->first_run(); first && *first) {
     log::info("nobody can log in yet: register on this machine, or with the setup token",
               {{"setup_token", identity_->setup_token()}});
@@ -164,6 +166,7 @@ Status Gateway::open_database() {
   }
   calibration_.restore(learned);
   usage_keeper_ = std::make_unique<UsageKeeper>(database_->rollups(), config_->usage.retention);
+  if (Status opened = open_effective(); !opened) return opened;
   if (Status opened = open_identity(); !opened) return opened;
   admin_ = std::make_unique<admin::Service>(*database_, running());
   administration_ = std::make_unique<api::Administration>(*admin_);
@@ -178,6 +181,7 @@ admin::Running Gateway::running() {
   return {
       .registry = &registry_,
       .identity = identity_.get(),
+      .effective = effective_.get(),
       .key_changed =
           [this, tell](const store::Key& key, bool gone) {
             tell(change_clients([&](relay::Clients& clients) -> Status {
@@ -196,6 +200,17 @@ admin::Running Gateway::running() {
       .clients_changed = [this, tell] { tell(refresh_clients()); },
       .version = kVersion,
   };
+}
+
+Status Gateway::open_effective() {
+  auto sealer = admin::EffectiveConfig::sealer_of(*config_);
+  if (!sealer) return std::unexpected(std::move(sealer.error()));
+  auto effective = admin::EffectiveConfig::open(database_->catalog(), std::move(*sealer), options_);
+  if (!effective) return std::unexpected(std::move(effective.error()));
+  effective_ = std::move(*effective);
+  config_ = effective_->state()->config;
+  effective_->on_change([this](const config::ConfigPtr& config) { return use_config(config); });
+  return {};
 }
 
 Status Gateway::open_identity() {
@@ -330,30 +345,33 @@ int Gateway::run() {
 }
 
 void Gateway::reload() {
-  auto config = reload_();
-  if (!config) {
-    log::error("reload refused, the old configuration stays", {{"reason", config.error().message}});
+  if (const Status done = effective_->reload(); !done) {
+    log::error("reload refused, the old configuration stays", {{"reason", done.error().message}});
     return;
   }
+  const config::ConfigPtr config = this->config();
+  for (const std::string& warning : config->warnings) log::warn(warning);
+  log::info("reloaded", {{"providers", config->providers.size()}, {"keys", config->keys.size()}});
+}
+
+Status Gateway::use_config(const config::ConfigPtr& config) {
   const std::lock_guard lock(config_mutex_);
-  auto snapshot = snapshot_of(*config, workers_.size());
-  auto tls = make_tls((*config)->server.tls);
-  if (!snapshot || !tls) {
-    log::error("reload refused, the old configuration stays",
-               {{"reason", !snapshot ? snapshot.error().message : tls.error().message}});
-    return;
-  }
+  auto snapshot = snapshot_of(config, workers_.size());
+  if (!snapshot) return std::unexpected(std::move(snapshot.error()));
+  const auto tls = make_tls(config->server.tls);
+  if (!tls) return std::unexpected(tls.error());
   const config::Server& before = config_->server;
-  const config::Server& after = (*config)->server;
+  const config::Server& after = config->server;
   if (before.host != after.host || before.port != after.port || before.threads != after.threads ||
-      config_->data_dir != (*config)->data_dir ||
-      config_->database_url.expose() != (*config)->database_url.expose() ||
-      tls_ != after.tls.enabled || config_->metrics.port != (*config)->metrics.port) {
+      config_->data_dir != config->data_dir ||
+      config_->database_url.expose() != config->database_url.expose() ||
+      config_->secret_key.expose() != config->secret_key.expose() || tls_ != after.tls.enabled ||
+      config_->metrics.port != config->metrics.port) {
     log::warn(
-        "host, port, threads, data_dir, database.url, tls.enabled and metrics.port change only "
-        "with a restart");
+        "host, port, threads, data_dir, database.url, database.secret_key, tls.enabled and "
+        "metrics.port change only with a restart");
   }
-  config_ = std::move(*config);
+  config_ = config;
   usage_keeper_->use(config_->usage.retention);
   if (Status used = identity_->use(admin::Identity::options_of(*config_)); !used) {
     log::error("auth stays as it was", {{"reason", used.error().message}});
@@ -361,10 +379,14 @@ void Gateway::reload() {
   fleet_.use(workers::Fleet::options_of(*config_));
   dispatcher_.use(workers::Dispatcher::options_of(*config_));
   log::start(log_options(config_->logging));
-  for (const std::string& warning : config_->warnings) log::warn(warning);
   // Without a context in the new configuration the old one stays: never plain text instead.
   use(std::move(*snapshot), tls_ ? *tls : nullptr);
-  log::info("reloaded", {{"providers", config_->providers.size()}, {"keys", config_->keys.size()}});
+  return {};
+}
+
+config::ConfigPtr Gateway::config() const {
+  const std::lock_guard lock(config_mutex_);
+  return config_;
 }
 
 void Gateway::drain() {
@@ -380,7 +402,7 @@ void Gateway::drain() {
     }
   };
   // Load balancers see /ready turn to 503 before connections are refused.
-  const bool at_once = hurry(begun + config_->server.drain_min, -1);
+  const bool at_once = hurry(begun + config()->server.drain_min, -1);
   const int drained = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   auto left = std::make_shared<std::atomic<size_t>>(workers_.size());
   for (const auto& worker : workers_) {
@@ -390,7 +412,7 @@ void Gateway::drain() {
       [[maybe_unused]] const ssize_t written = write(drained, &one, sizeof one);
     });
   }
-  if (!at_once) hurry(begun + config_->server.drain_max, drained);
+  if (!at_once) hurry(begun + config()->server.drain_max, drained);
   if (*left != 0) {
     log::warn("closing what still runs", {{"live_requests", live_count()}});
     for (const auto& worker : workers_) worker->cancel_all(net::CancelReason::kDraining);
@@ -410,6 +432,7 @@ void Gateway::stop() {
   metrics_.ask_ledger({});
   metrics_.ask_workers({});
   usage_keeper_.reset();
+  effective_.reset();
   // Writes what is queued.
   database_.reset();
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/effective_config.hpp"
 #include "admin/identity.hpp"
 #include "admin/service.hpp"
 #include "api/admin_routes.hpp"
@@ -15,6 +16,7 @@
 #include "app/usage_keeper.hpp"
 #include "base/error.hpp"
 #include "config/config.hpp"
+#include "config/load.hpp"
 #include "net/blocking_pool.hpp"
 #include "net/unix_socket.hpp"
 #include "observe/live.hpp"
@@ -33,10 +35,8 @@ class Worker;
 
 class Gateway {
  public:
-  /// Reads the configuration again.
-  using Reload = std::function<Result<config::ConfigPtr>()>;
-
-  Gateway(config::ConfigPtr config, Reload reload);
+  /// `config` is what `options` load, without a database.
+  Gateway(config::ConfigPtr config, config::LoadOptions options);
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
@@ -55,6 +55,8 @@ class Gateway {
  private:
   Status open_database();
   Status open_identity();
+  /// The configuration with what the database adds to it.
+  Status open_effective();
   /// What the administration must tell of.
   admin::Running running();
   /// At data_dir/sluice.sock, where it can be; elsewhere only over HTTP.
@@ -69,16 +71,19 @@ class Gateway {
   /// What is done now and then: learned factors are kept, and once a day the books are checked.
   void keep_house();
   void reload();
+  /// Puts a configuration in force on every loop. Any thread that may block.
+  Status use_config(const config::ConfigPtr& config);
+  config::ConfigPtr config() const;
   /// Returns when the last request has ended, was told that it must, or a second signal came.
   void drain();
   void stop();
   int64_t live_count() const;
   void say_how_many_streams_fit() const;
 
-  std::mutex config_mutex_;  // of what a reload and refresh_clients() replace
+  mutable std::mutex config_mutex_;  // of what a reload and refresh_clients() replace
   config::ConfigPtr config_;
   relay::SnapshotPtr snapshot_;
-  Reload reload_;
+  config::LoadOptions options_;
   observe::Metrics metrics_;
   observe::LiveBoard live_;
   quota::Registry registry_;
@@ -95,6 +100,7 @@ class Gateway {
   // After the workers: what it still writes at its end is told to their loops.
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<UsageKeeper> usage_keeper_;
+  std::unique_ptr<admin::EffectiveConfig> effective_;
   std::unique_ptr<admin::Identity> identity_;
   std::unique_ptr<admin::Service> admin_;
   std::unique_ptr<api::Administration> administration_;

@@ -36,7 +36,7 @@ int serve(const ConfigOptions& given) {
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  app::Gateway gateway(std::move(*config), [options] { return load_config(options); });
+  app::Gateway gateway(std::move(*config), options);
   if (auto status = gateway.start(); !status) {
     std::fprintf(stderr, "%s\n", status.error().message.c_str());
     return 1;

@@ -50,6 +50,8 @@ class AccountingBinder {
     std::string url = text(root_, "database.url");
     const std::string_view given = url;
     config.database_pool = integer(root_, "database.pool");
+    config.secret_key =
+        bind_secret(at(root_, "database.secret_key"), "database.secret_key", problems_);
     config.ledger.spool = in_data_dir(text(root_, "ledger.spool"), config);
     if (http::is_database_server(given)) {
       const auto server = http::parse_database_url(given);

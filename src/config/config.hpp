@@ -328,6 +328,7 @@ struct Config {
   std::string data_dir = "./data";
   Secret database_url;    // {data_dir} replaced
   int database_pool = 8;  // connections to a database server
+  Secret secret_key;      // of secrets in the database; empty: kept in data_dir
   Ledger ledger;
   Billing billing;
   Usage usage;

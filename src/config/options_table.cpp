@@ -63,6 +63,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "database", .type = kSection, .help = "Where accounts, usage and the ledger live."},
     {.name = "database.url", .type = kSecret, .standard = "sqlite:{data_dir}/sluice.db", .help = "`sqlite:PATH`, where `{data_dir}` is replaced, or `postgresql://USER:PASSWORD@HOST:PORT/NAME?OPTIONS`, or the same with `mysql` ([databases](databases.md)).", .change = kRestart},
     {.name = "database.pool", .type = kInteger, .standard = "8", .help = "Connections to a database server, at most.", .change = kRestart, .min = 1, .max = 1024},
+    {.name = "database.secret_key", .type = kSecret, .standard = "", .help = "Under which providers' keys in the database are encrypted; empty: made once and kept in data_dir, mode 0600. Gateways on one database server need the same.", .env = "SLUICE_SECRET_KEY", .change = kRestart},
 
     {.name = "ledger", .type = kSection, .help = "How settlements are made durable."},
     {.name = "ledger.durability", .type = kChoice, .standard = "process", .help = "What a settlement survives: the end of the process, or a power cut.", .change = kRestart, .choices = "process|power"},
