@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/calendar.hpp"
 
@@ -22,15 +23,16 @@ Spending::Periods periods_of(int64_t day) { return {0, day, week_of(day), month_
 
 }  // namespace
 
-Spending::Slot* Spending::Cap::slot(int64_t period) {
-  for (Slot& each : slots) {
-    if (each.period.load(std::memory_order_acquire) == period) return &each;
-  }
-  return nullptr;
+const Spending::Slot* Spending::Cap::slot(int64_t period) const {
+  const auto* found = std::ranges::find_if(slots, [&](const Slot& each) {
+    return each.period.load(std::memory_order_acquire) == period;
+  });
+  return found != slots.end() ? found : nullptr;
 }
 
-const Spending::Slot* Spending::Cap::slot(int64_t period) const {
-  return const_cast<Cap*>(this)->slot(period);
+Spending::Slot* Spending::Cap::slot(int64_t period) {
+  const Slot* found = std::as_const(*this).slot(period);
+  return found != nullptr ? &slots[static_cast<size_t>(found - slots.data())] : nullptr;
 }
 
 void Spending::Cap::begin(int64_t period) {

@@ -102,6 +102,24 @@ void check_keys(soci::session& sql, Differences& found) {
   }
 }
 
+void check_key_money(soci::session& sql, Differences& found) {
+  std::string name;
+  int64_t kept = 0;
+  int64_t sum = 0;
+  soci::statement statement =
+      (sql.prepare << "SELECT k.name, k.used_nanos, COALESCE(l.cost, 0) + COALESCE(p.cost, 0)"
+                      " FROM api_keys k LEFT JOIN (SELECT key_id, SUM(cost) AS cost"
+                      " FROM usage_logs GROUP BY key_id) l ON l.key_id = k.id"
+                      " LEFT JOIN usage_purged p ON p.kind = 'key' AND p.owner_id = k.id"
+                      " WHERE k.used_nanos <> COALESCE(l.cost, 0) + COALESCE(p.cost, 0)"
+                      " ORDER BY k.id",
+       soci::into(name), soci::into(kept), soci::into(sum));
+  statement.execute();
+  while (statement.fetch()) {
+    found.push_back({fmt::format("money of key {}", name), usd(kept), usd(sum)});
+  }
+}
+
 /// Rows that `query` finds: an id, what is kept, what it should be; both may be NULL.
 void check_pairs(soci::session& sql, const char* query, std::string_view what, Differences& found) {
   std::string id;
@@ -179,6 +197,7 @@ Result<std::vector<Database::Difference>> SqlDatabase::verify() {
     Differences found;
     check_wallets(sql, found);
     check_keys(sql, found);
+    check_key_money(sql, found);
     check_charges(sql, found);
     check_dead_letters(sql, found);
     return found;

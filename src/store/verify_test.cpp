@@ -49,6 +49,11 @@ TEST_P(Verify, FindsUsedTokensThatWereChangedByHand) {
   EXPECT_EQ(only_difference(), "key demo: 0, not 326");
 }
 
+TEST_P(Verify, FindsSpentMoneyOfAKeyThatWasChangedByHand) {
+  shell_.run("UPDATE api_keys SET used_nanos = 5");
+  EXPECT_EQ(only_difference(), "money of key demo: 0.000000005, not 0.002469134");
+}
+
 TEST_P(Verify, FindsAnEntryWithAWrongBalanceAfterIt) {
   shell_.run(
       "INSERT INTO wallet_transactions (wallet_id, kind, amount, balance_after, reference, actor,"
@@ -57,11 +62,14 @@ TEST_P(Verify, FindsAnEntryWithAWrongBalanceAfterIt) {
 }
 
 TEST_P(Verify, FindsUsageThatWasNotChargedAndAChargeWithoutUsage) {
-  shell_.run("UPDATE usage_logs SET cost = 5 WHERE id = 'use_2'");
+  shell_.run(
+      "UPDATE usage_logs SET cost = 5 WHERE id = 'use_2';"
+      "UPDATE api_keys SET used_nanos = 1234572");
   EXPECT_EQ(only_difference(), "charge of use_2: -0.001234567, not -0.000000005");
   shell_.run(
       "UPDATE usage_logs SET cost = 1234567; UPDATE usage_logs SET id = 'x', cost = 0"
-      " WHERE id = 'use_2'");
+      " WHERE id = 'use_2';"
+      "UPDATE api_keys SET used_nanos = 1234567");
   EXPECT_EQ(only_difference(), "charge without usage use_2: -0.001234567, not nothing");
 }
 
