@@ -249,6 +249,9 @@ test('a budget holds parallel calls and cuts a stream, and survives a restart', 
   assert.ok(Number(spent) <= 0.0003, spent);
   await gateway.stop();
   const again = await gatewayFor({}, { folder: gateway.folder });
+  const kept = await call(again, 'GET', `/api/keys/${key.id}`, { token: alice.token });
+  assert.equal(kept.json.spent.week, spent);
+  assert.ok(Math.abs(Date.parse(kept.json.last_used_at) - Date.now()) < 60_000, kept.text);
   const refused = await chat(again, key.key, { max_tokens: 300, stream: true });
   assert.equal(refused.status, 429);
   assert.equal(refused.json.error.code, 'insufficient_quota');
