@@ -195,7 +195,6 @@ class TestDatabase final : public store::Database {
   Result<std::vector<Difference>> verify_wallet(int64_t) override { return verify(); }
 
   Result<std::vector<store::Key>> keys() override {
-    const std::lock_guard lock(mutex_);
     if (broken) return away();
     return keys_.all;
   }

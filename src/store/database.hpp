@@ -12,12 +12,12 @@
 
 #include "base/error.hpp"
 #include "base/time_zone.hpp"
-#include "store/codes.hpp"
 #include "store/audit.hpp"
 #include "store/catalog.hpp"
+#include "store/codes.hpp"
 #include "store/identities.hpp"
-#include "store/ledger.hpp"
 #include "store/keys.hpp"
+#include "store/ledger.hpp"
 #include "store/prices.hpp"
 #include "store/records.hpp"
 #include "store/rollups.hpp"
@@ -63,10 +63,10 @@ class Database {
   virtual Codes& codes() = 0;
   /// Teams with a wallet. Lives as long as this.
   virtual Teams& teams() = 0;
-
-  // Users and wallets. A user that is not there is made together with a wallet of 0.
   /// API keys. Lives as long as this.
   virtual Keys& api_keys() = 0;
+
+  // Users and wallets. A user that is not there is made together with a wallet of 0.
   virtual Result<Wallet> ensure_wallet(std::string_view user) = 0;
   /// The same, but makes none for a top-up that post() would refuse: kInvalidRequest where its
   /// idempotency key is taken.

@@ -15,9 +15,9 @@
 #include "store/hex.hpp"
 #include "store/server/migrate.hpp"
 #include "store/server/spool_owner.hpp"
-#include "store/sql_codes.hpp"
 #include "store/sql_audit.hpp"
 #include "store/sql_catalog.hpp"
+#include "store/sql_codes.hpp"
 #include "store/sql_identities.hpp"
 #include "store/sql_keys.hpp"
 #include "store/sql_prices.hpp"
@@ -120,10 +120,10 @@ Result<std::unique_ptr<Database>> SqlDatabase::open(const Options& options) {
   database->audit_ = std::make_unique<SqlAudit>(*database->sessions_);
   database->codes_ = std::make_unique<SqlCodes>(*database->sessions_);
   database->teams_ = std::make_unique<SqlTeams>(*database->sessions_);
+  database->keys_ = std::make_unique<SqlKeys>(*database->sessions_);
   database->prices_ = std::make_unique<SqlPrices>(*database->sessions_);
   database->rollups_ = std::make_unique<SqlRollups>(*database->sessions_);
   if (Status begun = database->begin_ledger(options); !begun) return std::unexpected(begun.error());
-  database->keys_ = std::make_unique<SqlKeys>(*database->sessions_);
   return database;
 }
 

@@ -85,11 +85,11 @@ class SqlDatabase final : public Database {
   std::unique_ptr<Audit> audit_;
   std::unique_ptr<Codes> codes_;
   std::unique_ptr<Teams> teams_;
-  std::unique_ptr<Sessions> spool_;  // none where the database is embedded
-  std::unique_ptr<sqlite::Settler> settler_;
   std::unique_ptr<Keys> keys_;
   std::unique_ptr<Prices> prices_;
   std::unique_ptr<Rollups> rollups_;
+  std::unique_ptr<Sessions> spool_;  // none where the database is embedded
+  std::unique_ptr<sqlite::Settler> settler_;
   std::unique_ptr<server::Carrier> carrier_;  // the same
   std::unique_ptr<LedgerWriter> ledger_;
 };
