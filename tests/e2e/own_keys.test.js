@@ -2,6 +2,7 @@
 // change is in force.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { kinds, placeFor, servers, startServer } from '../harness/databases.mjs';
 import { configFor, startGateway } from '../harness/gateway.mjs';
 import { startMock } from '../harness/mock.mjs';
 import { until } from '../harness/until.mjs';
@@ -14,6 +15,8 @@ const kModels = ['mock-c4-i0', 'mock-c2000-i0'].map((name) => ({
   input: '1',
   output: '1',
 }));
+
+for (const kind of servers) await startServer(kind);
 
 async function gatewayFor(changes = {}, options) {
   const upstream = await startMock();
@@ -226,38 +229,41 @@ test('SQL in texts stays text', async () => {
   assert.equal(list.json.data.length, 1);
 });
 
-test('a budget holds parallel calls and cuts a stream, and survives a restart', async () => {
-  const gateway = await gatewayFor();
-  const { alice } = await people(gateway);
-  // 300 tokens.
-  const key = await makeKey(gateway, alice, { name: 'small', budgets: { week: '0.0003' } });
-  const streams = await Promise.all(
-    Array.from({ length: 20 }, () =>
-      chat(gateway, key.key, { model: 'mock-c2000-i0', stream: true, max_tokens: 4000 }),
-    ),
-  );
-  for (const each of streams) {
-    assert.ok(each.status === 429 || each.text.includes('budget_exhausted'), each.text.slice(-300));
-  }
-  assert.ok(streams.some((each) => each.status === 200));
-  const spent = await until('all is settled', async () => {
-    const shown = await call(gateway, 'GET', `/api/keys/${key.id}`, { token: alice.token });
-    const next = await chat(gateway, key.key, { max_tokens: 300 });
-    const { week } = shown.json.spent;
-    return { done: next.status === 429 && week !== '0', value: week };
+for (const kind of kinds) {
+  test(`on ${kind} a budget holds parallel calls, cuts a stream and survives a restart`, async () => {
+    const place = await placeFor(kind);
+    const gateway = await gatewayFor(place.changes, place);
+    const { alice } = await people(gateway);
+    // 300 tokens.
+    const key = await makeKey(gateway, alice, { name: 'small', budgets: { week: '0.0003' } });
+    const streams = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        chat(gateway, key.key, { model: 'mock-c2000-i0', stream: true, max_tokens: 4000 }),
+      ),
+    );
+    for (const each of streams) {
+      assert.ok(each.status === 429 || each.text.includes('budget_exhausted'), each.text.slice(-300));
+    }
+    assert.ok(streams.some((each) => each.status === 200));
+    const spent = await until('all is settled', async () => {
+      const shown = await call(gateway, 'GET', `/api/keys/${key.id}`, { token: alice.token });
+      const next = await chat(gateway, key.key, { max_tokens: 300 });
+      const { week } = shown.json.spent;
+      return { done: next.status === 429 && week !== '0', value: week };
+    });
+    assert.ok(Number(spent) <= 0.0003, spent);
+    await gateway.stop();
+    const again = await gatewayFor(place.changes, place);
+    const kept = await call(again, 'GET', `/api/keys/${key.id}`, { token: alice.token });
+    assert.equal(kept.json.spent.week, spent);
+    assert.ok(Math.abs(Date.parse(kept.json.last_used_at) - Date.now()) < 60_000, kept.text);
+    const refused = await chat(again, key.key, { max_tokens: 300, stream: true });
+    assert.equal(refused.status, 429);
+    assert.equal(refused.json.error.code, 'insufficient_quota');
+    assert.equal(refused.headers.get('retry-after'), null);
+    assert.equal(refused.headers.get('x-should-retry'), 'false');
   });
-  assert.ok(Number(spent) <= 0.0003, spent);
-  await gateway.stop();
-  const again = await gatewayFor({}, { folder: gateway.folder });
-  const kept = await call(again, 'GET', `/api/keys/${key.id}`, { token: alice.token });
-  assert.equal(kept.json.spent.week, spent);
-  assert.ok(Math.abs(Date.parse(kept.json.last_used_at) - Date.now()) < 60_000, kept.text);
-  const refused = await chat(again, key.key, { max_tokens: 300, stream: true });
-  assert.equal(refused.status, 429);
-  assert.equal(refused.json.error.code, 'insufficient_quota');
-  assert.equal(refused.headers.get('retry-after'), null);
-  assert.equal(refused.headers.get('x-should-retry'), 'false');
-});
+}
 
 test('a rotated key gives way to its successor', async () => {
   const gateway = await gatewayFor();
