@@ -62,7 +62,7 @@ std::string cut(std::string_view text, size_t most) {
   return std::string(text.substr(0, end));
 }
 
-store::AuditEntry entry_of(const Request& request, std::string action, std::string subject) {
+store::AuditEntry entry_of(const Request& request, std::string action, std::string_view subject) {
   store::AuditEntry entry;
   entry.actor = request.who.actor();
   entry.address = request.who.address;

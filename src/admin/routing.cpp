@@ -170,8 +170,8 @@ Status OfRules::take(const Fields& fields, Row& row) {
 }
 
 Result<store::MemberRow> member_of(json::Value value) {
-  const auto wrong = [](std::string what) {
-    return fail(ErrorCode::kInvalidRequest, "a member " + what, "members");
+  const auto wrong = [](std::string_view what) {
+    return fail(ErrorCode::kInvalidRequest, fmt::format("a member {}", what), "members");
   };
   store::MemberRow member;
   json::Members fields(value);
