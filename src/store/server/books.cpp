@@ -10,8 +10,8 @@
 #include "base/clock.hpp"
 #include "json/reader.hpp"
 #include "store/key_sums.hpp"
-#include "store/sqlite/settler.hpp"
 #include "store/sql_rollups.hpp"
+#include "store/sqlite/settler.hpp"
 #include "store/usage_row.hpp"
 
 namespace sluice::store::server {
