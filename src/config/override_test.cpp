@@ -63,10 +63,10 @@ TEST(Environment, OfTheOldDocumentsIsAccepted) {
 }
 
 TEST(Environment, SaysWhatHasNoEffectYet) {
-  const auto config = parsed("", {{"JWT_EXPIRY", "20s"}});
+  const auto config = parsed("", {{"REDIS_ENABLED", "true"}});
   EXPECT_THAT(config->warnings,
-              testing::Contains("auth.jwt_expiry: accepted, but has no effect in this version "
-                                "(environment variable JWT_EXPIRY)"));
+              testing::Contains("redis.enabled: accepted, but has no effect in this version "
+                                "(environment variable REDIS_ENABLED)"));
 }
 
 TEST(Environment, GinModeDebugMeansDebugLogsUnlessALevelIsSet) {
