@@ -30,7 +30,7 @@ struct LoopContext {
   tokens::Calibration& calibration;
   LearnedModels& learned;
   workers::Dispatcher& dispatcher;
-  SnapshotPtr snapshot;  // of requests that begin now
+  SnapshotPtr snapshot;                // of requests that begin now
   accounts::Logins* logins = nullptr;  // null: nobody logs in
   WorkerUpstreams worker_upstreams = {};
   size_t kept_prompts = 0;  // bytes of bodies kept to count prompts from

@@ -30,7 +30,8 @@ net::Task<bool> Exchange::go_on(const Attempted& broken) {
   const bool elsewhere = selection_.other_targets();
   // Who fell silent is not asked again.
   const bool somewhere = elsewhere || broken.failure != route::Failure::kStalled;
-  if (!again || !somewhere || call_.client_left() || !snapshot_->retries->take(call_.loop().now())) {
+  if (!again || !somewhere || call_.client_left() ||
+      !snapshot_->retries->take(call_.loop().now())) {
     co_await end_broken(broken.error);
     co_return false;
   }

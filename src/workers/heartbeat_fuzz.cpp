@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (!(fleet.load(model, at).saturation >= 0)) std::abort();
     }
     for (const WorkerView& view : fleet.list(at)) {
-      if (!(view.active >= 0) || !(view.kv_free >= 0)) std::abort();
+      if (!(view.active >= 0) || !(view.kv_free.value_or(0) >= 0)) std::abort();
     }
     at += std::chrono::seconds(1);
   }
