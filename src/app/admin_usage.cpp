@@ -7,6 +7,7 @@
 #include "admin/client.hpp"
 #include "app/admin_ask.hpp"
 #include "app/table.hpp"
+#include "base/text.hpp"
 
 namespace sluice::app {
 
@@ -135,6 +136,20 @@ int run_usage(const Given& g) {
   return print_usage(g, filter_of(g), form_of(g));
 }
 
+/// What sums can be by; each but once is the gateway's to say.
+CLI::Validator groups_check() {
+  return CLI::Validator(
+      [](std::string& given) {
+        std::string wrong;
+        for_each_in_list(given, [&](std::string_view each) {
+          constexpr std::string_view kGroups[] = {"day", "model", "key", "user", "provider"};
+          if (std::ranges::find(kGroups, each) == std::end(kGroups)) wrong = each;
+        });
+        return wrong.empty() ? std::string() : "there are no sums by " + wrong;
+      },
+      "");
+}
+
 }  // namespace
 
 void AdminCommands::add_usage(CLI::App& cli) {
@@ -161,8 +176,10 @@ void AdminCommands::add_usage(CLI::App& cli) {
   CLI::App& usage = add(cli, "usage", help, run_usage);
   add_filter(usage);
   add_limit(usage);
-  usage.add_option("--summary", given.group_by,
-                   "Sums by day, model, key, user or provider, or several with commas");
+  usage
+      .add_option("--summary", given.group_by,
+                  "Sums by day, model, key, user or provider, or several with commas")
+      ->check(groups_check());
   add_csv(usage);
 
   CLI::App& list = add(usage, "list", "Requests, newest first", run_usage);
@@ -174,7 +191,8 @@ void AdminCommands::add_usage(CLI::App& cli) {
   add_filter(summary);
   summary
       .add_option("by", given.group_by, "day, model, key, user or provider, or several with commas")
-      ->required();
+      ->required()
+      ->check(groups_check());
   add_csv(summary);
   CLI::App& export_all =
       add(usage, "export", "Requests as comma-separated values, newest first", [](const Given& g) {

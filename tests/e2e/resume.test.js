@@ -421,8 +421,9 @@ describe('continue', async () => {
 
   test('is never done with thinking or calls begun', async () => {
     const two = ['openai_compatible', 'openai_compatible'];
-    const gateway = await gatewayWith(two, { resume: 'continue' });
     for (const script of ['mock-c20-k-x9-n1', 'mock-t-x2-n1']) {
+      // Behind an error the connection is closed, which a client that uses it again may not know yet.
+      const gateway = await gatewayWith(two, { resume: 'continue' });
       const got = await chatted(gateway, script);
       assert.equal(got.json.at(-1).error.code, 'upstream_stream_interrupted');
       assert.equal((await mock.stats()).models[script].requests, 1);
