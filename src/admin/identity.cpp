@@ -97,9 +97,7 @@ Result<std::unique_ptr<Identity>> Identity::open(store::Identities& identities,
   auto token = crypto::random_token("setup_", 18);
   if (!token) return std::unexpected(token.error());
   identity->setup_token_ = std::move(*token);
-  auto nobody = crypto::hash_password(identity->setup_token_, identity->options_.cost);
-  if (!nobody) return std::unexpected(nobody.error());
-  identity->no_password_ = std::move(*nobody);
+  identity->no_password_ = crypto::hash_of_nobody(identity->options_.cost);
   if (Status heard = identity->refresh(); !heard) return std::unexpected(heard.error());
   return identity;
 }

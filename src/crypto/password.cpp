@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 
+#include "base/ids.hpp"
 #include "crypto/random.hpp"
 
 namespace sluice::crypto {
@@ -48,6 +49,11 @@ Result<std::string> hash_password(std::string_view password, const PasswordCost&
                 fmt::format("a password cannot be hashed: {}", argon2_error_message(status)));
   }
   return std::string(text.data());
+}
+
+std::string hash_of_nobody(const PasswordCost& cost) {
+  // Hexadecimal digits are base64 too; of these lengths no bits are left over.
+  return parameters(cost) + random_hex(12) + '$' + random_hex(22);
 }
 
 bool verify_password(std::string_view password, std::string_view hash) {

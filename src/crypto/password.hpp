@@ -25,6 +25,10 @@ Result<std::string> hash_password(std::string_view password, const PasswordCost&
 /// no Argon2id hash, or that costs more than 16 times the standard.
 bool verify_password(std::string_view password, std::string_view hash);
 
+/// A hash that no password has, made without hashing: checking against it takes as long as against
+/// any of this cost.
+std::string hash_of_nobody(const PasswordCost& cost = {});
+
 /// It was hashed at another cost than this and should be hashed anew.
 bool needs_rehash(std::string_view hash, const PasswordCost& cost = {});
 

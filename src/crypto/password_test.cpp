@@ -1,5 +1,6 @@
 #include "crypto/password.hpp"
 
+#include <argon2.h>
 #include <gtest/gtest.h>
 
 namespace sluice::crypto {
@@ -29,6 +30,13 @@ TEST(PasswordTest, RefusesWhatIsNoHashOrCostsTooMuch) {
         "$argon2id$v=19$m=64,t=1,p=0$c2FsdHNhbHRzYWx0$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
     EXPECT_FALSE(verify_password("x", text)) << text;
   }
+}
+
+TEST(PasswordTest, ChecksAgainstNobodysHashInEarnest) {
+  const std::string hash = hash_of_nobody(kCheap);
+  EXPECT_FALSE(verify_password("x", hash));
+  // One that cannot be read would be refused at once.
+  EXPECT_EQ(argon2id_verify(hash.c_str(), "x", 1), ARGON2_VERIFY_MISMATCH);
 }
 
 TEST(PasswordTest, AsksToBeHashedAnewWhenTheCostHasChanged) {
