@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::string_view kCookie = "sluice_refresh";
 
-bool is_loopback(std::string_view address) {
-  return address == "::1" || address.starts_with("127.");
-}
-
 /// The refresh token that the browser keeps; empty when there is none.
 std::string_view refresh_token(const Request& request) {
   std::string_view cookies = request.header("cookie");
@@ -69,7 +65,7 @@ Result<Answer> boot(const Call& call) {
       .member("version", call.service.running().version)
       .member("registration", modes[static_cast<size_t>(identity.registration())])
       .member("first_run", *first)
-      .member("setup_token_required", *first && !is_loopback(call.request.who.address))
+      .member("setup_token_required", *first && !call.request.who.here)
       .member("secure", identity.secure())
       .end_object();
   return answer;
@@ -90,7 +86,7 @@ Result<Answer> register_user(const Call& call) {
   auto password = call.fields.secret("password", Identity::kLongestPassword);
   if (!password) return std::unexpected(password.error());
   wanted.password = std::move(*password);
-  wanted.local = is_loopback(call.request.who.address) || call.request.who.local();
+  wanted.local = call.request.who.here;
   const auto made = call.service.identity().add(wanted);
   if (!made) return std::unexpected(made.error());
   Answer answer{.status = 201, .body = {}};

@@ -26,6 +26,9 @@ struct Principal {
   bool administrator = false;
   std::string session;  // of kUser: the login that it comes from
   std::string address;  // of the client, as trusted proxies tell it; empty for kShell
+  /// Certainly from this machine: its shell, or a connection that neither a proxy nor a page in a
+  /// browser stands behind.
+  bool here = false;
 
   bool may(Access access) const {
     switch (access) {
@@ -60,7 +63,8 @@ struct Principal {
             .name = std::move(name),
             .administrator = true,
             .session = {},
-            .address = {}};
+            .address = {},
+            .here = true};
   }
 };
 

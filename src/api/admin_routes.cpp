@@ -147,6 +147,7 @@ net::Task<void> handle_management(Service& service, relay::LoopContext& context,
   const relay::Snapshot& snapshot = *context.snapshot;
   auto who = principal_of(service, snapshot, call);
   if (!who) co_return co_await answer_error(call, std::move(who.error()));
+  who->here = is_local(snapshot, call) && !could_be_a_web_page(call.head().fields);
   const std::string_view path = call.head().path();
   const bool administration =
       path.starts_with(kAdmin) ||

@@ -101,6 +101,23 @@ test('from afar the first user needs the setup token that the log shows', async 
   assert.equal((await register(gateway, 'late', token, { from })).json.user.role, 'user');
 });
 
+test('neither a proxy that nobody named nor a page in a browser makes one local', async () => {
+  const gateway = await gatewayFor({
+    server: { host: '127.0.0.1', port: 0, trusted_proxies: [] },
+  });
+  for (const headers of [
+    { 'x-forwarded-for': '203.0.113.9' },
+    { 'x-real-ip': '203.0.113.9' },
+    { forwarded: 'for=203.0.113.9' },
+    { origin: 'https://evil.example' },
+  ]) {
+    const boot = await call(gateway, 'GET', '/api/boot', { headers });
+    assert.equal(boot.json.setup_token_required, true, JSON.stringify(headers));
+    assert.equal((await register(gateway, 'evil', {}, { headers })).status, 403);
+  }
+  assert.equal((await register(gateway, 'root')).json.user.role, 'administrator');
+});
+
 test('who may register is decided by the configuration', async () => {
   const closed = await gatewayFor({ auth: { registration: 'closed' } });
   assert.equal((await register(closed, 'root')).status, 201);
