@@ -16,8 +16,10 @@ option(SLUICE_LTO "Link-time optimisation" OFF)
 
 find_program(CCACHE ccache)
 if(CCACHE)
+  # Not more sloppiness than a precompiled header needs: with include_file_mtime an object that was
+  # compiled while one of its headers was being saved is kept under the new header's name.
   set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
 add_library(sluice_options INTERFACE)
