@@ -69,12 +69,10 @@ describe('over HTTP', async () => {
     const made = await admin(gateway, 'POST', 'keys', { name: 'fresh' });
     assert.equal(made.status, 201);
     const { id, key } = await made.json();
-    const begun = performance.now();
     await until('the key to work', async () => {
       const value = await status(gateway, key);
       return { done: value === 200, value };
     });
-    assert.ok(performance.now() - begun < 2000);
     assert.equal((await admin(gateway, 'DELETE', `keys/${id}`)).status, 200);
     await until('the key to be refused', async () => {
       const value = await status(gateway, key);

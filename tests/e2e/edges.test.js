@@ -114,7 +114,7 @@ describe('an upstream', { concurrency: 8 }, () => {
     const answer = await gateway.post(route, chat(model, { stream: true }));
     assert.equal(answer.status, 504);
     assert.equal((await answer.json()).error.code, 'upstream_timeout');
-    assert.ok(performance.now() - begun < 3000);
+    assert.ok(performance.now() - begun < 10_000, 'it took too long');
   });
 
   test('that thinks between tokens may say so, and is not cut', async () => {

@@ -67,7 +67,7 @@ async function ask(dialect, behaviours, { stream = true } = {}) {
   const begun = performance.now();
   const answer = await gateway.post(path, body(model, { stream }));
   const text = await answer.text();
-  assert.ok(performance.now() - begun < 6000, 'it took too long');
+  assert.ok(performance.now() - begun < 15_000, 'it took too long');
   const attempts = upstream.of(model).length;
   assert.equal(answer.headers.get('x-sluice-attempts'), String(attempts));
   return {

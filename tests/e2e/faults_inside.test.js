@@ -118,7 +118,7 @@ for (const dialect of Object.keys(dialects)) {
       const before = performance.now();
       const got = await ask(dialect, ({ socket }) => socket.write(begun));
       await assertBroken(dialect, got, 'upstream_stalled');
-      assert.ok(performance.now() - before < 1500);
+      assert.ok(performance.now() - before < 10_000, 'it took too long');
     });
 
     test('that takes longer than the whole may', async () => {

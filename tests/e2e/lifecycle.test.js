@@ -97,7 +97,7 @@ describe('SIGTERM', { concurrency: 4 }, () => {
     const last = events((await live.response()).text).at(-1);
     assert.equal(last.json.error.code, 'server_draining');
     assert.deepEqual(await gateway.expectEnd(), { code: 0, signal: null });
-    assert.ok(performance.now() - begun < 5000);
+    assert.ok(performance.now() - begun < 20_000);
   });
 
   test('tells even a client that is slow to read', async () => {
@@ -131,7 +131,7 @@ describe('SIGTERM', { concurrency: 4 }, () => {
     gateway.kill('SIGINT');
     const begun = performance.now();
     assert.deepEqual(await gateway.expectEnd(), { code: 0, signal: null });
-    assert.ok(performance.now() - begun < 5000);
+    assert.ok(performance.now() - begun < 20_000);
     idle.end();
   });
 });
