@@ -2,6 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { anthropic, chat, message, openai, refusal } from '../harness/clients.mjs';
+import {
+  assertOutOfQuota,
+  crowd,
+  delivered,
+  spendByCalls,
+  spendByStreams,
+} from '../harness/crowds.mjs';
 import { configFor, startGateway } from '../harness/gateway.mjs';
 import { Books, call, costOf, nanos, sluice, sluiceJson, kPrompt } from '../harness/metering.mjs';
 import { startMock } from '../harness/mock.mjs';
@@ -20,33 +27,6 @@ async function gatewayWith(keys, more = {}) {
   return gateway;
 }
 
-/// `count` calls at once with one key.
-const crowd = (gateway, name, count, body, more = {}) =>
-  Promise.all(
-    Array.from({ length: count }, (_, i) =>
-      call(gateway, {
-        key: `sk-${name}-0123456789`,
-        id: `${name}-${i}`,
-        body: typeof body === 'function' ? body(i) : body,
-        ...more,
-      }),
-    ),
-  );
-
-/// What the clients of `answers` have got, prompts included.
-const delivered = (answers) =>
-  answers
-    .filter(({ output }) => output > 0)
-    .reduce((sum, { output }) => sum + output + kPrompt.openai, 0);
-
-function assertOutOfQuota(answer) {
-  assert.equal(answer.status, 429);
-  assert.equal(answer.error.code, 'insufficient_quota');
-  assert.equal(answer.error.type, 'insufficient_quota');
-  assert.equal(answer.headers['retry-after'], undefined);
-  assert.equal(answer.headers['x-should-retry'], 'false');
-}
-
 describe('a quota of 10,000 tokens', async () => {
   const gateway = await gatewayWith(
     [
@@ -62,25 +42,8 @@ describe('a quota of 10,000 tokens', async () => {
   );
 
   test('is never passed by a thousand streams, and used to its last token', async () => {
-    const model = 'mock-c3000-i1';
-    const answers = await crowd(gateway, 'streams', kCalls, chat(model, { stream: true }));
-    const served = answers.filter(({ status }) => status === 200);
-    for (const answer of answers) {
-      if (answer.status !== 200) {
-        assertOutOfQuota(answer);
-        continue;
-      }
-      assert.equal(answer.error?.code, 'budget_exhausted', answer.text.slice(-300));
-      assert.equal(answer.done, false, 'a stream that was cut looks finished');
-      assert.equal(answer.finish, undefined);
-    }
-    assert.ok(served.length >= 4, `${served.length} streams were let in`);
-    const { used_tokens } = gateway.books.key('streams');
-    assert.equal(used_tokens, delivered(answers), 'charged is not what was delivered');
-    assert.equal(used_tokens, kQuota);
-    gateway.books.check();
-    // Each of them was closed at the upstream too, long before its end.
-    await mock.countsOf(model, { requests: served.length, aborted: served.length, finished: 0 });
+    const { books } = gateway;
+    await spendByStreams(gateway, books, mock, { name: 'streams', count: kCalls, quota: kQuota });
   });
 
   test('refuses what comes after, and touches no upstream for it', async () => {
@@ -112,28 +75,7 @@ describe('a quota of 10,000 tokens', async () => {
   });
 
   test('is never passed by a thousand calls that are not streamed', async () => {
-    // Twice as long as anybody can have: the limit that goes upstream must be what is left.
-    const body = chat('mock-c20000-f50');
-    const answers = await crowd(gateway, 'wholes', kCalls, body);
-    for (let rest = 1; rest > 0; ) {
-      const more = await crowd(gateway, 'wholes', 20, body);
-      answers.push(...more);
-      rest = more.filter(({ status }) => status === 200).length;
-    }
-    for (const answer of answers) {
-      if (answer.status !== 200) {
-        assertOutOfQuota(answer);
-        continue;
-      }
-      assert.equal(answer.finish, 'length');
-      assert.equal(answer.usage.completion_tokens, answer.output);
-    }
-    const { used_tokens } = gateway.books.key('wholes');
-    assert.equal(used_tokens, delivered(answers));
-    assert.ok(used_tokens <= kQuota, `${used_tokens} were used`);
-    // A prompt and a token are what the shortest call needs.
-    assert.ok(kQuota - used_tokens <= kPrompt.openai, `${kQuota - used_tokens} are left`);
-    gateway.books.check();
+    await spendByCalls(gateway, gateway.books, { name: 'wholes', count: kCalls, quota: kQuota });
   });
 
   test('is not passed by a model that writes more than anybody expects', async () => {

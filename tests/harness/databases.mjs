@@ -1,7 +1,7 @@
 // Database servers: started when a test needs one, in a folder of their own, and stopped with the
 // file that needed them; and the books of a gateway on any of the three.
 import { spawn, spawnSync } from 'node:child_process';
-import { openSync, readFileSync } from 'node:fs';
+import { openSync, readFileSync, readdirSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,6 +38,11 @@ class DatabaseServer {
 
   /// Starts it, and waits until it answers.
   async start() {
+    if (this.frozen) {
+      for (const pid of this.frozen) process.kill(pid, 'SIGCONT');
+      this.frozen = undefined;
+      return;
+    }
     const log = path.join(this.folder, 'log');
     const output = openSync(log, 'a');
     this.child = spawn(script, [this.kind, path.join(this.folder, 'server'), String(this.port)], {
@@ -65,10 +70,26 @@ class DatabaseServer {
     }
   }
 
-  /// As when the machine dies.
+  /// kill -9 of all its processes, without a word to anybody.
   async kill() {
     this.child.ref();
-    this.child.kill(this.kind === 'postgresql' ? 'SIGQUIT' : 'SIGKILL');
+    // Stopped first, so that it makes no others meanwhile.
+    this.child.kill('SIGSTOP');
+    for (const pid of childrenOf(this.child.pid)) process.kill(pid, 'SIGKILL');
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  /// It answers nobody, and keeps its connections, until it is started again.
+  async freeze() {
+    this.frozen = [this.child.pid, ...childrenOf(this.child.pid)];
+    for (const pid of this.frozen) process.kill(pid, 'SIGSTOP');
+  }
+
+  /// As its service would be stopped: what runs is ended, and clients are told.
+  async stop() {
+    this.child.ref();
+    this.child.kill(this.kind === 'postgresql' ? 'SIGINT' : 'SIGTERM');
     await this.exited;
   }
 
@@ -89,7 +110,7 @@ class DatabaseServer {
     const [command, args] =
       this.kind === 'postgresql'
         ? ['psql', ['-X', '-A', '-t', '-q', '-F', '\t', '-v', 'ON_ERROR_STOP=1', '-U', 'sluice']]
-        : ['mariadb', ['--no-defaults', '-B', '-u', 'sluice']];
+        : ['mariadb', ['--no-defaults', '--ssl', '-B', '-u', 'sluice']];
     const { status, stdout, stderr } = spawnSync(
       command,
       [...args, ...where, this.kind === 'postgresql' ? '-d' : '-D', database],
@@ -106,6 +127,22 @@ class DatabaseServer {
       .filter((line) => line !== '')
       .map((line) => line.split('\t'));
   }
+}
+
+/// The processes that a process has made: PostgreSQL has one for each connection.
+function childrenOf(parent) {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        // "pid (name) state parent ..."; a name may hold anything.
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
+      } catch {
+        return false; // it has ended
+      }
+    })
+    .map(Number);
 }
 
 const started = new Map();

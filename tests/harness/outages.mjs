@@ -1,10 +1,13 @@
-// A database server that goes away under load, and comes back.
+// A database server that goes away under load and comes back, or that is hard to reach.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { chat } from './clients.mjs';
+import { startCuttingWay } from './cuts.mjs';
 import { configFor, startGateway } from './gateway.mjs';
 import { call, costOf, kPrompt, nanos, sluice, sluiceJson } from './metering.mjs';
 import { run } from './processes.mjs';
+import { randomNumbers } from './traffic.mjs';
+import { until } from './until.mjs';
 
 const key = 'sk-outage-0123456789';
 const kPrice = { input: '2.50', output: '10.00' };
@@ -15,9 +18,9 @@ const kModels = [
 ];
 const kTopUp = '100000';
 
-/// Clients call without a pause before, during and after the `seconds` without a server; every call
-/// must be served, and be in the books once. Resolves with how many were served meanwhile.
-export async function outage(mock, place, { seconds, clients = 8 }) {
+/// Clients call without a pause while `meanwhile(gateway, served)` runs; every call must be served,
+/// and be in the books once. What meanwhile() returns is what was paid in on top, in nano-USD.
+async function underLoad(mock, place, { clients }, meanwhile) {
   const config = configFor(mock.url, {
     ...place.changes,
     keys: [{ key, name: 'outage', user: 'ann', quota_tokens: 1_000_000_000_000 }],
@@ -43,29 +46,74 @@ export async function outage(mock, place, { seconds, clients = 8 }) {
   const load = Promise.all(Array.from({ length: clients }, client));
   // What fails shows at the end; until then it must not end the test.
   load.catch(() => {});
-  await pause(300);
-  await place.server.kill();
-  const before = served.size;
-  const refused = await run(['wallet', 'top-up', 'ann', '1', '--config', gateway.file], {
-    cwd: gateway.folder,
-  });
-  assert.notEqual(refused.code, 0, 'a top-up needs the server');
-  await pause(seconds * 1000);
-  const during = served.size - before;
-  const waiting = await metric(gateway, 'gateway_ledger_waiting');
-  assert.ok(waiting > 0, `${waiting}`);
-  await place.server.start();
-  await pause(300);
-  running = false;
+  let paid = 0;
+  try {
+    await pause(300);
+    paid = await meanwhile(gateway, served);
+  } finally {
+    running = false;
+  }
   await load;
   await place.books.settled();
-  checkBooks(place.books, served);
+  checkBooks(place.books, served, nanos(kTopUp) + paid);
   assert.equal((await sluiceJson(gateway, 'wallet', 'verify')).equal, true);
   assert.equal(await metric(gateway, 'gateway_ledger_waiting'), 0);
-  return { during, served: served.size };
+  return { gateway, served: served.size };
 }
 
-function checkBooks(books, served) {
+/// `seconds` without a server, which goes as `how` says: 'kill', 'stop' or 'freeze'. Resolves with how many
+/// calls were served meanwhile, and how many in all.
+export async function outage(mock, place, { seconds, how = 'kill', clients = 8 }) {
+  let during = 0;
+  const { served } = await underLoad(mock, place, { clients }, async (gateway, served) => {
+    await place.server[how]();
+    const before = served.size;
+    if (how !== 'freeze') {
+      const refused = await run(['wallet', 'top-up', 'ann', '1', '--config', gateway.file], {
+        cwd: gateway.folder,
+      });
+      assert.notEqual(refused.code, 0, 'a top-up needs the server');
+    }
+    await pause(seconds * 1000);
+    during = served.size - before;
+    const waiting = await metric(gateway, 'gateway_ledger_waiting');
+    assert.ok(waiting > 0, `${waiting}`);
+    await place.server.start();
+    await pause(300);
+    return 0;
+  });
+  return { during, served };
+}
+
+/// A server to which connections are cut while they commit and at any other time, until `cuts`
+/// have been; top-ups are repeated with their idempotency keys until they have an answer. Resolves
+/// with how many calls were served, and with the cuts of each kind.
+export async function cuts(mock, place, { cuts: wanted, seed, topUps = 3, clients = 8 }) {
+  const way = await startCuttingWay(place.server.port, { random: randomNumbers(seed) });
+  const url = place.url.replace(`:${place.server.port}/`, `:${way.port}/`);
+  const farther = { ...place, changes: { database: { url } } };
+  const { served } = await underLoad(mock, farther, { clients }, async (gateway) => {
+    way.cut();
+    let tries = 0;
+    for (let i = 0; i < topUps; ++i) {
+      const args = ['wallet', 'top-up', 'ann', '1', '--idempotency-key', `cut-${i}`];
+      for (let paid = false; !paid; ++tries) {
+        const { code } = await run([...args, '--config', gateway.file], { cwd: gateway.folder });
+        paid = code === 0;
+      }
+    }
+    way.counts.topUps = tries;
+    await until(`${wanted} cuts`, async () => {
+      const { unheard, working, done } = way.counts;
+      return { done: Math.min(unheard, working, done) * 3 >= wanted, value: way.counts };
+    }, 600_000);
+    way.mend();
+    return topUps * nanos('1');
+  });
+  return { served, ...way.counts };
+}
+
+function checkBooks(books, served, paid) {
   books.check();
   const rows = new Map();
   for (const row of books.usage()) {
@@ -82,7 +130,7 @@ function checkBooks(books, served) {
     spent += row.cost;
   }
   assert.equal(rows.size, served.size);
-  assert.equal(books.balance('ann'), nanos(kTopUp) - spent);
+  assert.equal(books.balance('ann'), paid - spent);
 }
 
 async function metric(gateway, name) {
