@@ -108,9 +108,6 @@ Status Identity::read_secret() {
     auto kept = kept_secret(options_.data_dir);
     if (!kept) return std::unexpected(kept.error());
     secret = std::move(*kept);
-  } else if (secret.expose().size() < kShortestSecret) {
-    return fail(ErrorCode::kConfig,
-                fmt::format("auth.jwt_secret is shorter than {} characters", kShortestSecret));
   }
   crypto::SigningKey key = key_of(std::move(secret));
   std::erase_if(keys_, [&](const auto& each) { return each.id == key.id; });
@@ -128,16 +125,25 @@ Status Identity::use(Options options) {
 }
 
 Status Identity::refresh() {
+  if (Status forgot = identities_.forget_logins(unix_ms() - kLoginDays * kDayMs - token_life());
+      !forgot) {
+    return forgot;
+  }
+  return hear();
+}
+
+int64_t Identity::token_life() const {
+  const std::shared_lock lock(mutex_);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(options_.auth.jwt_expiry).count();
+}
+
+Status Identity::hear() {
   const int64_t now = unix_ms();
-  const auto life =
-      std::chrono::duration_cast<std::chrono::milliseconds>(options_.auth.jwt_expiry).count();
+  const int64_t life = token_life();
   const auto changed = identities_.changed_since(now - life);
   if (!changed) return std::unexpected(changed.error());
   auto ended = identities_.ended_since(now - life);
   if (!ended) return std::unexpected(ended.error());
-  if (Status forgot = identities_.forget_logins(now - kLoginDays * kDayMs - life); !forgot) {
-    return forgot;
-  }
   const std::unique_lock lock(mutex_);
   users_.clear();
   for (const store::User& user : *changed) {
@@ -294,7 +300,9 @@ Result<store::User> Identity::add(const Registration& registration) {
                   "that its log shows.",
                   "setup_token");
     }
-    return add(registration, "administrator");
+    auto made = add(registration, "administrator");
+    if (made || made.error().code != ErrorCode::kPermissionDenied) return made;
+    // Somebody else has been the first meanwhile.
   }
   switch (this->registration()) {
     case config::Registration::kOpen:

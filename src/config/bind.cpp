@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/text.hpp"
 #include "config/fields.hpp"
+#include "http/head.hpp"
 #include "http/url.hpp"
 
 namespace sluice::config {
@@ -37,7 +39,7 @@ class Binder {
     config.server = bind_server(at(root_, "server"));
     config.auth.enabled = flag(root_, "auth.enabled");
     config.auth.admin_token = secret(at(root_, "auth.admin_token"), "auth.admin_token");
-    config.auth.jwt_secret = secret(at(root_, "auth.jwt_secret"), "auth.jwt_secret");
+    config.auth.jwt_secret = bind_jwt_secret(at(root_, "auth.jwt_secret"));
     config.auth.jwt_expiry = duration(root_, "auth.jwt_expiry");
     const std::string registration = text(root_, "auth.registration");
     if (registration == "invite") config.auth.registration = Registration::kInvite;
@@ -63,6 +65,24 @@ class Binder {
 
   Secret secret(const Node& node, const std::string& path) {
     return bind_secret(node, path, problems_);
+  }
+
+  /// Who knows a token can try secrets until one fits, as fast as he can compute.
+  Secret bind_jwt_secret(const Node& node) {
+    constexpr size_t kShortest = 8;
+    constexpr size_t kGood = 16;
+    Secret jwt_secret = secret(node, "auth.jwt_secret");
+    const size_t size = jwt_secret.expose().size();
+    if (size == 0 || size >= kGood) return jwt_secret;
+    if (size < kShortest) {
+      error(node, fmt::format("auth.jwt_secret must have at least {} characters", kShortest));
+    } else {
+      problems_.warn(
+          fmt::format("auth.jwt_secret has only {} characters, which can be guessed "
+                      "from a token: make one with openssl rand -base64 32",
+                      size));
+    }
+    return jwt_secret;
   }
 
   /// The file must be there at start: an error now is better than one at the first connection.
@@ -204,6 +224,11 @@ class Binder {
         problems_.error(entry.place, fmt::format("{}.headers: \"{}\" is no header name", path,
                                                  entry.key.substr(0, 60)));
       }
+      if (http::is_hop_by_hop(entry.key, {}) || iequals(entry.key, "content-length") ||
+          iequals(entry.key, "expect")) {
+        problems_.error(entry.place, fmt::format("{}.headers: \"{}\" is the gateway's own to say",
+                                                 path, entry.key));
+      }
       if (entry.node.is_null()) continue;
       const auto* value = std::get_if<std::string>(&entry.node.value);
       if (value != nullptr) provider.headers.emplace_back(entry.key, *value);
@@ -282,7 +307,8 @@ class Binder {
       problems_.warn("auth.enabled is false: anybody may call the inference routes");
     } else if (config.keys.empty()) {
       problems_.warn(
-          "there are no keys: every inference request will be refused; add one below keys:");
+          "there are no keys in the configuration: without one in the database every inference "
+          "request is refused; make one with sluice key create, or add one below keys:");
     }
     if (std::ranges::none_of(config.providers, &Provider::enabled)) {
       problems_.warn(

@@ -40,6 +40,12 @@ TEST(Providers, OfUnknownMakeNeedAnAddress) {
 TEST(Providers, RefuseHeadersThatCannotBeSent) {
   EXPECT_THAT(errors("providers: [{ name: a, type: openai, headers: { 'a b': c } }]"),
               HasSubstr("\"a b\" is no header name"));
+  for (const char* name : {"Connection", "transfer-encoding", "content-length", "expect"}) {
+    EXPECT_THAT(
+        errors(fmt::format("providers: [{{ name: a, type: openai, headers: {{ {}: x }} }}]", name)),
+        HasSubstr("is the gateway's own to say"))
+        << name;
+  }
   EXPECT_THAT(errors("providers: [{ name: a, type: openai, headers: { a: \"b\\r\\nc: d\" } }]"),
               HasSubstr("one line of text"));
 }
@@ -97,6 +103,16 @@ TEST(Fetch, IsBoundedFromTheStartAndAllowsNoPrivateNetwork) {
   EXPECT_EQ(given->fetch.timeout, std::chrono::milliseconds(250));
   EXPECT_EQ(given->fetch.max_per_request, 3);
   EXPECT_THAT(errors("fetch: { allow: [intranet] }"), HasSubstr("fetch.allow"));
+}
+
+TEST(JwtSecret, IsRefusedWhenAnybodyCouldGuessIt) {
+  EXPECT_THAT(errors("auth: { jwt_secret: secret }"),
+              HasSubstr("test.yaml:1:21: auth.jwt_secret must have at least 8 characters"));
+  const auto weak = parsed("auth: { jwt_secret: yoursecret }");
+  ASSERT_TRUE(weak) << weak.error().message;
+  EXPECT_THAT(weak->warnings, testing::Contains(HasSubstr("openssl rand -base64 32")));
+  const auto good = parsed("auth: { jwt_secret: 0123456789abcdef }");
+  EXPECT_THAT(good->warnings, testing::Not(testing::Contains(HasSubstr("jwt_secret"))));
 }
 
 TEST(MetricsOption, HasAPathAndAPortOfItsOwn) {

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "config/bind.hpp"
+#include "config/older_names.hpp"
 #include "config/override.hpp"
 
 namespace sluice::config {
@@ -93,6 +94,7 @@ Node read_tree(const Document& document, const LoadOptions& options,
                std::span<const Addition> additions, Problems& problems,
                std::vector<Merged>* merged) {
   Node root = read_yaml(document.yaml, document.name, problems);
+  apply_older_names(root, options.environment, problems);
   apply_environment(root, options.environment, problems);
   apply_settings(root, options.set, problems);
   const Surroundings surroundings{options.environment, options.read_file};
