@@ -25,6 +25,24 @@ void tell(const Call& call, std::string_view what, const store::Key& key, bool g
   log::info(what, {{"id", key.id}, {"name", key.name}, {"by", call.request.who.actor()}});
 }
 
+/// Who is to pay for a key; as it was where nothing is said of it.
+Status read_payer(const Call& call, store::Key& key) {
+  if (!call.fields.given("team")) return {};
+  key.payer_id = 0;
+  key.payer_gone = false;
+  if (!call.fields.has("team")) return {};
+  const auto named = call.fields.required_text("team", kMaxName);
+  if (!named) return std::unexpected(named.error());
+  const auto teams = call.service.database().teams().teams_of(key.user_id);
+  if (!teams) return std::unexpected(teams.error());
+  const auto id = parse_u64(*named);
+  for (const store::Team& team : *teams) {
+    if (id ? team.id == static_cast<int64_t>(*id) : team.name == *named) key.payer_id = team.id;
+  }
+  if (key.payer_id != 0) return {};
+  return fail(ErrorCode::kInvalidRequest, "The key's owner is a member of no such team.", "team");
+}
+
 std::optional<Money> left_of(const std::optional<Money>& quota, Money used) {
   if (!quota) return std::nullopt;
   return Money{std::max<int64_t>(0, checked_subtract(*quota, used).value_or(Money{}).nanos)};
@@ -61,6 +79,7 @@ Status check_version(const Call& call, const store::Key& key) {
 }
 
 Result<MadeKey> make_key(const Call& call, store::Key key) {
+  if (Status read = read_payer(call, key); !read) return std::unexpected(read.error());
   store::Database& database = call.service.database();
   auto text = make_text(database, key);
   if (!text) return std::unexpected(text.error());
@@ -74,12 +93,14 @@ Result<MadeKey> make_key(const Call& call, store::Key key) {
 Result<store::Key> change_key(const Call& call, store::Key key) {
   if (Status editable = check_editable(key); !editable) return std::unexpected(editable.error());
   if (Status same = check_version(call, key); !same) return std::unexpected(same.error());
+  call.before = answer_key(200, key).body;
   if (call.fields.given("name")) {
     auto name = call.fields.required_text("name", kMaxName);
     if (!name) return std::unexpected(name.error());
     key.name = std::move(*name);
   }
   if (Status read = read_limits(call.fields, key); !read) return std::unexpected(read.error());
+  if (Status read = read_payer(call, key); !read) return std::unexpected(read.error());
   const auto enabled = call.fields.flag("enabled");
   if (!enabled) return std::unexpected(enabled.error());
   key.enabled = enabled->value_or(key.enabled);
@@ -92,6 +113,7 @@ Result<store::Key> change_key(const Call& call, store::Key key) {
 
 Status delete_key(const Call& call, const store::Key& key) {
   if (Status editable = check_editable(key); !editable) return editable;
+  call.before = answer_key(200, key).body;
   const std::lock_guard lock(call.service.key_changes());
   if (Status done = call.service.database().delete_key(key.id); !done) return done;
   tell(call, "a key was deleted", key, true);
@@ -107,6 +129,7 @@ Result<MadeKey> rotate_key(const Call& call, const store::Key& key) {
                 fmt::format("overlap_seconds must be at most {}", kLongestOverlap),
                 "overlap_seconds");
   }
+  call.before = answer_key(200, key).body;
   store::Database& database = call.service.database();
   store::Key fresh = key;
   auto text = make_text(database, fresh);

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "admin/person.hpp"
-#include "base/calendar.hpp"
+#include "admin/wallet_view.hpp"
 #include "base/cidr.hpp"
 #include "base/clock.hpp"
 
@@ -42,15 +42,17 @@ void write_time(json::Writer& json, std::string_view name, const std::optional<i
   }
 }
 
-/// In the present day, week and month.
-void write_spent(json::Writer& json, const store::KeySpent& spent) {
-  const int64_t today = day_of(wall_nanos() / 1'000'000);
-  const auto now = [](bool same, Money money) { return to_string(same ? money : Money{}); };
-  json.key("spent")
+/// The team that pays, or that has ceased to.
+void write_payer(json::Writer& json, const store::Key& key) {
+  if (key.payer_id == 0) {
+    json.null_member("team");
+    return;
+  }
+  json.key("team")
       .begin_object()
-      .member("day", now(spent.on == today, spent.day))
-      .member("week", now(week_of(spent.on) == week_of(today), spent.week))
-      .member("month", now(month_of(spent.on) == month_of(today), spent.month))
+      .member("id", key.payer_id)
+      .member("name", key.payer)
+      .member("pays", !key.payer_gone)
       .end_object();
 }
 
@@ -62,7 +64,8 @@ Status read_money(const Fields& fields, std::string_view name, std::optional<Mon
   const auto amount = fields.money(name);
   if (!amount) return std::unexpected(amount.error());
   if (amount->nanos < 0) {
-    return fail(ErrorCode::kInvalidRequest, "must not be negative", std::string(name));
+    return fail(ErrorCode::kInvalidRequest, std::string(name) + " must not be negative",
+                std::string(name));
   }
   money = *amount;
   return {};
@@ -155,6 +158,9 @@ constexpr Field kFields[] = {
     {"allow_ips", FieldKind::kTexts, "Allowed addresses and networks; empty: all."},
     {"expires_at", FieldKind::kTime, "Absent: never."},
     {"mode", FieldKind::kText, "Of conversion: strict or lenient; absent: the configuration's."},
+    {"team", FieldKind::kText,
+     "Id or name of a team of its owner's, whose wallet pays within his budgets there; null: his "
+     "own wallet does."},
 };
 
 const auto kChanges = [] {
@@ -214,6 +220,7 @@ void write_key(json::Writer& json, const store::Key& key) {
   } else {
     json.null_member("expires_at");
   }
+  write_payer(json, key);
   if (key.replaces_id != 0) {
     json.member("replaces", key.replaces_id);
   } else {

@@ -34,16 +34,19 @@ struct Route {
   std::string_view summary;
   std::span<const Field> body = {};
   std::span<const Field> query = {};
-  bool logins = false;      // deals with users who log in
-  bool takes_long = false;  // grows with the database, and may take minutes
-  bool configures = false;  // deals with the configuration of a gateway that runs
-  bool audited = true;      // unless it only reads
+  bool logins = false;         // deals with users who log in
+  bool takes_long = false;     // grows with the database, and may take minutes
+  bool configures = false;     // deals with the configuration of a gateway that runs
+  bool asks_upstream = false;  // waits for somebody outside
+  bool audited = true;         // unless it only reads
+  bool short_list = false;     // answers its list whole; pages of it are made behind it
 };
 
 /// All of them.
 std::span<const Route> all_routes();
 
 // By what they are about; each beside its handlers.
+std::span<const Route> all_team_routes();
 std::span<const Route> audit_routes();
 std::span<const Route> auth_routes();
 std::span<const Route> backup_routes();
@@ -54,6 +57,8 @@ std::span<const Route> own_wallet_routes();
 std::span<const Route> openapi_routes();
 std::span<const Route> own_key_routes();
 std::span<const Route> price_routes();
+std::span<const Route> provider_key_routes();
+std::span<const Route> provider_probe_routes();
 std::span<const Route> provider_routes();
 std::span<const Route> routing_routes();
 std::span<const Route> setting_routes();

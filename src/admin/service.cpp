@@ -7,7 +7,9 @@
 
 #include "admin/audit.hpp"
 #include "admin/input.hpp"
+#include "admin/page.hpp"
 #include "admin/routes.hpp"
+#include "base/text.hpp"
 #include "http/url.hpp"
 #include "json/writer.hpp"
 #include "observe/log.hpp"
@@ -79,11 +81,27 @@ const Route* find(std::string_view method, std::string_view pattern) {
 std::span<const Route> all_routes() {
   static const std::vector<Route> routes = [] {
     std::vector<Route> all;
-    for (const auto part :
-         {auth_routes(), me_routes(), own_wallet_routes(), team_routes(), user_routes(),
-          code_routes(), wallet_routes(), key_routes(), own_key_routes(), usage_routes(),
-          usage_sum_routes(), price_routes(), openapi_routes(), provider_routes(), routing_routes(),
-          setting_routes(), audit_routes(), backup_routes()}) {
+    for (const auto part : {auth_routes(),
+                            me_routes(),
+                            own_wallet_routes(),
+                            team_routes(),
+                            all_team_routes(),
+                            user_routes(),
+                            code_routes(),
+                            wallet_routes(),
+                            key_routes(),
+                            own_key_routes(),
+                            usage_routes(),
+                            usage_sum_routes(),
+                            price_routes(),
+                            openapi_routes(),
+                            provider_routes(),
+                            provider_key_routes(),
+                            provider_probe_routes(),
+                            routing_routes(),
+                            setting_routes(),
+                            audit_routes(),
+                            backup_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -114,7 +132,34 @@ bool Service::takes_long(std::string_view method, std::string_view path) {
   return route != nullptr && route->takes_long;
 }
 
-Result<Answer> Service::handle(const Request& request) {
+bool Service::configures(std::string_view method, std::string_view path) {
+  const Route* route = find(method, pattern_of(path));
+  return route != nullptr && route->configures;
+}
+
+bool Service::asks_upstream(std::string_view method, std::string_view path) {
+  const Route* route = find(method, pattern_of(path));
+  return route != nullptr && route->asks_upstream;
+}
+
+Result<Principal> Service::acting(const Request& request) {
+  const std::string_view as = request.header(kActAsHeader);
+  if (!request.who.local() || as.empty()) return request.who;
+  const auto name = http::percent_decode(as);
+  const auto nobody = fail(ErrorCode::kNotFound, "There is no such user.");
+  if (!name || !check_text(*name, "user", kMaxName)) return nobody;
+  const auto id = parse_u64(*name);
+  store::Identities& identities = database_.identities();
+  const auto user = id ? identities.user(static_cast<int64_t>(*id)) : identities.user(*name);
+  if (!user) return std::unexpected(user.error());
+  if (!*user) return nobody;
+  return Principal::acting((*user)->id, (*user)->name, request.who.name);
+}
+
+Result<Answer> Service::handle(Request request) {
+  auto who = acting(request);
+  if (!who) return std::unexpected(std::move(who.error()));
+  request.who = std::move(*who);
   const std::string_view target = request.target;
   const size_t mark = target.find('?');
   const std::string_view path = target.substr(0, mark);
@@ -127,6 +172,9 @@ Result<Answer> Service::handle(const Request& request) {
     return fail(ErrorCode::kMethodNotAllowed, "this route takes " + methods_of(path));
   }
   if (!request.who.may(route->access)) {
+    if (request.who.local()) {
+      return fail(ErrorCode::kUnauthenticated, "this is for a user: say as whom");
+    }
     // Who comes with the admin token has not logged in.
     if (request.who.kind != Principal::Kind::kUser) {
       return fail(ErrorCode::kUnauthenticated, "log in first");
@@ -141,8 +189,9 @@ Result<Answer> Service::handle(const Request& request) {
   }
   auto fields = Fields::parse(request.body, route->body);
   if (!fields) return std::unexpected(std::move(fields.error()));
+  const std::vector<Field> known = query_of(*route);
   auto query = Query::parse(
-      mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1), route->query);
+      mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1), known);
   if (!query) return std::unexpected(std::move(query.error()));
   Call call{.service = *this,
             .request = request,
@@ -156,6 +205,9 @@ Result<Answer> Service::handle(const Request& request) {
     call.arguments.push_back(std::move(*decoded));
   }
   auto answer = route->handle(call);
+  if (answer && route->short_list && answer->headers.empty()) {
+    if (Status kept = keep_page(call.query, *answer); !kept) return std::unexpected(kept.error());
+  }
   note(*route, call, answer);
   return answer;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "admin/principal.hpp"
+#include "admin/provider_probe.hpp"
 #include "admin/throttle.hpp"
 #include "base/error.hpp"
 #include "quota/registry.hpp"
@@ -44,9 +45,13 @@ struct Request {
   }
 };
 
+/// A user's name or id, escaped as in a path: a shell of this machine asks as him. From anybody
+/// else it means nothing.
+inline constexpr std::string_view kActAsHeader = "x-sluice-user";
+
 /// What of a request's head a route may look at; in lower case.
 inline constexpr std::string_view kHeaders[] = {"cookie", "if-match", "user-agent",
-                                                "x-sluice-client"};
+                                                "x-sluice-client", kActAsHeader};
 
 struct Answer {
   int status = 200;
@@ -65,10 +70,17 @@ struct Running {
   // 100 ms of that, the change is in force on every loop.
   /// A key was made or changed, or (`gone`) deleted.
   std::function<void(const store::Key& key, bool gone)> key_changed = {};
-  std::function<void(int64_t user_id, bool disabled)> user_changed = {};
+  /// A user was made or changed.
+  std::function<void(int64_t user_id)> user_changed = {};
+  /// Budgets of a team's member were changed.
+  std::function<void(const store::Member& member)> member_changed = {};
+  /// Keys that a team paid for are paid by nobody now, since their owners have left or it is no
+  /// more.
+  std::function<void(const store::Teams::Ended& ended)> payer_gone = {};
   /// Anything else that a request is let in or charged by; costs more the more keys there are.
   std::function<void()> clients_changed = {};
   std::string version = {};
+  Probe probe = {};  // empty: providers cannot be asked
 };
 
 /// Thread-safe. handle() blocks on the database.
@@ -80,7 +92,7 @@ class Service {
 
   /// kInvalidRequest with the field at fault, kNotFound, kMethodNotAllowed, kUnauthenticated,
   /// kPermissionDenied, kConflict, kPreconditionFailed, kLedgerUnavailable.
-  Result<Answer> handle(const Request& request);
+  Result<Answer> handle(Request request);
 
   /// The methods that a path takes, separated by ", "; empty when there is no such route.
   static std::string methods_of(std::string_view path);
@@ -89,6 +101,14 @@ class Service {
   static Access access_of(std::string_view method, std::string_view path);
   /// True for work that grows with the database, and may take minutes.
   static bool takes_long(std::string_view method, std::string_view path);
+  /// True for what deals with the configuration.
+  static bool configures(std::string_view method, std::string_view path);
+  /// True for work that waits for somebody outside, a minute at most.
+  static bool asks_upstream(std::string_view method, std::string_view path);
+
+  /// The configuration, where it was not there before: before anything else asks for it.
+  /// `effective` outlives this.
+  void use(EffectiveConfig& effective) { running_.effective = &effective; }
 
   // For the routes.
   store::Database& database() { return database_; }
@@ -99,6 +119,8 @@ class Service {
   std::mutex& key_changes() { return key_changes_; }
 
  private:
+  /// Who it is where the shell asks as somebody else. kNotFound.
+  Result<Principal> acting(const Request& request);
   /// In the audit log.
   void note(const Route& route, const Call& call, const Result<Answer>& answer);
 

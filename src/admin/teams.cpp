@@ -2,8 +2,8 @@
 #include "admin/identity.hpp"
 #include "admin/person.hpp"
 #include "admin/routes.hpp"
+#include "admin/team_view.hpp"
 #include "admin/wallet_view.hpp"
-#include "base/clock.hpp"
 #include "base/text.hpp"
 #include "json/writer.hpp"
 #include "observe/log.hpp"
@@ -17,12 +17,6 @@ constexpr Field kBudgets[] = {
     {"week", FieldKind::kMoney, "USD a week from Monday; null: no limit."},
     {"month", FieldKind::kMoney, "USD a month; null: no limit."},
 };
-
-/// 0, which is nobody's id, where the segment is no number.
-int64_t team_id(const Call& call) {
-  const auto id = parse_u64(call.argument());
-  return id ? static_cast<int64_t>(*id) : 0;
-}
 
 Result<store::Team> team_of(const Call& call) {
   return call.service.database().teams().team(team_id(call), call.request.who.user_id);
@@ -39,41 +33,6 @@ Result<int64_t> person(const Call& call, std::string_view text) {
   if (!found) return std::unexpected(found.error());
   if (!*found) return fail(ErrorCode::kNotFound, "There is no such user.", "user");
   return (*found)->id;
-}
-
-void write_team(json::Writer& json, const Running& running, const store::Team& team) {
-  json.begin_object()
-      .member("id", team.id)
-      .member("name", team.name)
-      .member("role", team.role)
-      .member("members", team.members)
-      .member("created_at", rfc3339(team.created_at * 1'000'000))
-      .key("wallet")
-      .begin_object();
-  write_figures(json, running, team.wallet);
-  json.end_object().end_object();
-}
-
-void write_member(json::Writer& json, const store::Member& member) {
-  json.begin_object()
-      .member("user_id", member.user_id)
-      .member("username", member.user)
-      .member("role", member.role)
-      .member("since", rfc3339(member.created_at * 1'000'000))
-      .key("budgets")
-      .begin_object();
-  const std::pair<std::string_view, const std::optional<Money>*> budgets[] = {
-      {"day", &member.budgets.day},
-      {"week", &member.budgets.week},
-      {"month", &member.budgets.month}};
-  for (const auto& [name, budget] : budgets) {
-    if (*budget) {
-      json.member(name, to_string(**budget));
-    } else {
-      json.null_member(name);
-    }
-  }
-  json.end_object().end_object();
 }
 
 Answer answer_team(const Call& call, int status, const store::Team& team) {
@@ -172,6 +131,7 @@ Result<Answer> rename(const Call& call) {
   if (Status same = check_match(call.request.header("if-match"), team->version); !same) {
     return std::unexpected(same.error());
   }
+  call.before = answer_team(call, 200, *team).body;
   const auto name = name_of(call.fields);
   if (!name) return std::unexpected(name.error());
   const auto renamed = call.service.database().teams().rename_team(team->id, team->version, *name,
@@ -182,15 +142,32 @@ Result<Answer> rename(const Call& call) {
   return answer_team(call, 200, *renamed);
 }
 
+/// Puts what has ended into force where a gateway runs.
+void tell(const Call& call, const store::Teams::Ended& ended) {
+  const Running& running = call.service.running();
+  if (running.payer_gone) running.payer_gone(ended);
+}
+
 Result<Answer> remove(const Call& call) {
   const int64_t id = team_id(call);
-  if (Status done = call.service.database().teams().delete_team(id, call.request.who.user_id);
-      !done) {
-    return std::unexpected(done.error());
+  if (const auto team = team_of(call)) call.before = answer_team(call, 200, *team).body;
+  const std::lock_guard lock(call.service.key_changes());
+  const auto ended = call.service.database().teams().delete_team(id, call.request.who.user_id);
+  if (!ended) return std::unexpected(ended.error());
+  tell(call, *ended);
+  // Keys of its own have no owner any more.
+  if (const Running& running = call.service.running(); running.user_changed) {
+    running.user_changed(id);
   }
-  log::info("a team was deleted", {{"id", id}, {"by", call.request.who.actor()}});
+  log::info("a team was deleted",
+            {{"id", id}, {"keys", ended->keys.size()}, {"by", call.request.who.actor()}});
   Answer answer;
-  json::Writer(answer.body).begin_object().member("id", id).member("deleted", true).end_object();
+  json::Writer(answer.body)
+      .begin_object()
+      .member("id", id)
+      .member("deleted", true)
+      .member("unpaid_keys", static_cast<int64_t>(ended->keys.size()))
+      .end_object();
   return answer;
 }
 
@@ -201,30 +178,9 @@ Result<Answer> list_transactions(const Call& call) {
 }
 
 Result<Answer> list_members(const Call& call) {
-  const auto limit = call.query.limit();
-  if (!limit) return std::unexpected(limit.error());
-  const auto after = call.query.number("cursor");
-  if (!after) return std::unexpected(after.error());
   const auto team = team_of(call);
   if (!team) return std::unexpected(team.error());
-  auto members = call.service.database().teams().members(team->id, *after, *limit + 1,
-                                                         call.request.who.user_id);
-  if (!members) return std::unexpected(members.error());
-  const bool more = members->size() > static_cast<size_t>(*limit);
-  if (more) members->resize(static_cast<size_t>(*limit));
-  Answer answer;
-  json::Writer json(answer.body);
-  json.begin_object().key("data").begin_array();
-  for (const store::Member& member : *members) write_member(json, member);
-  json.end_array().key("next_cursor");
-  if (more) {
-    json.string(std::to_string(members->back().id));
-  } else {
-    json.null();
-  }
-  json.end_object();
-  answer.headers.emplace_back("etag", etag_of(team->version));
-  return answer;
+  return answer_members(call, *team);
 }
 
 Result<Answer> add_member(const Call& call) {
@@ -267,10 +223,15 @@ Result<Answer> change_member(const Call& call) {
   if (Status same = check_match(call.request.header("if-match"), team->version); !same) {
     return std::unexpected(same.error());
   }
+  call.before = answer_member(call, 200, *member).body;
   if (Status read = read_member(call.fields, *member); !read) return std::unexpected(read.error());
+  const std::lock_guard lock(call.service.key_changes());
   const auto changed = call.service.database().teams().change_member(
       team->id, team->version, *member, call.request.who.user_id);
   if (!changed) return std::unexpected(changed.error());
+  if (const Running& running = call.service.running(); running.member_changed) {
+    running.member_changed(*changed);
+  }
   log::info("a member was changed",
             {{"team", team->name}, {"user", changed->user}, {"by", call.request.who.actor()}});
   return answer_member(call, 200, *changed);
@@ -281,11 +242,14 @@ Result<Answer> remove_member(const Call& call) {
   if (!team) return std::unexpected(team.error());
   const auto user_id = person(call, call.arguments[1]);
   if (!user_id) return std::unexpected(user_id.error());
-  if (Status done = call.service.database().teams().remove_member(team->id, *user_id,
-                                                                  call.request.who.user_id);
-      !done) {
-    return std::unexpected(done.error());
+  if (const auto member = member_of(call, *team)) {
+    call.before = answer_member(call, 200, *member).body;
   }
+  const std::lock_guard lock(call.service.key_changes());
+  const auto ended =
+      call.service.database().teams().remove_member(team->id, *user_id, call.request.who.user_id);
+  if (!ended) return std::unexpected(ended.error());
+  tell(call, *ended);
   log::info("a member was removed",
             {{"team", team->name}, {"user_id", *user_id}, {"by", call.request.who.actor()}});
   Answer answer;
@@ -293,6 +257,7 @@ Result<Answer> remove_member(const Call& call) {
       .begin_object()
       .member("user_id", *user_id)
       .member("removed", true)
+      .member("unpaid_keys", static_cast<int64_t>(ended->keys.size()))
       .end_object();
   return answer;
 }
@@ -314,18 +279,14 @@ constexpr Field kMemberChange[] = {
      "{day?, week?, month?}: USD as strings; null: no limit, absent: as it was."},
 };
 
-constexpr Field kMemberPage[] = {
-    {"limit", FieldKind::kCount, "Members of a page: 1 to 1000, 50 when absent."},
-    {"cursor", FieldKind::kText, "next_cursor of the page before."},
-};
-
 constexpr Route kRoutes[] = {
     {.method = "GET",
      .pattern = "/api/teams",
      .access = Access::kUser,
      .handle = list,
      .summary = "Teams that one is a member of.",
-     .logins = true},
+     .logins = true,
+     .short_list = true},
     {.method = "POST",
      .pattern = "/api/teams",
      .access = Access::kUser,
@@ -350,7 +311,9 @@ constexpr Route kRoutes[] = {
      .pattern = "/api/teams/{id}",
      .access = Access::kUser,
      .handle = remove,
-     .summary = "Deletes a team whose wallet is empty, by its owners.",
+     .summary =
+         "Deletes a team whose wallet is empty, by its owners; keys that it paid for are then "
+         "paid by nobody.",
      .logins = true},
     {.method = "GET",
      .pattern = "/api/teams/{id}/transactions",
@@ -363,7 +326,7 @@ constexpr Route kRoutes[] = {
      .pattern = "/api/teams/{id}/members",
      .access = Access::kUser,
      .handle = list_members,
-     .summary = "A team's members and their budgets.",
+     .summary = "A team's members, their budgets and what they have spent of its wallet.",
      .query = kMemberPage,
      .logins = true},
     {.method = "POST",
@@ -377,14 +340,17 @@ constexpr Route kRoutes[] = {
      .pattern = "/api/teams/{id}/members/{user}",
      .access = Access::kUser,
      .handle = change_member,
-     .summary = "Changes a member's role and budgets, by owners; If-Match is the team's ETag.",
+     .summary = "Changes a member's role and budgets, by owners; If-Match is the team's ETag. New "
+                "budgets hold at once, for calls that run too.",
      .body = kMemberChange,
      .logins = true},
     {.method = "DELETE",
      .pattern = "/api/teams/{id}/members/{user}",
      .access = Access::kUser,
      .handle = remove_member,
-     .summary = "Takes a member out of a team: owners anybody, others themselves.",
+     .summary =
+         "Takes a member out of a team: owners anybody, others themselves. Keys that it paid "
+         "for are then paid by nobody.",
      .logins = true},
 };
 

@@ -63,6 +63,10 @@ class TestKeys final : public store::Keys {
     const auto found = std::ranges::find(wallets_, user_id, &store::Wallet::user_id);
     return found == wallets_.end() ? std::nullopt : std::optional(*found);
   }
+  Result<std::optional<store::Wallet>> wallet(int64_t wallet_id) override {
+    const auto found = std::ranges::find(wallets_, wallet_id, &store::Wallet::id);
+    return found == wallets_.end() ? std::nullopt : std::optional(*found);
+  }
   Result<std::vector<int64_t>> disabled_users() override { return std::vector<int64_t>(); }
 
   store::Key insert(const store::Key& key) {
@@ -226,6 +230,10 @@ class TestDatabase final : public store::Database {
   Result<std::optional<store::Settlement>> usage_row(std::string_view id) override {
     const auto found = std::ranges::find(rows, id, &store::Settlement::id);
     return found == rows.end() ? std::nullopt : std::optional(*found);
+  }
+  Result<std::optional<store::Transaction>> charge_of(std::string_view usage_id) override {
+    const auto found = std::ranges::find(entries, usage_id, &store::Transaction::reference);
+    return found == entries.end() ? std::nullopt : std::optional(*found);
   }
   Result<std::vector<UsageSum>> usage_summary(std::span<const UsageBy> by,
                                               const UsageFilter& filter,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/calendar.hpp"
 #include "base/clock.hpp"
 
 namespace sluice::admin {
@@ -18,6 +19,17 @@ void write_figures(json::Writer& json, const Running& running, const store::Wall
   json.member("balance", to_string(wallet.balance))
       .member("held", to_string(held))
       .member("available", to_string(available));
+}
+
+void write_spent(json::Writer& json, const store::Spent& spent) {
+  const int64_t today = day_of(wall_nanos() / 1'000'000);
+  const auto now = [](bool same, Money money) { return to_string(same ? money : Money{}); };
+  json.key("spent")
+      .begin_object()
+      .member("day", now(spent.on == today, spent.day))
+      .member("week", now(week_of(spent.on) == week_of(today), spent.week))
+      .member("month", now(month_of(spent.on) == month_of(today), spent.month))
+      .end_object();
 }
 
 void write_transaction(json::Writer& json, const store::Transaction& entry) {
@@ -75,6 +87,16 @@ Answer answer_verdict(const std::vector<store::Database::Difference>& difference
 quota::Wallet* live_wallet(Service& service, const store::Wallet& wallet) {
   quota::Registry* registry = service.running().registry;
   return registry != nullptr ? &registry->wallet(wallet) : nullptr;
+}
+
+void credit(Service& service, quota::Wallet* live, const store::Transaction& entry) {
+  if (live == nullptr) return;
+  store::Changes* const changes = service.database().changes();
+  if (changes == nullptr) return live->balance.add(entry.amount.nanos);
+  quota::Registry& registry = *service.running().registry;
+  // What cannot be looked at now is heard of like what others have posted.
+  (void)changes->look({&entry.wallet_id, 1}, {},
+                      [&](const store::Figures& figures) { registry.observe(figures); });
 }
 
 }  // namespace sluice::admin

@@ -15,6 +15,9 @@ namespace sluice::admin {
 /// and the ledger has not written yet.
 void write_figures(json::Writer& json, const Running& running, const store::Wallet& wallet);
 
+/// The member spent: what was spent in the present day, week and month (UTC).
+void write_spent(json::Writer& json, const store::Spent& spent);
+
 void write_transaction(json::Writer& json, const store::Transaction& entry);
 
 /// A page of a wallet's entries, newest first, by the query's `limit` and `cursor`.
@@ -26,6 +29,10 @@ Answer answer_verdict(const std::vector<store::Database::Difference>& difference
 /// later finds this wallet and leaves its figure alone, so the entry counts once. Null where no
 /// gateway runs.
 quota::Wallet* live_wallet(Service& service, const store::Wallet& wallet);
+
+/// Puts an entry that was posted in force there. With several gateways on a database what the books
+/// say is looked at instead: another part of this one may have done so already.
+void credit(Service& service, quota::Wallet* live, const store::Transaction& entry);
 
 /// Of a route that answer_transactions() answers.
 inline constexpr Field kTransactionPage[] = {

@@ -7,10 +7,9 @@
 
 #include "base/clock.hpp"
 #include "base/money.hpp"
+#include "quota/spending.hpp"
 
 namespace sluice::quota {
-
-class Spending;
 
 /// An amount that leases are taken from by compare-and-swap. Invariant: available = granted -
 /// settled - leased. Leases never make it negative; settlements above their lease may.
@@ -29,11 +28,26 @@ class Balance {
   std::atomic<int64_t> available_;
 };
 
+struct Wallet;
+
+/// Who pays for a key. Immutable, and alive as long as what may point to it.
+struct Payer {
+  Wallet* wallet = nullptr;    // null: nobody's money is taken
+  Spending* member = nullptr;  // what a team's member may spend of its wallet; null: all of it
+  bool gone = false;           // who paid does so no more, and nothing is let in
+
+  static const Payer kNobody;
+  static const Payer kGone;
+};
+inline constexpr Payer Payer::kNobody{};
+inline constexpr Payer Payer::kGone{.gone = true};
+
 /// A wallet's nano-USD. One object per wallet for the life of the process.
 struct alignas(64) Wallet {
   int64_t id = 0;
   int64_t user_id = 0;
   Balance balance;
+  const Payer owner{.wallet = this};  // who pays with all of it
 };
 
 /// 0 is no limit.
@@ -84,13 +98,17 @@ class alignas(64) Account {
   /// one that is granted later starts from what has been used.
   Balance& tokens() { return tokens_; }
   const Balance& tokens() const { return tokens_; }
+  /// One pointer, so that a wallet is never taken for another's member.
+  const Payer& payer() const { return *payer_.load(std::memory_order_acquire); }
+  /// It must live as long as the account.
+  void set_payer(const Payer& payer) { payer_.store(&payer, std::memory_order_release); }
   /// Null: nobody's wallet pays.
-  Wallet* wallet() const { return wallet_.load(std::memory_order_acquire); }
-  void set_wallet(Wallet* wallet) { wallet_.store(wallet, std::memory_order_release); }
+  Wallet* wallet() const { return payer().wallet; }
+  void set_wallet(Wallet* wallet) { set_payer(wallet ? wallet->owner : Payer::kNobody); }
 
-  /// Null: the key has no limit in money of its own, and never had one.
-  Spending* spending() const { return spending_.load(std::memory_order_acquire); }
-  void set_spending(Spending* spending) { spending_.store(spending, std::memory_order_release); }
+  /// What it has spent and may spend, whoever pays.
+  Spending& spending() { return spending_; }
+  const Spending& spending() const { return spending_; }
 
   /// When it was last let in; nanoseconds of TimePoint, 0: not yet.
   int64_t used_at() const { return used_at_.load(std::memory_order_relaxed); }
@@ -108,13 +126,13 @@ class alignas(64) Account {
   int64_t key_id_;
   std::atomic<bool> has_quota_{false};
   Balance tokens_;
-  std::atomic<Wallet*> wallet_{nullptr};
-  std::atomic<Spending*> spending_{nullptr};
+  std::atomic<const Payer*> payer_{&Payer::kNobody};
   std::atomic<int64_t> used_at_{0};
   std::atomic<int64_t> rpm_{0}, burst_{0}, tpm_{0}, max_parallel_{0};
   RateMeter requests_;
   RateMeter token_rate_;
   std::atomic<int64_t> parallel_{0};
+  Spending spending_;
 };
 
 }  // namespace sluice::quota

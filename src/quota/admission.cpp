@@ -26,11 +26,30 @@ std::unexpected<Refusal> limited(LimitReason limit, Duration wait) {
               .limit = limit});
 }
 
+const char* used_up(Lease::Held what) {
+  using Held = Lease::Held;
+  switch (what) {
+    case Held::kNoTokens:
+      return "This API key has used up its tokens.";
+    case Held::kNoBudget:
+      return "This API key has used up its budget.";
+    case Held::kNoTeamMoney:
+      return "The balance of the team that pays for this API key is used up.";
+    case Held::kNoMemberDay:
+      return "Your budget of the day in the team that pays for this API key is used up.";
+    case Held::kNoMemberWeek:
+      return "Your budget of the week in the team that pays for this API key is used up.";
+    case Held::kNoMemberMonth:
+      return "Your budget of the month in the team that pays for this API key is used up.";
+    case Held::kNoPayer:
+      return "The team that paid for this API key pays for it no more.";
+    default:
+      return "The balance of this account is used up.";
+  }
+}
+
 std::unexpected<Refusal> out_of(Lease::Held what) {
-  const char* message = what == Lease::Held::kNoTokens ? "This API key has used up its tokens."
-                        : what == Lease::Held::kNoBudget
-                            ? "This API key has used up its budget."
-                            : "The balance of this account is used up.";
+  const char* message = used_up(what);
   return std::unexpected(
       Refusal{.error = {.code = ErrorCode::kInsufficientQuota, .message = message, .param = {}},
               .retry_after = std::nullopt,
@@ -89,7 +108,7 @@ bool is_limited(const Account& account) {
   const Limits limits = account.limits();
   return limits.requests_per_minute > 0 || limits.tokens_per_minute > 0 ||
          limits.max_parallel > 0 || account.has_quota() || account.wallet() != nullptr ||
-         (account.spending() != nullptr && account.spending()->limited());
+         account.payer().gone || account.spending().limited();
 }
 
 LimitState limit_state(const Account& account, TimePoint now) {

@@ -26,9 +26,8 @@ Lease::Lease(Account& account, const accounts::Price& price, int64_t output_limi
       price_(price),
       output_limit_(output_limit),
       takes_tokens_(account.has_quota()) {
-  Spending* const spending = account.spending();
-  if (spending != nullptr && day == kToday) day = day_of(wall_nanos() / 1'000'000);
-  purse_ = Purse(account.wallet(), spending, day);
+  if (day == kToday) day = day_of(wall_nanos() / 1'000'000);
+  purse_ = Purse(account.payer(), account.spending(), day);
   takes_money_ = purse_.bounded() && !price.is_free();
   if (bounded()) easy_output_ = easy_prompt_ = -1;
 }
@@ -96,7 +95,7 @@ Lease::Held Lease::take_now(int64_t prompt, int64_t wanted, int64_t least) {
     int64_t paid = purse_.take(missing, std::max<int64_t>(1, must));
     if (paid == 0 && must > 0) {
       account_->tokens().add(took);
-      return purse_.held_back(must) ? Held::kNoBudget : Held::kNoMoney;
+      return short_of(must);
     }
     if (paid < missing) {
       // Somebody else was quicker. What the money is not enough for goes back.
@@ -116,15 +115,28 @@ Lease::Held Lease::take_now(int64_t prompt, int64_t wanted, int64_t least) {
 }
 
 Lease::Held Lease::look(int64_t prompt_tokens, int64_t least) const {
+  if (purse_.gone()) return Held::kNoPayer;
   if (takes_tokens_ && sum(tokens_, there(account_->tokens())) < sum(prompt_tokens, least)) {
     return Held::kNoTokens;
   }
   if (!takes_money_) return Held::kAll;
   const int64_t must = accounts::cost_bound(price_, prompt_tokens, least).nanos;
   if (sum(money_.nanos, purse_.available()) < must) {
-    return purse_.held_back(must - money_.nanos) ? Held::kNoBudget : Held::kNoMoney;
+    return short_of(must - money_.nanos);
   }
   return Held::kAll;
+}
+
+Lease::Held Lease::short_of(int64_t nanos) const {
+  using Cap = Spending::Cap;
+  const Purse::Bound bound = purse_.short_of(nanos);
+  if (bound == Purse::Bound::kKey) return Held::kNoBudget;
+  if (bound == Purse::Bound::kWallet) return purse_.of_team() ? Held::kNoTeamMoney : Held::kNoMoney;
+  const Cap cap = purse_.members_cap(nanos);
+  return cap == Cap::kDay    ? Held::kNoMemberDay
+         : cap == Cap::kWeek ? Held::kNoMemberWeek
+         : cap == Cap::kAll  ? Held::kNoPayer
+                             : Held::kNoMemberMonth;
 }
 
 int64_t Lease::held_output(int64_t prompt_tokens) const {

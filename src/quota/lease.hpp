@@ -21,7 +21,18 @@ inline constexpr int64_t kLeaseLow = 64;
 /// without quota and wallet makes leases that cover everything, and so does no account.
 class Lease {
  public:
-  enum class Held : uint8_t { kAll, kPart, kNoTokens, kNoMoney, kNoBudget };
+  enum class Held : uint8_t {
+    kAll,
+    kPart,
+    kNoTokens,
+    kNoMoney,
+    kNoTeamMoney,  // a team's wallet is empty
+    kNoBudget,     // of the key
+    kNoMemberDay,  // a member's budget in the team
+    kNoMemberWeek,
+    kNoMemberMonth,
+    kNoPayer,  // who paid does so no more
+  };
   static bool refused(Held held) { return held >= Held::kNoTokens; }
   /// The present day.
   static constexpr int64_t kToday = INT64_MIN;
@@ -57,7 +68,7 @@ class Lease {
   /// What it holds, or held when it was settled.
   int64_t tokens() const { return tokens_; }
   Money money() const { return money_; }
-  /// Whose money it takes; null: nobody's.
+  /// Whose money it takes; null: nobody's. What it costs counts for the key all the same.
   const Wallet* wallet() const { return purse_.wallet(); }
   /// Times that it grew.
   int grown() const { return grown_; }
@@ -69,6 +80,8 @@ class Lease {
   /// take() after its look: what it saw may be gone. kAll also when it got a part.
   Held take_now(int64_t prompt, int64_t wanted, int64_t least);
   bool grow(int64_t prompt_tokens, int64_t output_tokens);
+  /// Why there is less money than this.
+  Held short_of(int64_t nanos) const;
   void set_easy(int64_t prompt_tokens, int64_t output_tokens);
   int64_t held_output(int64_t prompt_tokens) const;
 

@@ -107,7 +107,7 @@ TEST(Spending, ParallelLeasesNeverHoldMoreThanABudget) {
   EXPECT_EQ(wallet.balance.available(), 1'000'000 - held);
   for (Lease& each : leases) each.settle(1, Money{kOne});
   EXPECT_EQ(wallet.balance.available(), 1'000'000 - static_cast<int64_t>(leases.size()));
-  EXPECT_EQ(account.spending()->available(account.spending()->enter(kMonday)),
+  EXPECT_EQ(account.spending().available(account.spending().enter(kMonday)),
             9000 - static_cast<int64_t>(leases.size()));
 }
 

@@ -49,15 +49,6 @@ store::Rate rate_of(std::string model, const config::ModelPrice& price) {
   return rate;
 }
 
-void set_price(accounts::PriceList& prices, const store::Rate& rate) {
-  prices.set(rate.scope, rate.model,
-             {.id = rate.id,
-              .input = rate.input,
-              .output = rate.output,
-              .cache_read = rate.cache_read,
-              .cache_write = rate.cache_write});
-}
-
 std::vector<store::Rate> configured_rates(const config::Config& config) {
   std::vector<store::Rate> rates;
   for (const config::Model& model : config.models) {
@@ -71,7 +62,7 @@ std::vector<store::Rate> configured_rates(const config::Config& config) {
 
 /// Those of the configuration, and those of the database that do not stand in the former.
 Status load_prices(const config::Config& config, store::Database& database,
-                   std::span<const store::Wallet> wallets, accounts::PriceList& prices) {
+                   accounts::PriceList& prices) {
   const std::vector<store::Rate> configured = configured_rates(config);
   for (const store::Rate& rate : configured) {
     if (const auto kept = database.ensure_rate(rate); !kept) return std::unexpected(kept.error());
@@ -90,37 +81,56 @@ Status load_prices(const config::Config& config, store::Database& database,
     }
     set_price(prices, rate);
   }
-  const auto groups = database.prices().groups();
-  if (!groups) return std::unexpected(groups.error());
-  std::unordered_map<int64_t, std::string_view> group_of;
-  for (const auto& [user, group] : *groups) group_of.emplace(user, group);
-  for (const store::Wallet& wallet : wallets) {
-    const auto group = group_of.find(wallet.user_id);
-    prices.add_user(wallet.user_id, wallet.user,
-                    group == group_of.end() ? std::string_view{} : group->second);
-  }
+  const auto users = database.prices().users_with_prices();
+  if (!users) return std::unexpected(users.error());
+  for (const auto& user : *users) prices.add_user(user.id, user.name, user.group);
   return {};
 }
 
 /// Keys that are read at once: all of them need not be in memory twice.
 constexpr int kPage = 2000;
 
-/// All keys of the database with their accounts.
-Status add_keys(const config::Config& config, store::Database& database,
-                std::span<const store::Wallet> wallets, quota::Registry& registry,
-                accounts::KeyRing::Builder& ring) {
-  std::unordered_map<int64_t, quota::Wallet*> by_user;
-  for (const store::Wallet& wallet : wallets) {
-    by_user.emplace(wallet.user_id, &registry.wallet(wallet));
+/// Who pays for the keys of the database.
+class Payers {
+ public:
+  Payers(std::span<const store::Wallet> wallets, std::span<const store::Member> members,
+         quota::Registry& registry) {
+    for (const store::Wallet& wallet : wallets) {
+      by_user_.emplace(wallet.user_id, &registry.wallet(wallet));
+    }
+    for (const store::Member& member : members) {
+      const auto wallet = by_user_.find(member.team_id);
+      if (wallet == by_user_.end()) continue;
+      shares_[member.team_id].emplace(member.user_id, &registry.share(member, *wallet->second));
+    }
   }
+
+  const quota::Payer& of(const store::Key& key) const {
+    if (key.payer_id == 0) {
+      const auto wallet = by_user_.find(key.user_id);
+      return wallet != by_user_.end() ? wallet->second->owner : quota::Payer::kNobody;
+    }
+    const auto team = shares_.find(key.payer_id);
+    if (key.payer_gone || team == shares_.end()) return quota::Payer::kGone;
+    const auto share = team->second.find(key.user_id);
+    return share != team->second.end() ? *share->second : quota::Payer::kGone;
+  }
+
+ private:
+  std::unordered_map<int64_t, quota::Wallet*> by_user_;
+  std::unordered_map<int64_t, std::unordered_map<int64_t, const quota::Payer*>> shares_;
+};
+
+/// All keys of the database with their accounts.
+Status add_keys(const config::Config& config, store::Database& database, const Payers& payers,
+                quota::Registry& registry, accounts::KeyRing::Builder& ring) {
   int64_t last = 0;
   for (;;) {
     const auto keys = database.api_keys().page({.user_id = {}, .after = last, .limit = kPage});
     if (!keys) return std::unexpected(keys.error());
     for (const store::Key& key : *keys) {
-      const auto wallet = by_user.find(key.user_id);
-      quota::Account& account = registry.account(
-          key, limits_of(key, config.limiter), wallet == by_user.end() ? nullptr : wallet->second);
+      quota::Account& account =
+          registry.account(key, limits_of(key, config.limiter), payers.of(key));
       if (Status added = ring.add(key, &account); !added) return added;
       last = key.id;
     }
@@ -129,6 +139,15 @@ Status add_keys(const config::Config& config, store::Database& database,
 }
 
 }  // namespace
+
+void set_price(accounts::PriceList& prices, const store::Rate& rate) {
+  prices.set(rate.scope, rate.model,
+             {.id = rate.id,
+              .input = rate.input,
+              .output = rate.output,
+              .cache_read = rate.cache_read,
+              .cache_write = rate.cache_write});
+}
 
 Result<Clients> load_clients(const config::Config& config, store::Database& database,
                              quota::Registry& registry) {
@@ -147,19 +166,23 @@ Result<Clients> load_clients(const config::Config& config, store::Database& data
   }
   const auto wallets = database.wallets();
   if (!wallets) return std::unexpected(wallets.error());
+  const auto members = database.teams().paid_for();
+  if (!members) return std::unexpected(members.error());
   const auto disabled = database.api_keys().disabled_users();
   if (!disabled) return std::unexpected(disabled.error());
   auto builder = accounts::KeyRing::Builder::begin(config, secret);
   if (!builder) return std::unexpected(builder.error());
   builder->set_anonymous(registry.anonymous());
-  if (Status added = add_keys(config, database, *wallets, registry, *builder); !added) {
+  if (Status added =
+          add_keys(config, database, Payers(*wallets, *members, registry), registry, *builder);
+      !added) {
     return std::unexpected(added.error());
   }
   auto ring = builder->finish();
   if (!ring) return std::unexpected(ring.error());
   ring->set_disabled(*disabled);
   Clients clients{.keys = std::move(*ring), .prices = {}};
-  if (Status priced = load_prices(config, database, *wallets, clients.prices); !priced) {
+  if (Status priced = load_prices(config, database, clients.prices); !priced) {
     return std::unexpected(priced.error());
   }
   return clients;
@@ -167,13 +190,20 @@ Result<Clients> load_clients(const config::Config& config, store::Database& data
 
 Status put_key(Clients& clients, const store::Key& key, const config::Config& config,
                store::Database& database, quota::Registry& registry) {
-  quota::Wallet* wallet = nullptr;
-  if (key.user_id != 0) {
-    const auto stored = database.api_keys().wallet_of(key.user_id);
+  std::vector<store::Wallet> wallets;
+  std::vector<store::Member> members;
+  if (const int64_t owner = key.payer_id != 0 ? key.payer_id : key.user_id; owner != 0) {
+    auto stored = database.api_keys().wallet_of(owner);
     if (!stored) return std::unexpected(stored.error());
-    if (*stored) wallet = &registry.wallet(**stored);
+    if (*stored) wallets.push_back(std::move(**stored));
   }
-  quota::Account& account = registry.account(key, limits_of(key, config.limiter), wallet);
+  if (key.payer_id != 0 && !key.payer_gone) {
+    auto member = database.teams().member(key.payer_id, key.user_id);
+    if (!member) return std::unexpected(member.error());
+    if (*member) members.push_back(std::move(**member));
+  }
+  const Payers payers(wallets, members, registry);
+  quota::Account& account = registry.account(key, limits_of(key, config.limiter), payers.of(key));
   return clients.keys.put(key, &account);
 }
 

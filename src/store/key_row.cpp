@@ -45,6 +45,7 @@ KeyRow::KeyRow(const Key& from)
       allow_ips(to_array(from.allow_ips)),
       configured(from.configured),
       enabled(from.enabled),
+      payer_gone(from.payer_gone),
       user(known_id(from.user_id)),
       quota_tokens(from.quota_tokens),
       expires_ms(to_ms(from.expires_at)),
@@ -53,7 +54,8 @@ KeyRow::KeyRow(const Key& from)
       week(from.budget_week),
       month(from.budget_month),
       replaces(known_id(from.replaces_id)),
-      last_used(from.last_used_at) {}
+      last_used(from.last_used_at),
+      payer(known_id(from.payer_id)) {}
 
 void KeyRow::into(soci::details::prepare_temp_type& query) {
   const auto nullable = [&](NullableCount& each) { query, soci::into(each.value, each.is); };
@@ -68,12 +70,14 @@ void KeyRow::into(soci::details::prepare_temp_type& query) {
   nullable(quota_nanos);
   query, soci::into(key.used_money.nanos);
   for (NullableCount* each : {&day, &week, &month}) nullable(*each);
-  KeySpent& spent = key.spent;
+  Spent& spent = key.spent;
   query, soci::into(spent.on), soci::into(spent.day.nanos), soci::into(spent.week.nanos),
       soci::into(spent.month.nanos), soci::into(key.mode);
   nullable(replaces);
   nullable(last_used);
   query, soci::into(key.version), soci::into(key.updated_at);
+  nullable(payer);
+  query, soci::into(payer_gone), soci::into(payer_name, has_payer);
 }
 
 Key KeyRow::fetched() const {
@@ -93,6 +97,9 @@ Key KeyRow::fetched() const {
   out.budget_month = month.money();
   out.replaces_id = replaces.count().value_or(0);
   out.last_used_at = last_used.count();
+  out.payer_id = payer.count().value_or(0);
+  out.payer_gone = payer_gone != 0;
+  if (has_payer == soci::i_ok) out.payer = payer_name;
   return out;
 }
 
@@ -101,10 +108,11 @@ Key insert_key(soci::session& sql, const Key& key) {
   const int64_t now = wall_nanos() / 1'000'000;
   sql << "INSERT INTO api_keys (digest, prefix, name, user_id, configured, enabled, quota_tokens,"
          " used_tokens, rpm, tpm, max_parallel, models, allow_ips, expires_at, created_at,"
-         " quota_nanos, budget_day, budget_week, budget_month, mode, replaces_id, updated_at)"
+         " quota_nanos, budget_day, budget_week, budget_month, mode, replaces_id, updated_at,"
+         " payer_id, payer_gone)"
          " VALUES (:digest, :prefix, :name, :user, :configured, :enabled, :quota, 0, :rpm, :tpm,"
          " :parallel, :models, :ips, :expires, :created, :money, :day, :week, :month, :mode,"
-         " :replaces, :updated)",
+         " :replaces, :updated, :payer, :gone)",
       soci::use(row.digest), soci::use(row.key.prefix), soci::use(row.key.name),
       soci::use(row.user.value, row.user.is), soci::use(row.configured), soci::use(row.enabled),
       soci::use(row.quota_tokens.value, row.quota_tokens.is), soci::use(row.key.rpm),
@@ -112,7 +120,8 @@ Key insert_key(soci::session& sql, const Key& key) {
       soci::use(row.allow_ips), soci::use(row.expires_ms.value, row.expires_ms.is), soci::use(now),
       soci::use(row.quota_nanos.value, row.quota_nanos.is), soci::use(row.day.value, row.day.is),
       soci::use(row.week.value, row.week.is), soci::use(row.month.value, row.month.is),
-      soci::use(row.key.mode), soci::use(row.replaces.value, row.replaces.is), soci::use(now);
+      soci::use(row.key.mode), soci::use(row.replaces.value, row.replaces.is), soci::use(now),
+      soci::use(row.payer.value, row.payer.is), soci::use(row.payer_gone);
   return *find_key(sql, "digest = :digest", row.digest);
 }
 
@@ -123,7 +132,8 @@ void update_key(soci::session& sql, const Key& key) {
          " configured = :configured, enabled = :enabled, quota_tokens = :quota, rpm = :rpm,"
          " tpm = :tpm, max_parallel = :parallel, models = :models, allow_ips = :ips,"
          " expires_at = :expires, quota_nanos = :money, budget_day = :day, budget_week = :week,"
-         " budget_month = :month, mode = :mode, version = version + 1, updated_at = :now"
+         " budget_month = :month, mode = :mode, payer_id = :payer, payer_gone = :gone, version = "
+         "version + 1, updated_at = :now"
          " WHERE digest = :digest",
       soci::use(row.key.prefix), soci::use(row.key.name), soci::use(row.user.value, row.user.is),
       soci::use(row.configured), soci::use(row.enabled),
@@ -132,7 +142,8 @@ void update_key(soci::session& sql, const Key& key) {
       soci::use(row.allow_ips), soci::use(row.expires_ms.value, row.expires_ms.is),
       soci::use(row.quota_nanos.value, row.quota_nanos.is), soci::use(row.day.value, row.day.is),
       soci::use(row.week.value, row.week.is), soci::use(row.month.value, row.month.is),
-      soci::use(row.key.mode), soci::use(now), soci::use(row.digest);
+      soci::use(row.key.mode), soci::use(row.payer.value, row.payer.is), soci::use(row.payer_gone),
+      soci::use(now), soci::use(row.digest);
 }
 
 Status check_key(const Key& key) {

@@ -36,7 +36,11 @@ struct KeyRow {
   std::string digest, models, allow_ips;
   int configured = 0;
   int enabled = 0;
-  NullableCount user, quota_tokens, expires_ms, quota_nanos, day, week, month, replaces, last_used;
+  int payer_gone = 0;
+  std::string payer_name;
+  soci::indicator has_payer = soci::i_null;
+  NullableCount user, quota_tokens, expires_ms, quota_nanos, day, week, month, replaces, last_used,
+      payer;
 
   KeyRow() = default;
   explicit KeyRow(const Key& from);
@@ -45,7 +49,8 @@ struct KeyRow {
       "id, digest, prefix, name, user_id, configured, enabled, quota_tokens, used_tokens, rpm, tpm,"
       " max_parallel, models, allow_ips, expires_at, created_at, quota_nanos, used_nanos,"
       " budget_day, budget_week, budget_month, spent_on, spent_day, spent_week, spent_month, mode,"
-      " replaces_id, last_used_at, version, updated_at";
+      " replaces_id, last_used_at, version, updated_at, payer_id, payer_gone,"
+      " (SELECT p.name FROM users p WHERE p.id = payer_id)";
 
   void into(soci::details::prepare_temp_type& query);
   Key fetched() const;

@@ -5,6 +5,7 @@
 
 #include "store/hex.hpp"
 #include "store/key_row.hpp"
+#include "store/posting.hpp"
 #include "store/sql_database.hpp"
 #include "store/sql_keys.hpp"
 
@@ -46,6 +47,18 @@ void lock_owner(soci::session& sql, int64_t user_id, const char* lock) {
     std::string value;
     sql << "SELECT value FROM settings WHERE name = 'key_secret'" << lock, soci::into(value);
   }
+}
+
+/// Who is to pay does so, and goes on until this transaction has ended. Before lock_owner(), in the
+/// order in which a team takes its members in.
+Status lock_payer(soci::session& sql, const Key& key, const char* lock) {
+  if (key.payer_id == 0 || key.payer_gone) return {};
+  int64_t found = 0;
+  sql << "SELECT id FROM users WHERE id = :id" << lock, soci::use(key.payer_id), soci::into(found);
+  sql << "SELECT id FROM team_members WHERE team_id = :team AND user_id = :user",
+      soci::use(key.payer_id), soci::use(key.user_id), soci::into(found);
+  if (sql.got_data()) return {};
+  return fail(ErrorCode::kInvalidRequest, "The key's owner is no member of this team.", "team");
 }
 
 /// Of the same owner, but for one id.
@@ -109,7 +122,9 @@ Result<std::vector<Key>> SqlKeys::page(const Page& page) {
 Result<Key> SqlKeys::add(const Key& key, int64_t most) {
   if (Status sound = check_key(key); !sound) return std::unexpected(sound.error());
   return sessions_.write([&](soci::session& sql) -> Result<Key> {
-    lock_owner(sql, key.user_id, sessions_.dialect().for_update);
+    const char* lock = sessions_.dialect().for_update;
+    if (Status pays = lock_payer(sql, key, lock); !pays) return std::unexpected(pays.error());
+    lock_owner(sql, key.user_id, lock);
     if (name_taken(sql, key, 0)) return taken(key);
     if (Status room = check_room(sql, key, most); !room) return std::unexpected(room.error());
     return insert_key(sql, key);
@@ -120,9 +135,11 @@ Result<Key> SqlKeys::change(const Key& key) {
   if (Status sound = check_key(key); !sound) return std::unexpected(sound.error());
   return sessions_.write([&](soci::session& sql) -> Result<Key> {
     const char* lock = sessions_.dialect().for_update;
+    const Status pays = lock_payer(sql, key, lock);
     lock_owner(sql, key.user_id, lock);
     const auto there = find_version(sql, key.id, key.version, lock);
     if (!there) return there;
+    if (!pays) return std::unexpected(pays.error());
     // The one that it replaced may bear its name.
     if (key.name != there->name && name_taken(sql, key, key.id)) return taken(key);
     update_key(sql, key);
@@ -145,7 +162,7 @@ Result<Keys::Replaced> SqlKeys::replace(const Key& old, int64_t expires_at, cons
     made.replaces_id = old.id;
     made = insert_key(sql, made);
     // Or a new key would open the budgets of today once more.
-    const KeySpent& spent = there->spent;
+    const Spent& spent = there->spent;
     sql << "UPDATE api_keys SET spent_on = :on, spent_day = :day, spent_week = :week,"
            " spent_month = :month WHERE id = :id",
         soci::use(spent.on), soci::use(spent.day.nanos), soci::use(spent.week.nanos),
@@ -177,13 +194,16 @@ Status SqlKeys::note_used(std::span<const Used> used) {
 
 Result<std::optional<Wallet>> SqlKeys::wallet_of(int64_t user_id) {
   return sessions_.read([&](soci::session& sql) -> Result<std::optional<Wallet>> {
-    Wallet wallet;
-    sql << "SELECT w.id, w.user_id, u.name, w.balance FROM wallets w JOIN users u"
-           " ON u.id = w.user_id WHERE w.user_id = :user",
-        soci::use(user_id), soci::into(wallet.id), soci::into(wallet.user_id),
-        soci::into(wallet.user), soci::into(wallet.balance.nanos);
+    return find_wallet(sql, user_id);
+  });
+}
+
+Result<std::optional<Wallet>> SqlKeys::wallet(int64_t wallet_id) {
+  return sessions_.read([&](soci::session& sql) -> Result<std::optional<Wallet>> {
+    int64_t owner = 0;
+    sql << "SELECT user_id FROM wallets WHERE id = :id", soci::use(wallet_id), soci::into(owner);
     if (!sql.got_data()) return std::nullopt;
-    return wallet;
+    return find_wallet(sql, owner);
   });
 }
 

@@ -25,7 +25,8 @@ class Keys {
   virtual Result<std::optional<Key>> key(int64_t id) = 0;
   /// In the order of their ids.
   virtual Result<std::vector<Key>> page(const Page& page) = 0;
-  /// kConflict when its owner has one of this name, kInvalidRequest when he has `most`.
+  /// kConflict when its owner has one of this name, kInvalidRequest when he has `most`, or when a
+  /// team is to pay that he is no member of.
   virtual Result<Key> add(const Key& key, int64_t most) = 0;
   /// Name, enabled, limits and expiry become the given. kPreconditionFailed when its version is
   /// another than there, kConflict as in add(), kNotFound. Returns what is there then.
@@ -47,6 +48,8 @@ class Keys {
 
   /// The wallet of a user; none where there is no such user.
   virtual Result<std::optional<Wallet>> wallet_of(int64_t user_id) = 0;
+  /// A wallet by its own id; none where there is none.
+  virtual Result<std::optional<Wallet>> wallet(int64_t wallet_id) = 0;
   /// Users whose keys are worth nothing.
   virtual Result<std::vector<int64_t>> disabled_users() = 0;
 };

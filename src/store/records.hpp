@@ -34,8 +34,9 @@ struct Transaction {
   int64_t at = 0;
 };
 
-/// What a key has spent in the day, week and month of its last request that cost something.
-struct KeySpent {
+/// What a key, or a member of a team, has spent in the day, week and month of the last request that
+/// cost something.
+struct Spent {
   int64_t on = 0;  // that day (UTC), counted from 1970-01-01
   Money day, week, month;
 };
@@ -46,7 +47,7 @@ struct Key {
   std::string digest;  // 32 bytes: HMAC-SHA-256 of the key under the database's key_secret
   std::string prefix;  // the first 6 characters
   std::string name;
-  int64_t user_id = 0;      // whose it is, and whose wallet pays
+  int64_t user_id = 0;      // whose it is, and whose wallet pays unless a team does
   bool configured = false;  // listed in the configuration file
   bool enabled = true;
   std::optional<int64_t> quota_tokens;  // granted in all; none: unlimited
@@ -61,9 +62,12 @@ struct Key {
   std::optional<Money> quota_money{};  // granted in all; none: unlimited
   Money used_money{};                  // settled so far
   std::optional<Money> budget_day{}, budget_week{}, budget_month{};  // none: no limit
-  KeySpent spent{};
+  Spent spent{};
   std::string mode{};       // of conversion: strict, lenient; empty: the configuration's
   int64_t replaces_id = 0;  // the key in whose place it was made
+  int64_t payer_id = 0;     // the team that pays; 0: its owner does
+  bool payer_gone = false;  // it does so no more, and nobody else does
+  std::string payer{};      // the team's name; read only
   std::optional<int64_t> last_used_at{};  // to some minutes
   int64_t version = 1;                    // counts changes
   int64_t updated_at = 0;

@@ -57,9 +57,10 @@ Result<std::vector<Left>> open_leases(Sessions& sessions) {
   });
 }
 
-/// What the books say about leases: names of keys, users of wallets, prices of prompts.
+/// What the books say about leases: names and owners of keys, users of wallets, prices of prompts.
 struct Known {
   std::unordered_map<int64_t, std::string> keys;
+  std::unordered_map<int64_t, int64_t> owners;
   std::unordered_map<int64_t, int64_t> users;
   std::unordered_map<int64_t, int64_t> prices;
 };
@@ -79,6 +80,8 @@ Result<Known> known_of(Sessions& books, const std::vector<Left>& leases) {
     for (const Left& lease : leases) {
       const Settlement& what = lease.settlement;
       look_up(sql, "SELECT name FROM api_keys WHERE id = :id", what.key_id, known.keys);
+      look_up(sql, "SELECT COALESCE(user_id, 0) FROM api_keys WHERE id = :id", what.key_id,
+              known.owners);
       look_up(sql, "SELECT user_id FROM wallets WHERE id = :id", what.wallet_id, known.users);
       look_up(sql, "SELECT input FROM model_rates WHERE id = :id", what.price_id, known.prices);
     }
@@ -95,7 +98,9 @@ Value value_of(const std::unordered_map<int64_t, Value>& known, int64_t id) {
 Settlement settlement_of(const Left& lease, const Known& known) {
   Settlement what = lease.settlement;
   what.key_name = value_of(known.keys, what.key_id);
-  what.user_id = value_of(known.users, what.wallet_id);
+  // Who used it; who pays may be a team of his.
+  what.user_id = value_of(known.owners, what.key_id);
+  if (what.user_id == 0) what.user_id = value_of(known.users, what.wallet_id);
   if (lease.marks == 0) {
     // How much of the answer had gone out is not known; that the prompt had been sent is likely.
     what.charged = TokenCounts{.input = lease.prompt};

@@ -22,6 +22,7 @@ class SqlKeys final : public Keys {
                            int64_t most) override;
   Status note_used(std::span<const Used> used) override;
   Result<std::optional<Wallet>> wallet_of(int64_t user_id) override;
+  Result<std::optional<Wallet>> wallet(int64_t wallet_id) override;
   Result<std::vector<int64_t>> disabled_users() override;
 
  private:

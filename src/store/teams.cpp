@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "store/key_row.hpp"
 #include "store/posting.hpp"
 #include "store/sql_database.hpp"
 #include "store/sql_teams.hpp"
@@ -19,16 +20,21 @@ std::unexpected<Error> no_such_member() {
   return fail(ErrorCode::kNotFound, "There is no such member.");
 }
 
+constexpr const char* kOfMember = "m.role";
+constexpr const char* kOfAll = "''";
+
+/// `role`: kOfMember where `from` has a membership as m, else kOfAll. `from` has the team as t.
 template <typename Bind>
-std::vector<Team> select_teams(soci::session& sql, const std::string& where, Bind bind) {
+std::vector<Team> select_teams(soci::session& sql, const char* role, const std::string& from,
+                               Bind bind) {
   std::vector<Team> all;
   Team row;
   soci::details::prepare_temp_type query =
-      sql.prepare << "SELECT t.id, t.name, m.role, w.id, w.balance, t.version, t.created_at,"
+      sql.prepare << "SELECT t.id, t.name, " << role
+                  << ", w.id, w.balance, t.version, t.created_at,"
                      " (SELECT COUNT(*) FROM team_members c WHERE c.team_id = t.id)"
-                     " FROM team_members m JOIN users t ON t.id = m.team_id"
-                     " JOIN wallets w ON w.user_id = t.id WHERE "
-                  << where;
+                     " FROM users t JOIN wallets w ON w.user_id = t.id "
+                  << from;
   bind(query);
   query, soci::into(row.id), soci::into(row.name), soci::into(row.role), soci::into(row.wallet.id),
       soci::into(row.wallet.balance.nanos), soci::into(row.version), soci::into(row.created_at),
@@ -44,8 +50,10 @@ std::vector<Team> select_teams(soci::session& sql, const std::string& where, Bin
 }
 
 Result<Team> find_team(soci::session& sql, int64_t id, int64_t by) {
-  auto found = select_teams(sql, "m.team_id = :team AND m.user_id = :user",
-                            [&](auto& query) { query, soci::use(id), soci::use(by); });
+  auto found = select_teams(
+      sql, kOfMember,
+      "JOIN team_members m ON m.team_id = t.id WHERE m.team_id = :team AND m.user_id = :user",
+      [&](auto& query) { query, soci::use(id), soci::use(by); });
   if (found.empty()) return no_such_team();
   return std::move(found.front());
 }
@@ -71,14 +79,18 @@ std::vector<Member> select_members(soci::session& sql, const std::string& where,
   BudgetColumn week;
   BudgetColumn month;
   soci::details::prepare_temp_type query =
-      sql.prepare << "SELECT m.id, m.user_id, u.name, m.role, m.budget_day, m.budget_week,"
-                     " m.budget_month, m.created_at FROM team_members m"
-                     " JOIN users u ON u.id = m.user_id WHERE "
-                  << where;
+      sql.prepare
+      << "SELECT m.id, m.user_id, u.name, m.role, m.budget_day, m.budget_week,"
+         " m.budget_month, m.created_at, m.team_id, m.spent_on, m.spent_day, m.spent_week,"
+         " m.spent_month FROM team_members m"
+         " JOIN users u ON u.id = m.user_id WHERE "
+      << where;
   bind(query);
   query, soci::into(row.id), soci::into(row.user_id), soci::into(row.user), soci::into(row.role),
       soci::into(day.nanos, day.set), soci::into(week.nanos, week.set),
-      soci::into(month.nanos, month.set), soci::into(row.created_at);
+      soci::into(month.nanos, month.set), soci::into(row.created_at), soci::into(row.team_id),
+      soci::into(row.spent.on), soci::into(row.spent.day.nanos), soci::into(row.spent.week.nanos),
+      soci::into(row.spent.month.nanos);
   soci::statement statement(query);
   statement.execute();
   while (statement.fetch()) {
@@ -92,6 +104,12 @@ std::optional<Member> find_member(soci::session& sql, int64_t team_id, int64_t u
   auto found = select_members(sql, "m.team_id = :team AND m.user_id = :user",
                               [&](auto& query) { query, soci::use(team_id), soci::use(user_id); });
   return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+std::vector<Member> page_of_members(soci::session& sql, int64_t team_id, int64_t after, int limit) {
+  return select_members(
+      sql, "m.team_id = :team AND m.id > :after ORDER BY m.id LIMIT :most",
+      [&](auto& query) { query, soci::use(team_id), soci::use(after), soci::use(limit); });
 }
 
 /// The team, which nobody else changes until the transaction ends.
@@ -169,6 +187,36 @@ Status check_joins(soci::session& sql, int64_t user_id, const char* lock) {
               fmt::format("A user is in at most {} teams.", Teams::kMostTeams));
 }
 
+/// The keys that a team pays for, of one member or (0) of all, are paid by nobody from now on. Keys
+/// before members, in the order in which settlements write.
+std::vector<Key> stop_paying(soci::session& sql, int64_t team_id, int64_t user_id) {
+  const int64_t now = unix_ms();
+  const std::string whose =
+      user_id != 0 ? "payer_id = :team AND user_id = :user" : "payer_id = :team";
+  const auto bind = [&](auto& query) {
+    query, soci::use(team_id);
+    if (user_id != 0) query, soci::use(user_id);
+  };
+  soci::details::prepare_temp_type update =
+      sql.prepare << "UPDATE api_keys SET payer_gone = 1, version = version + 1,"
+                     " updated_at = :now WHERE payer_gone = 0 AND "
+                  << whose;
+  update, soci::use(now);
+  bind(update);
+  soci::statement(update).execute(true);
+  std::vector<Key> keys;
+  KeyRow row;
+  soci::details::prepare_temp_type query = sql.prepare << "SELECT " << KeyRow::kColumns
+                                                       << " FROM api_keys WHERE " << whose
+                                                       << " ORDER BY id";
+  bind(query);
+  row.into(query);
+  soci::statement statement(query);
+  statement.execute();
+  while (statement.fetch()) keys.push_back(row.fetched());
+  return keys;
+}
+
 }  // namespace
 
 Result<Team> SqlTeams::add_team(std::string_view name, int64_t by) {
@@ -202,8 +250,10 @@ Result<Team> SqlTeams::team(int64_t id, int64_t by) {
 
 Result<std::vector<Team>> SqlTeams::teams_of(int64_t by) {
   return sessions_.read([&](soci::session& sql) -> Result<std::vector<Team>> {
-    return select_teams(sql, "m.user_id = :user ORDER BY t.name",
-                        [&](auto& query) { query, soci::use(by); });
+    return select_teams(
+        sql, kOfMember,
+        "JOIN team_members m ON m.team_id = t.id WHERE m.user_id = :user ORDER BY t.name",
+        [&](auto& query) { query, soci::use(by); });
   });
 }
 
@@ -223,8 +273,8 @@ Result<Team> SqlTeams::rename_team(int64_t id, int64_t version, std::string_view
   });
 }
 
-Status SqlTeams::delete_team(int64_t id, int64_t by) {
-  const auto deleted = sessions_.write([&](soci::session& sql) -> Result<bool> {
+Result<Teams::Ended> SqlTeams::delete_team(int64_t id, int64_t by) {
+  return sessions_.write([&](soci::session& sql) -> Result<Ended> {
     const char* lock = sessions_.dialect().for_update;
     const auto team = lock_own_team(sql, id, by, lock);
     if (!team) return std::unexpected(team.error());
@@ -233,15 +283,19 @@ Status SqlTeams::delete_team(int64_t id, int64_t by) {
       return fail(ErrorCode::kConflict,
                   "The team's wallet is not empty: an administrator can move what is in it.");
     }
+    Ended ended{.memberships = {}, .keys = stop_paying(sql, id, 0)};
+    for (const Member& member :
+         select_members(sql, "m.team_id = :team", [&](auto& query) { query, soci::use(id); })) {
+      ended.memberships.push_back(member.id);
+    }
     sql << "DELETE FROM team_members WHERE team_id = :team", soci::use(id);
     // Its entries stay for ever and need a user; the name is nobody's, as it has blanks.
     const std::string name = fmt::format("deleted team {}", id);
     sql << "UPDATE users SET name = :name, disabled = 1 WHERE id = :id", soci::use(name),
         soci::use(id);
     count_change(sql, id);
-    return true;
+    return ended;
   });
-  return deleted ? Status{} : std::unexpected(deleted.error());
 }
 
 Result<std::vector<Member>> SqlTeams::members(int64_t team_id, int64_t after, int limit,
@@ -249,9 +303,7 @@ Result<std::vector<Member>> SqlTeams::members(int64_t team_id, int64_t after, in
   limit = std::clamp(limit, 1, Database::kMostListed);
   return sessions_.read([&](soci::session& sql) -> Result<std::vector<Member>> {
     if (!find_member(sql, team_id, by)) return no_such_team();
-    return select_members(
-        sql, "m.team_id = :team AND m.id > :after ORDER BY m.id LIMIT :most",
-        [&](auto& query) { query, soci::use(team_id), soci::use(after), soci::use(limit); });
+    return page_of_members(sql, team_id, after, limit);
   });
 }
 
@@ -298,20 +350,62 @@ Result<Member> SqlTeams::change_member(int64_t team_id, int64_t version, const M
   });
 }
 
-Status SqlTeams::remove_member(int64_t team_id, int64_t user_id, int64_t by) {
-  const auto removed = sessions_.write([&](soci::session& sql) -> Result<bool> {
+Result<Teams::Ended> SqlTeams::remove_member(int64_t team_id, int64_t user_id, int64_t by) {
+  return sessions_.write([&](soci::session& sql) -> Result<Ended> {
     const char* lock = sessions_.dialect().for_update;
     const auto team =
         by == user_id ? lock_team(sql, team_id, by, lock) : lock_own_team(sql, team_id, by, lock);
     if (!team) return std::unexpected(team.error());
-    if (!find_member(sql, team_id, user_id)) return no_such_member();
+    const auto member = find_member(sql, team_id, user_id);
+    if (!member) return no_such_member();
     if (owners_but(sql, team_id, user_id) == 0) return last_owner();
+    Ended ended{.memberships = {member->id}, .keys = stop_paying(sql, team_id, user_id)};
     sql << "DELETE FROM team_members WHERE team_id = :team AND user_id = :user", soci::use(team_id),
         soci::use(user_id);
     count_change(sql, team_id);
-    return true;
+    return ended;
   });
-  return removed ? Status{} : std::unexpected(removed.error());
+}
+
+Result<std::vector<Team>> SqlTeams::all(int64_t after, int limit) {
+  limit = std::clamp(limit, 1, Database::kMostListed);
+  return sessions_.read([&](soci::session& sql) -> Result<std::vector<Team>> {
+    return select_teams(
+        sql, kOfAll,
+        "WHERE t.kind = 'team' AND t.disabled = 0 AND t.id > :after ORDER BY t.id LIMIT :most",
+        [&](auto& query) { query, soci::use(after), soci::use(limit); });
+  });
+}
+
+Result<std::optional<Team>> SqlTeams::find(int64_t id) {
+  return sessions_.read([&](soci::session& sql) -> Result<std::optional<Team>> {
+    auto found =
+        select_teams(sql, kOfAll, "WHERE t.kind = 'team' AND t.disabled = 0 AND t.id = :team",
+                     [&](auto& query) { query, soci::use(id); });
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+  });
+}
+
+Result<std::vector<Member>> SqlTeams::members_of(int64_t team_id, int64_t after, int limit) {
+  limit = std::clamp(limit, 1, Database::kMostListed);
+  return sessions_.read([&](soci::session& sql) -> Result<std::vector<Member>> {
+    return page_of_members(sql, team_id, after, limit);
+  });
+}
+
+Result<std::optional<Member>> SqlTeams::member(int64_t team_id, int64_t user_id) {
+  return sessions_.read([&](soci::session& sql) -> Result<std::optional<Member>> {
+    return find_member(sql, team_id, user_id);
+  });
+}
+
+Result<std::vector<Member>> SqlTeams::paid_for() {
+  return sessions_.read([&](soci::session& sql) -> Result<std::vector<Member>> {
+    return select_members(sql,
+                          "EXISTS (SELECT 1 FROM api_keys k WHERE k.payer_id = m.team_id"
+                          " AND k.user_id = m.user_id) ORDER BY m.id",
+                          [](auto&) {});
+  });
 }
 
 }  // namespace sluice::store

@@ -15,7 +15,7 @@ namespace sluice::store {
 struct Team {
   int64_t id = 0;  // of users
   std::string name;
-  std::string role;  // of who asks: "owner" or "member"
+  std::string role;  // of who asks: "owner" or "member"; empty where an administrator does
   Wallet wallet;
   int64_t members = 0;
   int64_t version = 1;  // counts changes of the team and of its members
@@ -29,10 +29,12 @@ struct Budgets {
 
 struct Member {
   int64_t id = 0;  // of the membership
+  int64_t team_id = 0;
   int64_t user_id = 0;
   std::string user;  // name
   std::string role = "member";
   Budgets budgets;
+  Spent spent;  // of the team's wallet
   int64_t created_at = 0;
 };
 
@@ -55,8 +57,14 @@ class Teams {
   /// kPreconditionFailed when the version is another than there, kConflict as above.
   virtual Result<Team> rename_team(int64_t id, int64_t version, std::string_view name,
                                    int64_t by) = 0;
+  /// What has ended with a team, or with a membership: keys that it paid for are paid by nobody
+  /// from the same transaction on, and say so.
+  struct Ended {
+    std::vector<int64_t> memberships;
+    std::vector<Key> keys;
+  };
   /// Members and name go, the books stay. kConflict while there is money in the wallet, or a debt.
-  virtual Status delete_team(int64_t id, int64_t by) = 0;
+  virtual Result<Ended> delete_team(int64_t id, int64_t by) = 0;
 
   /// In the order in which they came, behind membership `after`.
   virtual Result<std::vector<Member>> members(int64_t team_id, int64_t after, int limit,
@@ -68,7 +76,18 @@ class Teams {
   virtual Result<Member> change_member(int64_t team_id, int64_t version, const Member& member,
                                        int64_t by) = 0;
   /// Members may go themselves. kConflict as above.
-  virtual Status remove_member(int64_t team_id, int64_t user_id, int64_t by) = 0;
+  virtual Result<Ended> remove_member(int64_t team_id, int64_t user_id, int64_t by) = 0;
+
+  // For who asks for nobody.
+  /// All teams in the order of their ids, behind `after`.
+  virtual Result<std::vector<Team>> all(int64_t after, int limit) = 0;
+  virtual Result<std::optional<Team>> find(int64_t id) = 0;
+  /// As members().
+  virtual Result<std::vector<Member>> members_of(int64_t team_id, int64_t after, int limit) = 0;
+  /// None where he is no member, or there is no such team.
+  virtual Result<std::optional<Member>> member(int64_t team_id, int64_t user_id) = 0;
+  /// All members by whose keys a team's wallet is used.
+  virtual Result<std::vector<Member>> paid_for() = 0;
 };
 
 }  // namespace sluice::store

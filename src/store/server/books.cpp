@@ -9,7 +9,8 @@
 
 #include "base/clock.hpp"
 #include "json/reader.hpp"
-#include "store/key_sums.hpp"
+#include "store/server/changes.hpp"
+#include "store/spent_sums.hpp"
 #include "store/sql_rollups.hpp"
 #include "store/sqlite/settler.hpp"
 #include "store/usage_row.hpp"
@@ -80,6 +81,22 @@ struct Charge {
   std::string reference;
 };
 
+/// What a statement takes, for as long as it runs.
+class Values {
+ public:
+  auto adder() {
+    return [this](int64_t value) { values_.push_back(value); };
+  }
+  void run(soci::session& sql, const std::string& text) const {
+    soci::details::prepare_temp_type query = sql.prepare << text;
+    for (const int64_t& value : values_) query, soci::use(value);
+    soci::statement(query).execute(true);
+  }
+
+ private:
+  std::vector<int64_t> values_;
+};
+
 /// What the books change beyond the rows of usage.
 class Sums {
  public:
@@ -92,7 +109,7 @@ class Sums {
                           .amount = -settlement.cost.nanos,
                           .reference = settlement.id});
     }
-    if (!keys_.add(settlement)) {
+    if (!keys_.add(settlement) || !members_.add(settlement)) {
       throw BadRow{"what its key has used does not fit into 64 bits"};
     }
   }
@@ -100,10 +117,11 @@ class Sums {
   void write(soci::session& sql, const Dialect& dialect) {
     // Locked in the order of their ids, so that two gateways do not wait for each other.
     std::map<int64_t, int64_t> balances;
+    std::map<int64_t, int64_t> owners;
     for (const Charge& charge : charges_) balances.emplace(charge.wallet, 0);
     for (auto& [id, balance] : balances) {
-      sql << "SELECT balance FROM wallets WHERE id = :id" << dialect.for_update, soci::use(id),
-          soci::into(balance);
+      sql << "SELECT balance, user_id FROM wallets WHERE id = :id" << dialect.for_update,
+          soci::use(id), soci::into(balance), soci::into(owners[id]);
       if (!sql.got_data()) throw BadRow{"there is no such wallet"};
     }
     for (Charge& charge : charges_) {
@@ -119,11 +137,17 @@ class Sums {
     }
     insert_charges(sql);
     for (const auto& [place, sum] : keys_) {
-      const auto values = KeySums::values(place, sum);
-      soci::details::prepare_temp_type query = sql.prepare << KeySums::kUpdate;
-      for (const int64_t& value : values) query, soci::use(value);
+      Values values;
+      KeySums::values(place, sum, values.adder());
       // No row: the key was deleted while its request ran.
-      soci::statement(query).execute(true);
+      values.run(sql, KeySums::update());
+    }
+    for (const auto& [place, nanos] : members_) {
+      const int64_t team = owners.at(place.wallet);
+      if (team == place.user) continue;
+      Values values;
+      MemberSums::values(place, nanos, team, values.adder());
+      values.run(sql, MemberSums::update());
     }
   }
 
@@ -152,6 +176,7 @@ class Sums {
 
   std::vector<Charge> charges_;  // in their order
   KeySums keys_;
+  MemberSums members_;
 };
 
 UsageRow row_of(const Settlement& settlement) {
@@ -166,7 +191,8 @@ UsageRow row_of(const Settlement& settlement) {
 
 }  // namespace
 
-void settle(soci::session& sql, const Dialect& dialect, std::span<const Settlement> settlements) {
+void settle(soci::session& sql, const Dialect& dialect, std::span<const Settlement> settlements,
+            const std::string& origin) {
   enter_usage_turn(sql, dialect);
   const std::unordered_set<std::string> known = known_ids(sql, settlements);
   std::vector<UsageRow> rows;
@@ -179,6 +205,7 @@ void settle(soci::session& sql, const Dialect& dialect, std::span<const Settleme
   }
   insert_usage(sql, rows);
   sums.write(sql, dialect);
+  if (!rows.empty()) note_settled(sql, settlements, origin);
 }
 
 void bury(soci::session& sql, const Settlement& settlement, std::string_view why) {

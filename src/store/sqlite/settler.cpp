@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kReadersPatienceMs = 20;
 
-constexpr const char* kTexts[] = {
+const std::string kTexts[] = {
     "BEGIN IMMEDIATE",
     "COMMIT",
     "INSERT INTO usage_logs (id, request_id, key_id, user_id, wallet_id, key_name, dialect,"
@@ -23,11 +23,12 @@ constexpr const char* kTexts[] = {
     " reported_reasoning, basis, price_id, cost, outcome, status, stream, ttft_us, duration_us,"
     " started_at, decision, upstream_cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
     " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-    "SELECT balance FROM wallets WHERE id = ?",
+    "SELECT balance, user_id FROM wallets WHERE id = ?",
     "UPDATE wallets SET balance = balance + ? WHERE id = ?",
     "INSERT INTO wallet_transactions (wallet_id, kind, amount, balance_after, reference, actor,"
     " reason, created_at) VALUES (?, 'charge', ?, ?, ?, 'gateway', '', ?)",
-    KeySums::kUpdate,
+    KeySums::update(),
+    MemberSums::update(),
     "INSERT INTO open_leases (id, request_id, key_id, wallet_id, price_id, requested_model,"
     " upstream_model, provider, stream, prompt_tokens, opened_at, marks, input_tokens,"
     " cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost)"
@@ -81,7 +82,7 @@ Result<Settler> Settler::open(const std::string& file, bool power, WalLimits lim
   static_assert(std::size(kTexts) == kSqlCount);
   for (size_t i = 0; i < kSqlCount; ++i) {
     if (scope == Scope::kSpool && is_of_books(i)) continue;
-    Result<Statement> statement = Statement::prepare(settler.connection_, kTexts[i]);
+    Result<Statement> statement = Statement::prepare(settler.connection_, kTexts[i].c_str());
     if (!statement) return std::unexpected(statement.error());
     settler.sql_[i] = std::move(*statement);
   }
@@ -90,7 +91,7 @@ Result<Settler> Settler::open(const std::string& file, bool power, WalLimits lim
 
 bool Settler::is_of_books(size_t sql) {
   return sql == kSelectWallet || sql == kUpdateWallet || sql == kInsertTransaction ||
-         sql == kUpdateKey;
+         sql == kUpdateKey || sql == kUpdateMember;
 }
 
 // What was written into a file that nobody will find again would be no ledger.
@@ -107,6 +108,7 @@ Settler::Outcome Settler::write(std::span<const Entry> entries, std::span<const 
   outcome = write_marks(marks);
   if (outcome == Outcome::kWritten) outcome = write_usage(entries);
   if (outcome == Outcome::kWritten) outcome = write_balances();
+  if (outcome == Outcome::kWritten) outcome = write_sums();
   if (outcome == Outcome::kWritten) outcome = write_transactions();
   if (outcome == Outcome::kWritten) outcome = delete_leases(entries);
   return finish(outcome);
@@ -149,6 +151,7 @@ Settler::Outcome Settler::write_usage(std::span<const Entry> entries) {
   charges_.clear();
   wallets_.clear();
   keys_.clear();
+  members_.clear();
   for (const Entry& entry : entries) {
     const Settlement& settlement = *entry.settlement;
     bool added = false;
@@ -163,7 +166,9 @@ Settler::Outcome Settler::write_usage(std::span<const Entry> entries) {
       }
       charges_.push_back(&settlement);
     }
-    if (!keys_.add(settlement)) return bad_row("what its key has used does not fit into 64 bits");
+    if (!keys_.add(settlement) || !members_.add(settlement)) {
+      return bad_row("what its key has used does not fit into 64 bits");
+    }
   }
   return Outcome::kWritten;
 }
@@ -193,17 +198,32 @@ Settler::Outcome Settler::write_balances() {
   for (auto& [id, sum] : wallets_) {
     Statement& statement = sql_[kSelectWallet];
     const int code = statement.bind(id).step();
-    if (code == SQLITE_ROW) sum.balance = statement.integer(0);
+    if (code == SQLITE_ROW) {
+      sum.balance = statement.integer(0);
+      sum.owner = statement.integer(1);
+    }
     statement.reset();
     if (code == SQLITE_DONE) return bad_row("there is no such wallet");
     if (code != SQLITE_ROW) return outcome_of(code);
     const Outcome outcome = outcome_of(sql_[kUpdateWallet].bind(sum.amount).bind(id).run());
     if (outcome != Outcome::kWritten) return outcome;
   }
+  return Outcome::kWritten;
+}
+
+Settler::Outcome Settler::write_sums() {
   for (const auto& [place, sum] : keys_) {
     Statement& statement = sql_[kUpdateKey];
-    for (const int64_t value : KeySums::values(place, sum)) statement.bind(value);
+    KeySums::values(place, sum, [&](int64_t value) { statement.bind(value); });
     // No row: the key was deleted while its request ran.
+    const Outcome outcome = outcome_of(statement.run());
+    if (outcome != Outcome::kWritten) return outcome;
+  }
+  for (const auto& [place, nanos] : members_) {
+    const int64_t team = wallets_[place.wallet].owner;
+    if (team == place.user) continue;
+    Statement& statement = sql_[kUpdateMember];
+    MemberSums::values(place, nanos, team, [&](int64_t value) { statement.bind(value); });
     const Outcome outcome = outcome_of(statement.run());
     if (outcome != Outcome::kWritten) return outcome;
   }

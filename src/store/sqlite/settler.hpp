@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "store/key_sums.hpp"
+#include "store/spent_sums.hpp"
 #include "store/records.hpp"
 #include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/connection.hpp"
@@ -77,6 +77,7 @@ class Settler {
     kUpdateWallet,
     kInsertTransaction,
     kUpdateKey,
+    kUpdateMember,
     kInsertLease,
     kUpdateLease,
     kDeleteLease,
@@ -88,6 +89,7 @@ class Settler {
   struct WalletSum {
     int64_t amount = 0;   // of this group
     int64_t balance = 0;  // after the entries written so far
+    int64_t owner = 0;    // a user or a team
   };
 
   /// Of tables that a spool does not have.
@@ -96,6 +98,7 @@ class Settler {
   Outcome write_usage(std::span<const Entry> entries);
   Outcome insert_usage(const Settlement& settlement, bool& added);
   Outcome write_balances();
+  Outcome write_sums();
   Outcome write_transactions();
   Outcome delete_leases(std::span<const Entry> entries);
   Outcome begin();
@@ -112,6 +115,7 @@ class Settler {
   std::vector<const Settlement*> charges_;  // of this group, in their order
   std::unordered_map<int64_t, WalletSum> wallets_;
   KeySums keys_;
+  MemberSums members_;
   std::string failure_;
 };
 
