@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/clock.hpp"
+#include "base/text.hpp"
 #include "json/slices.hpp"
 #include "json/writer.hpp"
 
@@ -71,25 +72,44 @@ store::AuditEntry entry_of(const Request& request, std::string action, std::stri
   return entry;
 }
 
+/// "time-id" of the last entry of the page before.
+Status read_cursor(const Query& query, store::AuditFilter& filter) {
+  const auto cursor = query.text("cursor");
+  if (!cursor) return std::unexpected(cursor.error());
+  if (cursor->empty()) return {};
+  const size_t dash = cursor->find('-');
+  const auto at = parse_u64(std::string_view(*cursor).substr(0, dash));
+  const auto id = dash == std::string::npos ? std::nullopt
+                                            : parse_u64(std::string_view(*cursor).substr(dash + 1));
+  constexpr uint64_t kMost = INT64_MAX;
+  if (!at || !id || *id == 0 || *at > kMost || *id > kMost) {
+    return fail(ErrorCode::kInvalidRequest, "cursor must be the next_cursor of a page", "cursor");
+  }
+  filter.before_at = static_cast<int64_t>(*at);
+  filter.before_id = static_cast<int64_t>(*id);
+  return {};
+}
+
 Result<Answer> list_entries(const Call& call) {
   store::AuditFilter filter;
   auto actor = call.query.text("actor");
   if (!actor) return std::unexpected(actor.error());
-  auto subject = call.query.text("subject", kMaxSubject);
+  auto action = call.query.text("action", kMaxSubject);
+  if (!action) return std::unexpected(action.error());
+  auto subject = call.query.text(call.query.given("target") ? "target" : "subject", kMaxSubject);
   if (!subject) return std::unexpected(subject.error());
   const auto from = call.query.time("from", 0);
   if (!from) return std::unexpected(from.error());
   const auto to = call.query.time("to", INT64_MAX);
   if (!to) return std::unexpected(to.error());
-  const auto before = call.query.number("cursor");
-  if (!before) return std::unexpected(before.error());
+  if (Status read = read_cursor(call.query, filter); !read) return std::unexpected(read.error());
   const auto limit = call.query.limit();
   if (!limit) return std::unexpected(limit.error());
   filter.actor = std::move(*actor);
+  filter.action = std::move(*action);
   filter.subject = std::move(*subject);
   filter.from = *from;
   filter.to = *to;
-  filter.before_id = *before;
   filter.limit = *limit + 1;
   auto entries = call.service.database().audit().entries(filter);
   if (!entries) return std::unexpected(entries.error());
@@ -112,7 +132,7 @@ Result<Answer> list_entries(const Call& call) {
   }
   json.end_array().key("next_cursor");
   if (more) {
-    json.string(std::to_string(entries->back().id));
+    json.string(fmt::format("{}-{}", entries->back().at, entries->back().id));
   } else {
     json.null();
   }
@@ -124,7 +144,9 @@ constexpr Field kPage[] = {
     {"limit", FieldKind::kCount, "Entries of a page: 1 to 1000, 50 when absent."},
     {"cursor", FieldKind::kText, "next_cursor of the page before."},
     {"actor", FieldKind::kText, "Who has made the change."},
-    {"subject", FieldKind::kText, "What the path named, such as an id."},
+    {"action", FieldKind::kText, "Method and route, such as PATCH /api/admin/users/{id}."},
+    {"target", FieldKind::kText, "What the path named, such as an id."},
+    {"subject", FieldKind::kText, "The same."},
     {"from", FieldKind::kTime, "Inclusive."},
     {"to", FieldKind::kTime, "Exclusive."},
 };

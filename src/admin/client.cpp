@@ -7,8 +7,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "http/head.hpp"
+#include "http/url.hpp"
 #include "json/slices.hpp"
 #include "net/unix_socket.hpp"
 
@@ -66,9 +69,22 @@ class Connection {
 Error error_in(int status, std::string_view body) {
   const json::Value error = json::Value(body)["error"];
   auto message = error["message"].as_string();
-  return {.code = status == 404 ? ErrorCode::kNotFound : ErrorCode::kInvalidRequest,
+  return {.code = status == 404   ? ErrorCode::kNotFound
+                  : status == 412 ? ErrorCode::kPreconditionFailed
+                                  : ErrorCode::kInvalidRequest,
           .message = message ? std::move(*message) : fmt::format("the gateway answered {}", status),
           .param = error["field"].as_string().value_or("")};
+}
+
+/// Of a request's head, besides those that every request has.
+std::vector<std::pair<std::string_view, std::string>> headers_of(const Question& question) {
+  std::vector<std::pair<std::string_view, std::string>> headers;
+  // Escaped, since a name may hold what no head may.
+  if (!question.user.empty()) {
+    headers.emplace_back(kActAsHeader, http::percent_encode(question.user));
+  }
+  if (!question.if_match.empty()) headers.emplace_back("if-match", question.if_match);
+  return headers;
 }
 
 }  // namespace
@@ -99,7 +115,7 @@ Result<std::optional<Client>> Client::running(const config::Config& config) {
   return std::nullopt;
 }
 
-Result<Client> Client::open(const config::Config& config) {
+Result<Client> Client::open(const config::Config& config, Alone alone) {
   auto gateway = running(config);
   if (!gateway) return std::unexpected(std::move(gateway.error()));
   if (*gateway) return std::move(**gateway);
@@ -111,43 +127,72 @@ Result<Client> Client::open(const config::Config& config) {
                                  Identity::options_of(config));
   if (!identity) return std::unexpected(identity.error());
   client.identity_ = std::move(*identity);
-  client.service_ =
-      std::make_unique<Service>(*client.database_, Running{.identity = client.identity_.get()});
+  client.service_ = std::make_unique<Service>(
+      *client.database_, Running{.identity = client.identity_.get(), .probe = alone.probe});
+  client.alone_ = std::move(alone);
   return client;
 }
 
-Result<std::string> Client::ask(std::string_view method, std::string target, std::string body) {
-  if (!service_) return ask_gateway(method, target, body);
-  auto answer = service_->handle({.method = std::string(method),
-                                  .target = std::move(target),
-                                  .body = std::move(body),
-                                  .who = Principal::shell(fmt::format("shell:{}", getuid()))});
-  if (!answer) return std::unexpected(std::move(answer.error()));
-  return std::move(answer->body);
+Status Client::configure() {
+  if (effective_ || !alone_.options) return {};
+  const auto config = config::load(*alone_.options);
+  if (!config) return std::unexpected(config.error());
+  auto sealer = EffectiveConfig::sealer_of(*config);
+  if (!sealer) return std::unexpected(sealer.error());
+  auto effective = EffectiveConfig::open(database_->catalog(), std::move(*sealer), *alone_.options);
+  if (!effective) return std::unexpected(effective.error());
+  effective_ = std::move(*effective);
+  service_->use(*effective_);
+  return {};
 }
 
-Result<std::string> Client::ask_gateway(std::string_view method, const std::string& target,
-                                        const std::string& body) const {
+Result<Reply> Client::ask(const Question& question) {
+  if (!service_) return ask_gateway(question);
+  const std::string_view path =
+      std::string_view(question.target).substr(0, question.target.find('?'));
+  if (Service::configures(question.method, path)) {
+    if (Status done = configure(); !done) return std::unexpected(done.error());
+  }
+  Request request{.method = std::string(question.method),
+                  .target = question.target,
+                  .body = question.body,
+                  .who = Principal::shell(fmt::format("shell:{}", getuid()))};
+  for (const auto& [name, value] : headers_of(question)) request.headers.emplace_back(name, value);
+  auto answer = service_->handle(request);
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  if (answer->refused) return std::unexpected(std::move(*answer->refused));
+  Reply reply{.body = std::move(answer->body), .etag = {}};
+  for (auto& [name, value] : answer->headers) {
+    if (name == "etag") reply.etag = std::move(value);
+  }
+  return reply;
+}
+
+Result<Reply> Client::ask_gateway(const Question& question) const {
   const auto fd = net::connect_unix(socket_);
   if (!fd) return std::unexpected(fd.error());
   const Connection connection(*fd);
-  const std::string request = fmt::format(
+  std::string request = fmt::format(
       "{} {} HTTP/1.1\r\nhost: sluice\r\nconnection: close\r\ncontent-type: application/json\r\n"
-      "content-length: {}\r\n\r\n{}",
-      method, target, body.size(), body);
+      "content-length: {}\r\n",
+      question.method, question.target, question.body.size());
+  for (const auto& [name, value] : headers_of(question)) {
+    request += fmt::format("{}: {}\r\n", name, value);
+  }
+  request += "\r\n" + question.body;
   if (Status sent = connection.send_all(request); !sent) return std::unexpected(sent.error());
   const auto answer = connection.read_to_end();
   if (!answer) return std::unexpected(answer.error());
   size_t scanned = 0;
   http::ResponseHead head;
-  const auto parsed = http::parse_response_head(*answer, scanned, {}, method, head);
+  const auto parsed = http::parse_response_head(*answer, scanned, {}, question.method, head);
   if (parsed.state != http::HeadState::kDone) return broken("closed before it had answered");
   const std::string_view content = std::string_view(*answer).substr(parsed.consumed);
   if (head.framing != http::Framing::kSized || content.size() != head.content_length) {
     return broken("the answer is cut short");
   }
   if (head.status >= 300) return std::unexpected(error_in(head.status, content));
-  return std::string(content);
+  return Reply{.body = std::string(content), .etag = std::string(head.fields.get("etag"))};
 }
 
 }  // namespace sluice::admin

@@ -122,6 +122,11 @@ Result<Answer> remove(const Call& call) {
   const auto id = parse_u64(call.argument());
   if (!id) return fail(ErrorCode::kNotFound, "There is no such code.");
   const auto number = static_cast<int64_t>(*id);
+  const auto there = call.service.database().codes().codes(number + 1, 1);
+  if (there && !there->empty() && there->front().id == number) {
+    json::Writer json(call.before);
+    write_code(json, there->front());
+  }
   if (Status done = call.service.database().codes().delete_code(number); !done) {
     return std::unexpected(done.error());
   }

@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "json/slices.hpp"
 #include "json/writer.hpp"
+#include "net/tls.hpp"
 #include "observe/log.hpp"
 
 namespace sluice::admin {
@@ -20,11 +21,14 @@ using config::Addition;
 using Kind = Addition::Kind;
 
 /// Options of a provider beside those that are columns.
-constexpr std::string_view kSettings[] = {"proxy",    "timeouts",  "pool",
+constexpr std::string_view kSettings[] = {"ca_file",  "proxy",     "timeouts", "pool",
                                           "platform", "responses", "reasoning"};
+constexpr int64_t kManyNew = 1000;
 
 std::string label_of(Kind kind, int64_t id, std::string_view name) {
-  const std::string number = id == EffectiveConfig::kNew ? "(new)" : std::to_string(id);
+  const std::string number = id > EffectiveConfig::kNew - kManyNew
+                                 ? fmt::format("(new {})", EffectiveConfig::kNew - id + 1)
+                                 : std::to_string(id);
   switch (kind) {
     case Kind::kProvider:
       return fmt::format("database provider {}", name);
@@ -82,6 +86,23 @@ const Candidate* culprit(const std::vector<Candidate>& candidates, const config:
   return nullptr;
 }
 
+/// Trust stores that are files and hold no certificates; reading them is more than parsing does.
+std::vector<config::Fault> unreadable_stores(const config::Config& config,
+                                             const std::vector<Candidate>& candidates) {
+  std::vector<config::Fault> faults;
+  for (const config::Provider& provider : config.providers) {
+    const std::string label = label_of(Kind::kProvider, 0, provider.name);
+    const bool ours = std::ranges::any_of(
+        candidates, [&](const auto& each) { return each.addition.label == label; });
+    if (provider.ca_file.empty() || !ours) continue;
+    if (net::TlsContext::client(provider.ca_file)) continue;
+    faults.push_back(
+        {.source = label + ": ca_file",
+         .what = fmt::format("ca_file {} has no certificates in PEM form", provider.ca_file)});
+  }
+  return faults;
+}
+
 std::string field_of(const config::Fault& fault, const Addition& addition) {
   const size_t from = addition.label.size() + 2;
   return fault.source.size() > from ? fault.source.substr(from) : std::string();
@@ -119,46 +140,14 @@ EffectiveConfig::StatePtr EffectiveConfig::state() const {
   return state_;
 }
 
-Result<std::vector<std::string>> EffectiveConfig::keys_of(
-    const store::ProviderRow& provider) const {
-  std::vector<std::string> keys;
-  std::string text = provider.api_key;
-  if (crypto::Sealer::is_sealed(text)) {
-    auto opened = sealer_.open(text);
-    if (!opened) return std::unexpected(opened.error());
-    text = std::move(*opened);
-  }
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = trim(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (!line.empty()) keys.emplace_back(line);
-  }
-  return keys;
-}
-
-Result<std::string> EffectiveConfig::sealed(const std::vector<std::string>& api_keys) const {
-  std::string text;
-  for (const std::string& each : api_keys) text += (text.empty() ? "" : "\n") + each;
-  if (text.empty()) return text;
-  return sealer_.seal(text);
-}
-
-std::vector<std::string> EffectiveConfig::shown_keys(const store::ProviderRow& provider) const {
-  std::vector<std::string> shown;
-  const auto keys = keys_of(provider);
-  if (!keys) return shown;
-  for (const std::string& each : *keys) shown.push_back(Secret(each).redacted());
-  return shown;
-}
-
 Result<Addition> EffectiveConfig::addition_of(const store::ProviderRow& provider) const {
   Addition out{.kind = Kind::kProvider,
                .label = label_of(Kind::kProvider, provider.id, provider.name),
                .json = {}};
-  const auto keys = keys_of(provider);
-  if (!keys) return fail(ErrorCode::kConfig, keys.error().message, "api_keys");
+  const auto keys = secrets_.keys(provider);
+  if (!keys) return std::unexpected(keys.error());
+  const auto headers = secrets_.headers(provider);
+  if (!headers) return std::unexpected(headers.error());
   const auto wrong = [](std::string_view column, std::string_view what) {
     return fail(ErrorCode::kConfig, fmt::format("{} must be {}", column, what),
                 std::string(column));
@@ -177,7 +166,11 @@ Result<Addition> EffectiveConfig::addition_of(const store::ProviderRow& provider
   json.end_array()
       .member("default", provider.is_default)
       .member("enabled", provider.enabled)
-      .raw_member("models", provider.models);
+      .raw_member("models", provider.models)
+      .key("headers")
+      .begin_object();
+  for (const auto& [name, value] : *headers) json.member(name, value);
+  json.end_object();
   json::Members settings{std::string_view(provider.settings)};
   for (json::Member each; settings.next(each);) {
     const std::string name = each.key.str();
@@ -194,14 +187,14 @@ Result<EffectiveConfig::Rows> EffectiveConfig::read_rows() {
   auto rows = catalog_.rows();
   if (!rows) return rows;
   for (store::ProviderRow& each : rows->providers) {
-    if (each.api_key.empty() || crypto::Sealer::is_sealed(each.api_key)) continue;
-    auto hidden = sealer_.seal(each.api_key);
+    const store::ProviderRow present = each;
+    const auto hidden = secrets_.hide(each);
     if (!hidden) return std::unexpected(hidden.error());
-    if (Status done = catalog_.replace_api_key(each.id, each.api_key, *hidden); !done) {
+    if (!*hidden) continue;
+    if (Status done = catalog_.replace_secrets(present, each.api_key, each.headers); !done) {
       return std::unexpected(done.error());
     }
-    each.api_key = std::move(*hidden);
-    log::info("a provider's key in the database is encrypted now", {{"provider", each.name}});
+    log::info("a provider's secrets in the database are encrypted now", {{"provider", each.name}});
   }
   return rows;
 }
@@ -238,6 +231,9 @@ Result<EffectiveConfig::StatePtr> EffectiveConfig::evaluate(const config::Docume
     std::vector<config::Fault> faults;
     auto loaded = config::load_merged(document, options_, state->additions, &faults);
     if (loaded) {
+      faults = unreadable_stores(loaded->config, candidates);
+    }
+    if (loaded && faults.empty()) {
       for (size_t i = 0; i < candidates.size(); ++i) {
         Standing& standing = state->standings[{candidates[i].addition.kind, candidates[i].id}];
         standing.shadowed = loaded->merged[i].shadowed;
@@ -254,6 +250,9 @@ Result<EffectiveConfig::StatePtr> EffectiveConfig::evaluate(const config::Docume
       standing.problem = fault.what;
       standing.field = field_of(fault, found->addition);
       candidates.erase(candidates.begin() + (found - candidates.data()));
+    }
+    if (candidates.size() == before && loaded) {
+      return fail(ErrorCode::kConfig, faults.front().what);
     }
     if (candidates.size() == before) return std::unexpected(std::move(loaded.error()));
   }
@@ -274,9 +273,9 @@ void EffectiveConfig::tell_problems() const {
   }
 }
 
-Status EffectiveConfig::use(StatePtr next) {
+Status EffectiveConfig::use(StatePtr next, bool file_read) {
   if (publish_) {
-    if (Status published = publish_(next->config); !published) return published;
+    if (Status published = publish_(next->config, file_read); !published) return published;
   }
   {
     const std::lock_guard lock(mutex_);
@@ -294,21 +293,30 @@ Status EffectiveConfig::reload() {
   if (!rows) return std::unexpected(rows.error());
   auto next = evaluate(*document, std::move(*rows));
   if (!next) return std::unexpected(next.error());
-  if (Status used = use(std::move(*next)); !used) return used;
+  if (Status used = use(std::move(*next), true); !used) return used;
   document_ = std::move(*document);
   return {};
 }
 
-Status EffectiveConfig::change(const std::function<Status(Rows&)>& edit,
-                               const std::function<Status()>& write) {
+Status EffectiveConfig::reread_rows() {
   const std::lock_guard lock(changes_);
+  auto rows = read_rows();
+  if (!rows) return std::unexpected(rows.error());
+  if (*rows == state()->rows) return {};
+  auto next = evaluate(document_, std::move(*rows));
+  if (!next) return std::unexpected(next.error());
+  return use(std::move(*next), false);
+}
+
+Result<EffectiveConfig::StatePtr> EffectiveConfig::edited(
+    const std::function<Status(Rows&)>& edit) {
   auto rows = read_rows();
   if (!rows) return std::unexpected(rows.error());
   const auto before = evaluate(document_, *rows);
   if (!before) return std::unexpected(before.error());
-  if (Status edited = edit(*rows); !edited) return edited;
-  const auto after = evaluate(document_, std::move(*rows));
-  if (!after) return std::unexpected(after.error());
+  if (Status done = edit(*rows); !done) return std::unexpected(done.error());
+  auto after = evaluate(document_, std::move(*rows));
+  if (!after) return after;
   for (const auto& [row, standing] : (*after)->standings) {
     if (standing.problem.empty()) continue;
     // What was wrong and still is may stay, as long as something else is changed.
@@ -316,12 +324,26 @@ Status EffectiveConfig::change(const std::function<Status(Rows&)>& edit,
     if (was.problem == standing.problem) continue;
     return fail(ErrorCode::kInvalidRequest, standing.problem, standing.field);
   }
+  return after;
+}
+
+Result<config::ConfigPtr> EffectiveConfig::try_out(const std::function<Status(Rows&)>& edit) {
+  const std::lock_guard lock(changes_);
+  const auto state = edited(edit);
+  if (!state) return std::unexpected(state.error());
+  return (*state)->config;
+}
+
+Status EffectiveConfig::change(const std::function<Status(Rows&)>& edit,
+                               const std::function<Status()>& write) {
+  const std::lock_guard lock(changes_);
+  if (const auto holds = edited(edit); !holds) return std::unexpected(holds.error());
   if (Status written = write(); !written) return written;
   auto there = read_rows();
   if (!there) return std::unexpected(there.error());
   auto next = evaluate(document_, std::move(*there));
   if (!next) return std::unexpected(next.error());
-  return use(std::move(*next));
+  return use(std::move(*next), false);
 }
 
 Result<std::vector<config::Setting>> EffectiveConfig::settings() const {

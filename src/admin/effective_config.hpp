@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "admin/provider_secrets.hpp"
 #include "base/error.hpp"
 #include "config/config.hpp"
 #include "config/load.hpp"
@@ -44,8 +45,8 @@ class EffectiveConfig {
     const Standing& standing(Kind kind, int64_t id) const;
   };
   using StatePtr = std::shared_ptr<const State>;
-  /// Puts a configuration in force.
-  using Publish = std::function<Status(const config::ConfigPtr&)>;
+  /// Puts a configuration in force; `file_read`: more than what the database adds may be new.
+  using Publish = std::function<Status(const config::ConfigPtr&, bool file_read)>;
 
   /// Reads both; what stands in the database as plain text is encrypted. `catalog` outlives it.
   static Result<std::unique_ptr<EffectiveConfig>> open(store::Catalog& catalog,
@@ -61,6 +62,9 @@ class EffectiveConfig {
   void tell_problems() const;
   /// Reads the file and the database again. On an error what was in force stays.
   Status reload();
+  /// Reads the database again, and puts what it adds in force if that has changed. On an error what
+  /// was in force stays.
+  Status reread_rows();
   Result<std::vector<config::Setting>> settings() const;
 
   /// What `edit` makes of the rows must hold; then `write` puts it into the database, and it is in
@@ -68,23 +72,24 @@ class EffectiveConfig {
   static constexpr int64_t kNew = INT64_MAX;
   Status change(const std::function<Status(Rows&)>& edit, const std::function<Status()>& write);
 
-  /// Keys of a provider, as the column keeps them.
-  Result<std::string> sealed(const std::vector<std::string>& api_keys) const;
-  /// Their first 6 characters; empty where they cannot be read.
-  std::vector<std::string> shown_keys(const store::ProviderRow& provider) const;
+  /// What `edit` makes of the rows as a configuration that nobody uses. It must hold, too.
+  Result<config::ConfigPtr> try_out(const std::function<Status(Rows&)>& edit);
+
+  const ProviderSecrets& secrets() const { return secrets_; }
 
  private:
   EffectiveConfig(store::Catalog& catalog, crypto::Sealer sealer, config::LoadOptions options)
-      : catalog_(catalog), sealer_(std::move(sealer)), options_(std::move(options)) {}
+      : catalog_(catalog), secrets_(std::move(sealer)), options_(std::move(options)) {}
 
   Result<Rows> read_rows();
+  /// Under changes_.
+  Result<StatePtr> edited(const std::function<Status(Rows&)>& edit);
   Result<StatePtr> evaluate(const config::Document& document, Rows rows) const;
   Result<config::Addition> addition_of(const store::ProviderRow& provider) const;
-  Result<std::vector<std::string>> keys_of(const store::ProviderRow& provider) const;
-  Status use(StatePtr next);
+  Status use(StatePtr next, bool file_read);
 
   store::Catalog& catalog_;
-  const crypto::Sealer sealer_;
+  const ProviderSecrets secrets_;
   const config::LoadOptions options_;
   mutable std::mutex changes_;  // one after the other, from reading to publishing
   config::Document document_;

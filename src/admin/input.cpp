@@ -14,7 +14,6 @@ namespace sluice::admin {
 namespace {
 
 constexpr int64_t kLastSecond = 253'402'300'799;  // of the year 9999
-constexpr size_t kMaxItems = 100;
 
 std::unexpected<Error> wrong(std::string_view field, std::string_view what) {
   return fail(ErrorCode::kInvalidRequest, fmt::format("{} {}", field, what), std::string(field));
@@ -153,7 +152,8 @@ Result<std::optional<bool>> Fields::flag(std::string_view name) const {
   return flag;
 }
 
-Result<std::vector<std::string>> Fields::list(std::string_view name, size_t most) const {
+Result<std::vector<std::string>> Fields::list(std::string_view name, size_t most,
+                                              size_t most_items) const {
   std::vector<std::string> out;
   const json::Value value = find(name);
   if (!value.exists()) return out;
@@ -164,7 +164,7 @@ Result<std::vector<std::string>> Fields::list(std::string_view name, size_t most
     auto text = element.as_string();
     if (!text) return wrong(name, "must be a list of strings");
     if (Status good = check_text(*text, name, most); !good) return std::unexpected(good.error());
-    if (out.size() == kMaxItems) return wrong(name, fmt::format("has more than {}", kMaxItems));
+    if (out.size() == most_items) return wrong(name, fmt::format("has more than {}", most_items));
     out.push_back(std::move(*text));
   }
   return out;

@@ -21,6 +21,8 @@ inline constexpr size_t kMaxReason = 500;                              // bytes
 inline constexpr int64_t kMaxPage = store::Database::kMostListed - 1;  // rows of a list
 inline constexpr int64_t kMaxCount = 1'000'000'000'000'000;            // of tokens and requests
 
+inline constexpr size_t kMaxItems = 100;  // of a list in a body
+
 /// What a field of a body, or a parameter of a query, is; for reading and for documenting.
 enum class FieldKind : uint8_t {
   kText,
@@ -67,8 +69,9 @@ class Fields {
   Result<std::optional<int64_t>> count(std::string_view name) const;
   /// true or false; absent is nullopt.
   Result<std::optional<bool>> flag(std::string_view name) const;
-  /// At most 100 lines of text.
-  Result<std::vector<std::string>> list(std::string_view name, size_t most) const;
+  /// At most `most_items` lines of text, each of at most `most` bytes.
+  Result<std::vector<std::string>> list(std::string_view name, size_t most,
+                                        size_t most_items = kMaxItems) const;
   /// Unix seconds: an RFC 3339 time, a date in UTC, or a number.
   Result<std::optional<int64_t>> time(std::string_view name) const;
 
@@ -83,6 +86,7 @@ class Query {
  public:
   static Result<Query> parse(std::string_view query, std::span<const Field> known);
 
+  bool given(std::string_view name) const { return !find(name).empty(); }
   /// Empty when absent.
   Result<std::string> text(std::string_view name, size_t most = kMaxName) const;
   /// From 1 to kMaxPage; 50 when absent.

@@ -41,6 +41,7 @@ Result<Answer> change_me(const Call& call) {
   if (Status same = check_match(call.request.header("if-match"), user->version); !same) {
     return std::unexpected(same.error());
   }
+  call.before = answer_me(*user).body;
   auto email = checked_email(call.fields);
   if (!email) return std::unexpected(email.error());
   if (call.fields.given("email")) user->email = std::move(*email);
@@ -151,7 +152,8 @@ constexpr Route kRoutes[] = {
      .access = Access::kUser,
      .handle = list_sessions,
      .summary = "Logins that have not ended.",
-     .logins = true},
+     .logins = true,
+     .short_list = true},
     {.method = "DELETE",
      .pattern = "/api/sessions",
      .access = Access::kUser,

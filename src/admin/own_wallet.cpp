@@ -62,6 +62,12 @@ Result<Answer> redeem(const Call& call) {
   }
   auto wallet = own_wallet(call);
   if (!wallet) return std::unexpected(wallet.error());
+  {
+    json::Writer json(call.before);
+    json.begin_object();
+    write_figures(json, service.running(), *wallet);
+    json.end_object();
+  }
   quota::Wallet* live = live_wallet(service, *wallet);
   const auto entry = service.database().codes().redeem(service.identity().digest_of(*code),
                                                        who.user_id, who.actor());
@@ -70,7 +76,7 @@ Result<Answer> redeem(const Call& call) {
               {{"user", who.name}, {"client", who.address}, {"why", entry.error().message}});
     return std::unexpected(entry.error());
   }
-  if (live != nullptr) live->balance.add(entry->amount.nanos);
+  credit(service, live, *entry);
   service.redeeming().users.forgive(std::to_string(who.user_id));
   service.redeeming().addresses.forgive(who.address);
   // What it says has been done, whether or not the balance can be read once more.

@@ -125,7 +125,15 @@ Result<Answer> set_price(const Call& call) {
   auto rate = rate_in(call.fields);
   if (!rate) return std::unexpected(rate.error());
   rate->created_by = call.request.who.actor();
-  const auto kept = call.service.database().prices().set(*rate);
+  store::Prices& prices = call.service.database().prices();
+  const auto rates = prices.in_force();
+  if (!rates) return std::unexpected(rates.error());
+  for (const store::Rate& each : *rates) {
+    if (each.scope != rate->scope || each.model != rate->model) continue;
+    json::Writer json(call.before);
+    write_version(json, each);
+  }
+  const auto kept = prices.set(*rate);
   if (!kept) return std::unexpected(kept.error());
   tell(call, "a price was set", kept->model, kept->scope);
   Answer answer{.status = 201, .body = {}};
@@ -146,6 +154,10 @@ Result<Answer> delete_price(const Call& call) {
   if (rate == rates->end()) {
     return fail(ErrorCode::kNotFound, "there is no price with this id in force");
   }
+  {
+    json::Writer json(call.before);
+    write_version(json, *rate);
+  }
   if (Status done = prices.withdraw(rate->scope, rate->model, call.request.who.actor()); !done) {
     return std::unexpected(done.error());
   }
@@ -161,11 +173,24 @@ Result<Answer> delete_price(const Call& call) {
   return answer;
 }
 
+/// For the audit log: the group that the user is of now.
+void note_group(const Call& call, const std::string& user) {
+  const auto wallet = call.service.database().wallet(user);
+  const auto groups = call.service.database().prices().groups();
+  if (!wallet || !groups) return;
+  std::string_view group;
+  for (const auto& [id, name] : *groups) {
+    if (id == wallet->user_id) group = name;
+  }
+  json::Writer(call.before).begin_object().member("user", user).member("group", group).end_object();
+}
+
 Result<Answer> set_group(const Call& call) {
   const auto user = call.fields.required_text("user", kMaxName);
   if (!user) return std::unexpected(user.error());
   const auto group = call.fields.text("group", kMaxName);
   if (!group) return std::unexpected(group.error());
+  note_group(call, *user);
   if (Status done = call.service.database().prices().set_group(*user, *group); !done) {
     return std::unexpected(done.error());
   }

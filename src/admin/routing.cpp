@@ -1,12 +1,9 @@
 // Routing rules and groups: those of the configuration file, and those that stand in the database.
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "admin/configuring.hpp"
-#include "base/clock.hpp"
+#include "admin/routing_rows.hpp"
 #include "base/text.hpp"
 #include "json/writer.hpp"
 
@@ -18,90 +15,7 @@ using Kind = EffectiveConfig::Kind;
 using store::GroupRow;
 using store::RuleRow;
 
-constexpr size_t kMaxModel = 250;
-constexpr size_t kMaxMembers = 100;
-
 std::unexpected<Error> nothing() { return fail(ErrorCode::kNotFound, "There is no such entry."); }
-
-void write_standing(json::Writer& json, const EffectiveConfig::Standing& standing, bool enabled,
-                    int64_t updated_at) {
-  json.member("source", "database")
-      .member("shadowed", standing.shadowed)
-      .member("in_force", enabled && !standing.shadowed && standing.problem.empty());
-  if (!standing.problem.empty()) json.member("problem", standing.problem);
-  json.member("updated_at", rfc3339(updated_at * 1'000'000));
-}
-
-void write_of_file(json::Writer& json) {
-  json.member("source", "file").member("shadowed", false).member("in_force", true);
-}
-
-void write(json::Writer& json, const EffectiveConfig::State& state, const RuleRow& rule) {
-  json.begin_object()
-      .member("id", rule.id)
-      .member("type", rule.rule_type)
-      .member("pattern", rule.pattern)
-      .member("target", rule.provider_name)
-      .member("model", rule.model)
-      .member("priority", rule.priority)
-      .member("enabled", rule.enabled);
-  write_standing(json, state.standing(Kind::kRule, rule.id), rule.enabled, rule.updated_at);
-  json.end_object();
-}
-
-void write(json::Writer& json, const config::Rule& rule) {
-  json.begin_object()
-      .null_member("id")
-      .member("type", rule.prefix ? "prefix" : "exact")
-      .member("pattern", rule.pattern)
-      .member("target", rule.target.name)
-      .member("model", rule.target.model)
-      .member("priority", rule.priority)
-      .member("enabled", true);
-  write_of_file(json);
-  json.end_object();
-}
-
-void write_member(json::Writer& json, std::string_view target, std::string_view model,
-                  int64_t weight) {
-  json.begin_object().member("target", target).member("model", model);
-  json.member("weight", weight).end_object();
-}
-
-void write(json::Writer& json, const EffectiveConfig::State& state, const GroupRow& group) {
-  json.begin_object()
-      .member("id", group.id)
-      .member("name", group.name)
-      .member("strategy", group.strategy)
-      .member("resume", group.resume)
-      .key("members")
-      .begin_array();
-  for (const store::MemberRow& each : group.members) {
-    write_member(json, each.provider_name, each.model, each.weight);
-  }
-  json.end_array().member("enabled", group.enabled);
-  write_standing(json, state.standing(Kind::kGroup, group.id), group.enabled, group.updated_at);
-  json.end_object();
-}
-
-void write(json::Writer& json, const config::Group& group) {
-  constexpr std::string_view kStrategies[] = {"round_robin",       "random", "weighted_round_robin",
-                                              "least_connections", "vram",   "predicted"};
-  constexpr std::string_view kResumes[] = {"none", "restart", "continue"};
-  json.begin_object()
-      .null_member("id")
-      .member("name", group.name)
-      .member("strategy", kStrategies[static_cast<size_t>(group.strategy)])
-      .member("resume", group.resume ? kResumes[static_cast<size_t>(*group.resume)] : "")
-      .key("members")
-      .begin_array();
-  for (const config::Member& each : group.members) {
-    write_member(json, each.target.name, each.target.model, each.weight);
-  }
-  json.end_array().member("enabled", true);
-  write_of_file(json);
-  json.end_object();
-}
 
 /// What rules and groups differ in.
 struct OfRules {
@@ -114,7 +28,6 @@ struct OfRules {
   static Status remove(store::Catalog& catalog, const Row& row) {
     return catalog.remove_rule(row.id, row.version);
   }
-  static Status take(const Fields& fields, Row& row);
 };
 
 struct OfGroups {
@@ -127,108 +40,13 @@ struct OfGroups {
   static Status remove(store::Catalog& catalog, const Row& row) {
     return catalog.remove_group(row.id, row.version);
   }
-  static Status take(const Fields& fields, Row& row);
 };
-
-Status take_texts(const Fields& fields,
-                  std::span<const std::pair<std::string_view, std::string*>> texts) {
-  for (const auto& [name, into] : texts) {
-    if (!fields.given(name)) continue;
-    auto text = fields.text(name, kMaxModel);
-    if (!text) return std::unexpected(text.error());
-    *into = std::move(*text);
-  }
-  return {};
-}
-
-Status take_enabled(const Fields& fields, bool& into) {
-  const auto enabled = fields.flag("enabled");
-  if (!enabled) return std::unexpected(enabled.error());
-  if (*enabled) into = **enabled;
-  return {};
-}
-
-/// -2147483648 to 2147483647, as in the configuration file.
-Status take_priority(const Fields& fields, int64_t& into) {
-  if (!fields.has("priority")) return {};
-  const auto number = json::Value(fields.raw("priority")).as_int();
-  if (!number || *number < INT32_MIN || *number > INT32_MAX) {
-    return fail(ErrorCode::kInvalidRequest, "priority must be a whole number", "priority");
-  }
-  into = *number;
-  return {};
-}
-
-Status OfRules::take(const Fields& fields, Row& row) {
-  const std::pair<std::string_view, std::string*> texts[] = {{"type", &row.rule_type},
-                                                             {"pattern", &row.pattern},
-                                                             {"target", &row.provider_name},
-                                                             {"model", &row.model}};
-  if (Status taken = take_texts(fields, texts); !taken) return taken;
-  if (Status taken = take_priority(fields, row.priority); !taken) return taken;
-  return take_enabled(fields, row.enabled);
-}
-
-Result<store::MemberRow> member_of(json::Value value) {
-  const auto wrong = [](std::string_view what) {
-    return fail(ErrorCode::kInvalidRequest, fmt::format("a member {}", what), "members");
-  };
-  store::MemberRow member;
-  json::Members fields(value);
-  if (value.kind() != json::Kind::kObject) return wrong("must be {target, model?, weight?}");
-  for (json::Member each; fields.next(each);) {
-    if (each.key == "target" || each.key == "model") {
-      auto text = each.value.as_string();
-      if (!text || text->size() > kMaxModel) return wrong("has a target or model that is none");
-      (each.key == "target" ? member.provider_name : member.model) = std::move(*text);
-    } else if (each.key == "weight") {
-      const auto weight = each.value.as_int();
-      if (!weight || *weight < 1 || *weight > 1'000'000) {
-        return wrong("has a weight from 1 to 1000000");
-      }
-      member.weight = *weight;
-    } else {
-      return wrong("has target, model and weight, and nothing else");
-    }
-  }
-  if (member.provider_name.empty()) return wrong("needs a target");
-  return member;
-}
-
-Status take_members(const Fields& fields, GroupRow& row) {
-  if (!fields.given("members")) return {};
-  const json::Value list(fields.raw("members"));
-  if (list.kind() != json::Kind::kArray) {
-    return fail(ErrorCode::kInvalidRequest, "members must be a list", "members");
-  }
-  row.members.clear();
-  json::Elements elements(list.raw());
-  for (json::Value each; elements.next(each);) {
-    auto member = member_of(each);
-    if (!member) return std::unexpected(member.error());
-    row.members.push_back(std::move(*member));
-    if (row.members.size() > kMaxMembers) {
-      return fail(ErrorCode::kInvalidRequest, fmt::format("members are {} at most", kMaxMembers),
-                  "members");
-    }
-  }
-  return {};
-}
-
-Status OfGroups::take(const Fields& fields, Row& row) {
-  const std::pair<std::string_view, std::string*> texts[] = {
-      {"name", &row.name}, {"strategy", &row.strategy}, {"resume", &row.resume}};
-  if (Status taken = take_texts(fields, texts); !taken) return taken;
-  if (row.strategy.empty()) row.strategy = "round_robin";
-  if (Status taken = take_members(fields, row); !taken) return taken;
-  return take_enabled(fields, row.enabled);
-}
 
 template <typename Of>
 Answer answer_row(const Call& call, int status, const typename Of::Row& row) {
   Answer answer{.status = status, .body = {}};
   json::Writer json(answer.body);
-  write(json, *effective(call).state(), row);
+  write_row(json, *effective(call).state(), row);
   answer.headers.emplace_back("etag", etag_of(row.version));
   return answer;
 }
@@ -249,8 +67,8 @@ Result<Answer> list(const Call& call) {
   Answer answer;
   json::Writer json(answer.body);
   json.begin_object().key("data").begin_array();
-  for (const auto& each : Of::of_file(*state)) write(json, each);
-  for (const auto& each : Of::rows(state->rows)) write(json, *state, each);
+  for (const auto& each : Of::of_file(*state)) write_row(json, each);
+  for (const auto& each : Of::rows(state->rows)) write_row(json, *state, each);
   json.end_array().null_member("next_cursor").end_object();
   return answer;
 }
@@ -265,7 +83,7 @@ Result<Answer> show(const Call& call) {
 template <typename Of>
 Result<Answer> add(const Call& call) {
   typename Of::Row row;
-  if (Status taken = Of::take(call.fields, row); !taken) return std::unexpected(taken.error());
+  if (Status taken = take_fields(call.fields, row); !taken) return std::unexpected(taken.error());
   const Status done = effective(call).change(
       [&](EffectiveConfig::Rows& rows) -> Status {
         row.id = EffectiveConfig::kNew;
@@ -288,7 +106,7 @@ Result<Answer> change(const Call& call) {
   if (!row) return std::unexpected(row.error());
   if (Status same = check_match(call, row->version); !same) return std::unexpected(same.error());
   call.before = answer_row<Of>(call, 200, *row).body;
-  if (Status taken = Of::take(call.fields, *row); !taken) return std::unexpected(taken.error());
+  if (Status taken = take_fields(call.fields, *row); !taken) return std::unexpected(taken.error());
   const Status done = effective(call).change(
       [&](EffectiveConfig::Rows& rows) -> Status {
         auto& all = Of::rows(rows);
@@ -329,95 +147,130 @@ Result<Answer> remove(const Call& call) {
   return answer;
 }
 
-consteval auto rule_fields(bool needed) {
-  return std::to_array<Field>({
-      {"type", FieldKind::kText,
-       "exact or prefix: whether the pattern is a whole model name or its beginning.", needed},
-      {"pattern", FieldKind::kText, "Model name, or its beginning with an optional * at the end.",
-       needed},
-      {"target", FieldKind::kText, "A provider, a group, or workers.", needed},
-      {"model", FieldKind::kText, "Model name to send upstream; empty: as requested."},
-      {"priority", FieldKind::kInteger, "Higher goes first; 0 when absent."},
-      {"enabled", FieldKind::kFlag, "false: kept, and not followed."},
-  });
+/// Rules and groups of the database as one, under the version that a draft is made from.
+Answer answer_routing(const Call& call) {
+  const auto state = effective(call).state();
+  const std::string version = store::routing_version(state->rows);
+  Answer answer;
+  json::Writer json(answer.body);
+  json.begin_object().member("version", version).key("rules").begin_array();
+  for (const RuleRow& each : state->rows.rules) write_row(json, *state, each);
+  json.end_array().key("groups").begin_array();
+  for (const GroupRow& each : state->rows.groups) write_row(json, *state, each);
+  json.end_array().end_object();
+  answer.headers.emplace_back("etag", '"' + version + '"');
+  return answer;
 }
 
-consteval auto group_fields(bool needed) {
-  return std::to_array<Field>({
-      {"name", FieldKind::kText, "Unique among providers and groups.", needed},
-      {"strategy", FieldKind::kText,
-       "round_robin, random, weighted_round_robin, least_connections, vram or predicted."},
-      {"resume", FieldKind::kText, "none, restart or continue; empty: as routing.resume."},
-      {"members", FieldKind::kObjects,
-       "A list of {target, model?, weight?}: a provider, or workers.", needed},
-      {"enabled", FieldKind::kFlag, "false: kept, and not known by its name."},
-  });
+Result<Answer> show_routing(const Call& call) { return answer_routing(call); }
+
+Result<Answer> apply_draft(const Call& call) {
+  const auto base = call.fields.required_text("base_version", kMaxName);
+  if (!base) return std::unexpected(base.error());
+  EffectiveConfig& config = effective(call);
+  call.before = answer_routing(call).body;
+  RoutingDraft draft;
+  const Status done = config.change(
+      [&](EffectiveConfig::Rows& rows) -> Status {
+        // Before anything is said of ids that somebody else has removed.
+        if (store::routing_version(rows) != *base) {
+          return fail(ErrorCode::kConflict, "Rules or groups have changed since.", "base_version");
+        }
+        auto read = read_draft(json::Value(call.fields.raw("draft")), rows);
+        if (!read) return std::unexpected(read.error());
+        draft = std::move(*read);
+        put_draft(draft, rows);
+        return {};
+      },
+      [&] {
+        return call.service.database().catalog().replace_routing(draft.groups, draft.rules, *base);
+      });
+  if (!done) return std::unexpected(done.error());
+  return answer_routing(call);
 }
 
-constexpr auto kNewRule = rule_fields(true);
-constexpr auto kRuleChange = rule_fields(false);
-constexpr auto kNewGroup = group_fields(true);
-constexpr auto kGroupChange = group_fields(false);
-
-constexpr Route kRoutes[] = {
-    {.method = "GET",
-     .pattern = "/api/admin/routing/rules",
-     .handle = list<OfRules>,
-     .summary = "Routing rules: those of the configuration file, then those of the database.",
-     .configures = true},
-    {.method = "POST",
-     .pattern = "/api/admin/routing/rules",
-     .handle = add<OfRules>,
-     .summary = "Adds a routing rule, which holds at once.",
-     .body = kNewRule,
-     .configures = true},
-    {.method = "GET",
-     .pattern = "/api/admin/routing/rules/{id}",
-     .handle = show<OfRules>,
-     .summary = "A routing rule of the database.",
-     .configures = true},
-    {.method = "PATCH",
-     .pattern = "/api/admin/routing/rules/{id}",
-     .handle = change<OfRules>,
-     .summary = "Changes a routing rule of the database.",
-     .body = kRuleChange,
-     .configures = true},
-    {.method = "DELETE",
-     .pattern = "/api/admin/routing/rules/{id}",
-     .handle = remove<OfRules>,
-     .summary = "Deletes a routing rule of the database.",
-     .configures = true},
-    {.method = "GET",
-     .pattern = "/api/admin/routing/groups",
-     .handle = list<OfGroups>,
-     .summary = "Groups: those of the configuration file, then those of the database.",
-     .configures = true},
-    {.method = "POST",
-     .pattern = "/api/admin/routing/groups",
-     .handle = add<OfGroups>,
-     .summary = "Adds a group of targets that share load.",
-     .body = kNewGroup,
-     .configures = true},
-    {.method = "GET",
-     .pattern = "/api/admin/routing/groups/{id}",
-     .handle = show<OfGroups>,
-     .summary = "A group of the database.",
-     .configures = true},
-    {.method = "PATCH",
-     .pattern = "/api/admin/routing/groups/{id}",
-     .handle = change<OfGroups>,
-     .summary = "Changes a group of the database.",
-     .body = kGroupChange,
-     .configures = true},
-    {.method = "DELETE",
-     .pattern = "/api/admin/routing/groups/{id}",
-     .handle = remove<OfGroups>,
-     .summary = "Deletes a group of the database that nothing needs.",
-     .configures = true},
+constexpr Field kDraft[] = {
+    {"draft", FieldKind::kObject,
+     "{rules?, groups?}: lists of what these routes take, in place of all that the database has; "
+     "with its id what is to stay itself. A list that is absent stays as it is.",
+     true},
+    {"base_version", FieldKind::kText, "The version that the draft was made from.", true},
 };
 
 }  // namespace
 
-std::span<const Route> routing_routes() { return kRoutes; }
+std::span<const Route> routing_routes() {
+  static const Route routes[] = {
+      {.method = "GET",
+       .pattern = "/api/admin/routing",
+       .handle = show_routing,
+       .summary = "All rules and groups of the database, and the version that they are.",
+       .configures = true},
+      {.method = "POST",
+       .pattern = "/api/admin/routing/apply",
+       .handle = apply_draft,
+       .summary = "Puts a draft in the place of all rules and groups of the database, unless they "
+                  "have changed since it was begun.",
+       .body = kDraft,
+       .configures = true},
+      {.method = "GET",
+       .pattern = "/api/admin/routing/rules",
+       .handle = list<OfRules>,
+       .summary = "Routing rules: those of the configuration file, then those of the database.",
+       .configures = true,
+       .short_list = true},
+      {.method = "POST",
+       .pattern = "/api/admin/routing/rules",
+       .handle = add<OfRules>,
+       .summary = "Adds a routing rule, which holds at once.",
+       .body = rule_fields(true),
+       .configures = true},
+      {.method = "GET",
+       .pattern = "/api/admin/routing/rules/{id}",
+       .handle = show<OfRules>,
+       .summary = "A routing rule of the database.",
+       .configures = true},
+      {.method = "PATCH",
+       .pattern = "/api/admin/routing/rules/{id}",
+       .handle = change<OfRules>,
+       .summary = "Changes a routing rule of the database.",
+       .body = rule_fields(false),
+       .configures = true},
+      {.method = "DELETE",
+       .pattern = "/api/admin/routing/rules/{id}",
+       .handle = remove<OfRules>,
+       .summary = "Deletes a routing rule of the database.",
+       .configures = true},
+      {.method = "GET",
+       .pattern = "/api/admin/routing/groups",
+       .handle = list<OfGroups>,
+       .summary = "Groups: those of the configuration file, then those of the database.",
+       .configures = true,
+       .short_list = true},
+      {.method = "POST",
+       .pattern = "/api/admin/routing/groups",
+       .handle = add<OfGroups>,
+       .summary = "Adds a group of targets that share load.",
+       .body = group_fields(true),
+       .configures = true},
+      {.method = "GET",
+       .pattern = "/api/admin/routing/groups/{id}",
+       .handle = show<OfGroups>,
+       .summary = "A group of the database.",
+       .configures = true},
+      {.method = "PATCH",
+       .pattern = "/api/admin/routing/groups/{id}",
+       .handle = change<OfGroups>,
+       .summary = "Changes a group of the database.",
+       .body = group_fields(false),
+       .configures = true},
+      {.method = "DELETE",
+       .pattern = "/api/admin/routing/groups/{id}",
+       .handle = remove<OfGroups>,
+       .summary = "Deletes a group of the database that nothing needs.",
+       .configures = true},
+  };
+  return routes;
+}
 
 }  // namespace sluice::admin

@@ -1,6 +1,8 @@
 // Users and invitations, by administrators.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "admin/identity.hpp"
 #include "admin/person.hpp"
 #include "admin/routes.hpp"
@@ -91,6 +93,7 @@ Result<Answer> add_user(const Call& call) {
   if (!role) return std::unexpected(role.error());
   const auto made = call.service.identity().add(wanted, role->empty() ? "user" : *role);
   if (!made) return std::unexpected(made.error());
+  if (const auto& tell = call.service.running().user_changed) tell(made->id);
   log::info("a user was added",
             {{"user", made->name}, {"role", made->role}, {"by", call.request.who.actor()}});
   return answer_user(201, *made);
@@ -99,6 +102,7 @@ Result<Answer> add_user(const Call& call) {
 Result<Answer> change_user(const Call& call) {
   auto user = user_of(call);
   if (!user) return std::unexpected(user.error());
+  call.before = answer_user(200, *user).body;
   // A shell has read nothing before that it could be mistaken about.
   const std::string_view match = call.request.header("if-match");
   if (!call.request.who.local() || !match.empty()) {
@@ -138,7 +142,7 @@ Result<Answer> change_user(const Call& call) {
   const auto changed = ends_logins ? call.service.identity().change(*user)
                                    : call.service.database().identities().change_user(*user);
   if (!changed) return std::unexpected(changed.error());
-  if (const auto& tell = call.service.running().user_changed) tell(changed->id, changed->disabled);
+  if (const auto& tell = call.service.running().user_changed) tell(changed->id);
   log::info("a user was changed", {{"user", changed->name},
                                    {"role", changed->role},
                                    {"disabled", changed->disabled},
@@ -209,6 +213,15 @@ Result<Answer> add_invite(const Call& call) {
 Result<Answer> delete_invite(const Call& call) {
   const auto id = parse_u64(call.argument());
   if (!id) return fail(ErrorCode::kNotFound, "There is no such invitation.");
+  const auto invites = call.service.database().identities().invites();
+  if (!invites) return std::unexpected(invites.error());
+  const auto invite = std::ranges::find(*invites, static_cast<int64_t>(*id), &store::Invite::id);
+  if (invite != invites->end()) {
+    json::Writer json(call.before);
+    json.begin_object();
+    write_invite(json, *invite);
+    json.end_object();
+  }
   if (Status done = call.service.database().identities().delete_invite(static_cast<int64_t>(*id));
       !done) {
     return std::unexpected(done.error());
@@ -271,7 +284,8 @@ constexpr Route kRoutes[] = {
      .pattern = "/api/admin/invites",
      .handle = list_invites,
      .summary = "Invitations, newest first.",
-     .logins = true},
+     .logins = true,
+     .short_list = true},
     {.method = "POST",
      .pattern = "/api/admin/invites",
      .handle = add_invite,

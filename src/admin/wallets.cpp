@@ -59,12 +59,16 @@ Result<Answer> post(const Call& call, Kind kind) {
   bool made = false;
   auto wallet = wallet_for(call, kind, *key, made);
   if (!wallet) return std::unexpected(wallet.error());
+  {
+    json::Writer json(call.before);
+    write_wallet(json, call.service.running(), *wallet);
+  }
   quota::Wallet* live = live_wallet(call.service, *wallet);
   const auto posted =
       call.service.database().post(wallet->user, kind == Kind::kTopUp ? "top_up" : "adjust",
                                    *amount, *reason, *key, call.request.who.actor());
   if (!posted) return std::unexpected(posted.error());
-  if (live != nullptr && !posted->repeated) live->balance.add(amount->nanos);
+  if (!posted->repeated) credit(call.service, live, posted->entry);
   if (const auto now = call.service.database().wallet(wallet->user)) wallet = now;
 
   Answer answer{.status = posted->repeated ? 200 : 201, .body = {}};
@@ -129,7 +133,8 @@ constexpr Route kRoutes[] = {
     {.method = "GET",
      .pattern = "/api/admin/wallets",
      .handle = list_wallets,
-     .summary = "All wallets."},
+     .summary = "All wallets.",
+     .short_list = true},
     {.method = "POST",
      .pattern = "/api/admin/wallets/verify",
      .handle = verify,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/answer.hpp"
 #include "api/dry_run.hpp"
 #include "api/operation.hpp"
@@ -20,26 +22,6 @@ constexpr std::string_view kAdmin = "/api/admin/";
 constexpr std::string_view kWorkers = "workers/";
 constexpr auto kShort = std::chrono::seconds(60);
 constexpr auto kLong = std::chrono::minutes(15);
-
-/// Who asks, by what the request carries.
-Result<admin::Principal> principal_of(Service& service, const relay::Snapshot& snapshot,
-                                      const net::HttpCall& call) {
-  std::string address = relay::client_of(call, snapshot.trusted_proxies).to_string();
-  const std::string_view credential = relay::client_credential(call.head().fields);
-  if (!refuse_admin(snapshot, call)) {
-    // Where no token is set this machine is trusted; who has logged in there is himself.
-    const bool logged_in = snapshot.config->auth.admin_token.empty() && credential.contains('.');
-    if (!logged_in || service.authenticator == nullptr) {
-      return admin::Principal::token(std::move(address));
-    }
-  }
-  if (credential.contains('.') && service.authenticator != nullptr) {
-    return service.authenticator->authenticate(credential, std::move(address));
-  }
-  admin::Principal nobody;
-  nobody.address = std::move(address);
-  return nobody;
-}
 
 admin::Request request_of(const net::HttpCall& call, admin::Principal who) {
   admin::Request request{.method = std::string(call.head().method),
@@ -71,11 +53,32 @@ net::Task<void> send(net::HttpCall& call, admin::Answer answer) {
   co_await answer_json(call, answer.status, std::move(answer.body));
 }
 
+/// A page of another site may have had the browser send this, cookie and all. That matters where
+/// cookies are read or set. Browsers say whose page it was; older ones, and those over plain HTTP,
+/// only its address, and a page of another address cannot send JSON unasked.
+bool is_of_another_site(const config::Cors& cors, const net::HttpCall& call) {
+  constexpr std::string_view kCookieRoutes[] = {"/api/auth/login", "/api/auth/refresh",
+                                                "/api/auth/logout"};
+  if (std::ranges::find(kCookieRoutes, call.head().path()) == std::end(kCookieRoutes)) return false;
+  const http::Fields& fields = call.head().fields;
+  const std::string_view origin = fields.get("origin");
+  const auto allowed = [&](const std::string& each) { return each == "*" || each == origin; };
+  if (cors.enabled && !origin.empty() && std::ranges::any_of(cors.allowed_origins, allowed)) {
+    return false;
+  }
+  const std::string_view site = fields.get("sec-fetch-site");
+  if (!site.empty()) return site != "same-origin" && site != "none";
+  const size_t scheme = origin.find("://");
+  if (origin.empty() || istarts_with(fields.get("content-type"), "application/json")) return false;
+  return scheme == std::string_view::npos || origin.substr(scheme + 3) != fields.get("host");
+}
+
 /// Hands the request to the services on the administration's own threads.
 net::Task<void> serve(Administration& administration, net::HttpCall& call, admin::Principal who) {
   const std::string path(call.head().path());
   admin::Request request = request_of(call, std::move(who));
-  const bool patient = admin::Service::takes_long(request.method, path);
+  const bool asking = admin::Service::asks_upstream(request.method, path);
+  const bool patient = asking || admin::Service::takes_long(request.method, path);
   auto body = co_await call.read_body(admin::kMaxBody);
   if (!body) {
     if (body.error().code == ErrorCode::kClientGone) co_return;
@@ -87,10 +90,15 @@ net::Task<void> serve(Administration& administration, net::HttpCall& call, admin
                                                            request = std::move(request)] {
     return service.handle(request);
   };
-  auto answer = co_await net::offload<Result<admin::Answer>>(administration.pool, std::move(work),
-                                                             call.scope());
+  net::BlockingPool& pool = asking ? administration.asking : administration.pool;
+  auto answer = co_await net::offload<Result<admin::Answer>>(pool, std::move(work), call.scope());
   if (!answer) {
     if (answer.error().code == ErrorCode::kClientGone) co_return;
+    if (asking && answer.error().code == ErrorCode::kInternal) {
+      answer.error() = {.code = ErrorCode::kRateLimitExceeded,
+                        .message = "many providers are being tested: try again in a moment",
+                        .param = {}};
+    }
     co_return co_await answer_error(call, std::move(answer.error()));
   }
   if (*answer) co_return co_await send(call, std::move(**answer));
@@ -142,9 +150,44 @@ std::optional<Error> refuse_admin(const relay::Snapshot& snapshot, const net::Ht
   return std::nullopt;
 }
 
+Result<admin::Principal> principal_of(Service& service, const relay::Snapshot& snapshot,
+                                      const net::HttpCall& call) {
+  std::string address = relay::client_of(call, snapshot.trusted_proxies).to_string();
+  const std::string_view credential = relay::client_credential(call.head().fields);
+  if (!refuse_admin(snapshot, call)) {
+    // Where no token is set this machine is trusted; who has logged in there is himself.
+    const bool logged_in = snapshot.config->auth.admin_token.empty() && credential.contains('.');
+    if (!logged_in || service.authenticator == nullptr) {
+      return admin::Principal::token(std::move(address));
+    }
+  }
+  if (credential.contains('.') && service.authenticator != nullptr) {
+    return service.authenticator->authenticate(credential, std::move(address));
+  }
+  admin::Principal nobody;
+  nobody.address = std::move(address);
+  return nobody;
+}
+
+std::optional<Error> refuse_unless_administrator(const admin::Principal& who,
+                                                 const relay::Snapshot& snapshot,
+                                                 const net::HttpCall& call) {
+  if (who.administrator) return std::nullopt;
+  if (who.kind != admin::Principal::Kind::kUser) return refuse_admin(snapshot, call);
+  return Error{
+      .code = ErrorCode::kPermissionDenied, .message = "this is for administrators", .param = {}};
+}
+
 net::Task<void> handle_management(Service& service, relay::LoopContext& context,
                                   net::HttpCall& call) {
   const relay::Snapshot& snapshot = *context.snapshot;
+  if (is_of_another_site(snapshot.config->server.cors, call)) {
+    co_return co_await answer_error(call,
+                                    Error{.code = ErrorCode::kPermissionDenied,
+                                          .message = "this came from a page of another site, which "
+                                                     "server.cors.allowed_origins does not name",
+                                          .param = {}});
+  }
   auto who = principal_of(service, snapshot, call);
   if (!who) co_return co_await answer_error(call, std::move(who.error()));
   who->here = is_local(snapshot, call) && !could_be_a_web_page(call.head().fields);
@@ -152,13 +195,8 @@ net::Task<void> handle_management(Service& service, relay::LoopContext& context,
   const bool administration =
       path.starts_with(kAdmin) ||
       admin::Service::access_of(call.head().method, path) == admin::Access::kAdministrator;
-  if (administration && !who->administrator) {
-    auto refused = refuse_admin(snapshot, call);
-    if (who->kind == admin::Principal::Kind::kUser) {
-      refused = {.code = ErrorCode::kPermissionDenied,
-                 .message = "this is for administrators",
-                 .param = {}};
-    }
+  if (administration) {
+    auto refused = refuse_unless_administrator(*who, snapshot, call);
     if (refused) co_return co_await answer_error(call, std::move(*refused));
   }
   co_await route(service, context, call, std::move(*who));

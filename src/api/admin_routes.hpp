@@ -15,12 +15,23 @@
 namespace sluice::api {
 
 /// Owned by the process, outlives every loop. The threads are its own, so that a long report
-/// delays no name resolution. What `service` refers to must outlive this: its destructor finishes
-/// what is queued.
+/// delays no name resolution, nor a provider that does not answer a report. What `service` refers
+/// to must outlive this: its destructor finishes what is queued.
 struct Administration {
   admin::Service& service;
   net::BlockingPool pool{2};
+  net::BlockingPool asking{4, 8};  // for what waits for somebody outside
 };
+
+/// Who asks, by what the request carries: the admin token, a login, or that it comes from this
+/// machine where no token is set. kUnauthenticated where a login is not good.
+Result<admin::Principal> principal_of(Service& service, const relay::Snapshot& snapshot,
+                                      const net::HttpCall& call);
+
+/// Why nobody but `who` may not administrate; nullopt for administrators.
+std::optional<Error> refuse_unless_administrator(const admin::Principal& who,
+                                                 const relay::Snapshot& snapshot,
+                                                 const net::HttpCall& call);
 
 /// Why a caller may not administrate; nullopt for administrators (is_admin). Without a token web
 /// pages that run on this machine are refused, too.

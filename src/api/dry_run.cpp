@@ -1,9 +1,14 @@
 #include "api/dry_run.hpp"
 
+#include <memory>
 #include <utility>
 
+#include "admin/effective_config.hpp"
 #include "admin/input.hpp"
+#include "admin/routing_rows.hpp"
+#include "api/admin_routes.hpp"
 #include "api/answer.hpp"
+#include "api/dry_run_traffic.hpp"
 #include "api/handler.hpp"
 #include "dialect/prompt.hpp"
 #include "dialect/request.hpp"
@@ -32,7 +37,63 @@ constexpr admin::Field kFields[] = {
     {.name = "stream", .kind = FieldKind::kFlag},
     {.name = "key", .help = "as the key of this name may"},
     {.name = "request", .kind = FieldKind::kObject, .help = "a body as the route takes it"},
+    {.name = "draft", .kind = FieldKind::kObject, .help = "{rules?, groups?}"},
+    {.name = "traffic", .kind = FieldKind::kObject, .help = "{from?, to?, limit?}"},
 };
+
+/// A table that nobody uses; of its targets nothing is known.
+struct Draft {
+  route::TargetStates states;
+  relay::SnapshotPtr snapshot;
+};
+
+Result<std::unique_ptr<Draft>> make_draft(const Service& service, const relay::Snapshot& live,
+                                          json::Value text) {
+  if (service.administration == nullptr) {
+    return fail(ErrorCode::kNotFound, "this gateway has no database", "draft");
+  }
+  admin::EffectiveConfig* const effective = service.administration->service.running().effective;
+  if (effective == nullptr) return fail(ErrorCode::kNotFound, "there is nothing to draft", "draft");
+  const auto config = effective->try_out([&](admin::EffectiveConfig::Rows& rows) -> Status {
+    const auto draft = admin::read_draft(text, rows);
+    if (!draft) return std::unexpected(draft.error());
+    admin::put_draft(*draft, rows);
+    return {};
+  });
+  if (!config) return std::unexpected(config.error());
+  auto draft = std::make_unique<Draft>();
+  auto snapshot = relay::make_snapshot(*config, live.clients, 1, draft->states);
+  if (!snapshot) return std::unexpected(snapshot.error());
+  draft->snapshot = std::move(*snapshot);
+  return draft;
+}
+
+/// On a thread that may block.
+Result<std::string> answer_to(Service& service, const relay::SnapshotPtr& live,
+                              const std::string& body) {
+  const auto fields = admin::Fields::parse(body, kFields);
+  if (!fields) return std::unexpected(fields.error());
+  std::unique_ptr<Draft> draft;
+  if (fields->has("draft")) {
+    auto made = make_draft(service, *live, json::Value(fields->raw("draft")));
+    if (!made) return std::unexpected(made.error());
+    draft = std::move(*made);
+  }
+  const relay::Snapshot& table = draft ? *draft->snapshot : *live;
+  if (fields->has("traffic")) {
+    if (service.database == nullptr) {
+      return fail(ErrorCode::kNotFound, "this gateway has no database", "traffic");
+    }
+    return explain_traffic(*service.database, service.dispatcher,
+                           {.live = *live, .draft = draft ? &table : nullptr},
+                           fields->raw("traffic"));
+  }
+  const auto hypothesis = read_hypothesis(body, table);
+  if (!hypothesis) return std::unexpected(hypothesis.error());
+  const auto explanation = relay::explain(table, service.dispatcher, *hypothesis, sluice::now());
+  if (!explanation) return std::unexpected(explanation.error());
+  return relay::to_json(*explanation, *hypothesis);
+}
 
 /// Of a request as a client would send it.
 Status add_request(std::string_view body, relay::Hypothesis& out) {
@@ -104,16 +165,13 @@ net::Task<void> handle_dry_run(Service& service, relay::LoopContext& context, ne
   call.scope().set_deadline(call.loop().now() + kPatience);
   // Counting a long prompt and looking at thousands of workers takes longer than a loop has.
   std::move_only_function<Result<std::string>()> work =
-      [&dispatcher = service.dispatcher, snapshot,
-       body = std::move(*body)]() -> Result<std::string> {
-    const auto hypothesis = read_hypothesis(body, *snapshot);
-    if (!hypothesis) return std::unexpected(hypothesis.error());
-    const auto explanation = relay::explain(*snapshot, dispatcher, *hypothesis, sluice::now());
-    if (!explanation) return std::unexpected(explanation.error());
-    return relay::to_json(*explanation, *hypothesis);
+      [&service, snapshot, body = std::move(*body)]() -> Result<std::string> {
+    return answer_to(service, snapshot, body);
   };
-  auto answer =
-      co_await net::offload<Result<std::string>>(service.blocking, std::move(work), call.scope());
+  // What may ask the database keeps no name from being looked up.
+  net::BlockingPool& pool =
+      service.administration != nullptr ? service.administration->pool : service.blocking;
+  auto answer = co_await net::offload<Result<std::string>>(pool, std::move(work), call.scope());
   if (!answer) {
     if (answer.error().code == ErrorCode::kClientGone) co_return;
     co_return co_await answer_error(call, std::move(answer.error()));

@@ -137,4 +137,11 @@ Result<std::string> Sealer::open(std::string_view sealed) const {
   return text;
 }
 
+std::string Sealer::mark(std::string_view text) const {
+  const Digest digest = hmac_sha256(key_.expose(), text);
+  std::string out;
+  for (size_t i = 0; i < 4; ++i) out += fmt::format("{:02x}", digest[i]);
+  return out;
+}
+
 }  // namespace sluice::crypto

@@ -24,6 +24,9 @@ class Sealer {
   Result<std::string> seal(std::string_view text) const;
   /// kConfig for what another secret has sealed, or somebody has changed.
   Result<std::string> open(std::string_view sealed) const;
+  /// 8 hex digits that are the same for the same text, and tell nothing of it to who has not this
+  /// secret.
+  std::string mark(std::string_view text) const;
   static bool is_sealed(std::string_view text) { return text.starts_with(kPrefix); }
 
  private:

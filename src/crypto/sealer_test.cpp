@@ -23,6 +23,14 @@ TEST(Sealer, OpensWhatItHasSealed) {
   }
 }
 
+TEST(Sealer, MarksATextAsOnlyItCan) {
+  const Sealer sealer{Secret("a secret")};
+  EXPECT_EQ(sealer.mark("sk-1").size(), 8U);
+  EXPECT_EQ(sealer.mark("sk-1"), Sealer(Secret("a secret")).mark("sk-1"));
+  EXPECT_NE(sealer.mark("sk-1"), sealer.mark("sk-2"));
+  EXPECT_NE(sealer.mark("sk-1"), Sealer(Secret("another")).mark("sk-1"));
+}
+
 TEST(Sealer, RefusesWhatWasChangedOrIsAnothers) {
   const Sealer sealer{Secret("a secret")};
   const std::string sealed = sealer.seal("sk-0123456789").value();

@@ -4,6 +4,15 @@
 
 namespace sluice::net {
 
+namespace {
+
+/// The clock itself: the loop's stands still while it works.
+void note(ConnectSteps* steps, TimePoint ConnectSteps::* step) {
+  if (steps != nullptr) steps->*step = sluice::now();
+}
+
+}  // namespace
+
 /// A connection that waits to be used again. An end, a reset, or bytes that nobody asked for make
 /// it stale: it is closed at once, and not when the next request stumbles over it.
 class HttpClient::Idle final : private DescriptorWatch, private Timer {
@@ -49,7 +58,8 @@ void HttpClient::drop(Idle& idle) {
 }
 
 Task<Result<std::unique_ptr<UpstreamConnection>>> HttpClient::acquire(const Origin& origin,
-                                                                      bool fresh, Scope& scope) {
+                                                                      bool fresh, Scope& scope,
+                                                                      ConnectSteps* steps) {
   Host& host = hosts_[origin.pool_key];
   if (!fresh && !host.idle.empty()) {
     auto stream = host.idle.back()->take();
@@ -59,20 +69,23 @@ Task<Result<std::unique_ptr<UpstreamConnection>>> HttpClient::acquire(const Orig
   }
   const TimePoint outer = scope.deadline();
   scope.set_deadline(std::min(outer, loop_.now() + origin.connect_timeout));
-  auto stream = co_await connect(origin, host, scope);
+  note(steps, &ConnectSteps::begun);
+  auto stream = co_await connect(origin, host, scope, steps);
   scope.set_deadline(outer);
   if (!stream) co_return std::unexpected(std::move(stream.error()));
   co_return std::make_unique<UpstreamConnection>(std::move(*stream), false);
 }
 
 Task<Result<std::unique_ptr<ByteStream>>> HttpClient::connect(const Origin& origin, Host& host,
-                                                              Scope& scope) {
+                                                              Scope& scope, ConnectSteps* steps) {
   const std::string& name = origin.proxy ? origin.proxy->host : origin.host;
   const uint16_t port = origin.proxy ? origin.proxy->port : origin.port;
   const auto addresses = co_await resolver_.resolve(name, port, scope);
   if (!addresses) co_return std::unexpected(addresses.error());
+  note(steps, &ConnectSteps::resolved);
   auto socket = co_await connect_to(**addresses, scope);
   if (!socket) co_return std::unexpected(std::move(socket.error()));
+  note(steps, &ConnectSteps::connected);
   if (!origin.tls) co_return make_plain_stream(std::move(*socket));
   if (origin.proxy) {
     auto plain = make_plain_stream(std::move(*socket));
@@ -95,8 +108,12 @@ Task<Result<std::unique_ptr<ByteStream>>> HttpClient::connect(const Origin& orig
                      fmt::format("the proxy answered {} to CONNECT", tunnel.head().status));
     }
     *socket = tunnel.take_stream()->take_descriptor();
+    note(steps, &ConnectSteps::tunnelled);
   }
-  co_return co_await tls_connect(std::move(*socket), origin.tls, origin.host, &host.session, scope);
+  auto secure =
+      co_await tls_connect(std::move(*socket), origin.tls, origin.host, &host.session, scope);
+  if (secure) note(steps, &ConnectSteps::secured);
+  co_return secure;
 }
 
 void HttpClient::release(const Origin& origin, std::unique_ptr<UpstreamConnection> connection) {

@@ -22,10 +22,11 @@ struct AuditEntry {
 };
 
 struct AuditFilter {
-  std::string actor{}, subject{};  // empty: any
-  int64_t from = 0;                // Unix ms, inclusive
-  int64_t to = INT64_MAX;          // exclusive
-  int64_t before_id = 0;           // cursor: entries older than this one; 0: from the newest
+  std::string actor{}, action{}, subject{};  // empty: any
+  int64_t from = 0;                          // Unix ms, inclusive
+  int64_t to = INT64_MAX;                    // exclusive
+  /// Cursor: entries older than the one of this id, which was at this time; 0: from the newest.
+  int64_t before_at = 0, before_id = 0;
   int limit = 50;
 };
 

@@ -16,15 +16,18 @@ struct ProviderRow {
   int64_t id = 0;
   std::string name;  // unique
   std::string type;
-  std::string api_key;  // as it stands there
+  std::string api_key;  // as it stands there: one on each line
   std::string base_url;
   bool is_default = false;
   bool enabled = true;
   std::string models = "[]";    // JSON
   std::string settings = "{}";  // JSON
+  std::string headers;          // as it stands there; empty: none
   int64_t version = 1;
   int64_t created_at = 0;
   int64_t updated_at = 0;
+
+  bool operator==(const ProviderRow&) const = default;
 };
 
 struct RuleRow {
@@ -37,12 +40,16 @@ struct RuleRow {
   bool enabled = true;
   int64_t version = 1;
   int64_t updated_at = 0;
+
+  bool operator==(const RuleRow&) const = default;
 };
 
 struct MemberRow {
   std::string provider_name;
   std::string model;
   int64_t weight = 1;
+
+  bool operator==(const MemberRow&) const = default;
 };
 
 struct GroupRow {
@@ -54,6 +61,8 @@ struct GroupRow {
   int64_t version = 1;
   int64_t updated_at = 0;
   std::vector<MemberRow> members;
+
+  bool operator==(const GroupRow&) const = default;
 };
 
 /// Each in the order of their ids.
@@ -61,7 +70,12 @@ struct CatalogRows {
   std::vector<ProviderRow> providers;
   std::vector<GroupRow> groups;
   std::vector<RuleRow> rules;
+
+  bool operator==(const CatalogRows&) const = default;
 };
+
+/// Which rules and groups these are: another text once one of them was added, changed or removed.
+std::string routing_version(const CatalogRows& rows);
 
 /// All functions block, and any thread may call them. kLedgerUnavailable when the database cannot
 /// be read or written now.
@@ -90,9 +104,15 @@ class Catalog {
   virtual Status remove_group(int64_t id, int64_t version) = 0;
   virtual Status remove_rule(int64_t id, int64_t version) = 0;
 
-  /// Puts the same key there in another form, unless it has changed; that is no change.
-  virtual Status replace_api_key(int64_t id, const std::string& present,
-                                 const std::string& next) = 0;
+  /// All rules and groups become the given, which are new where their id is 0. kConflict when they
+  /// are not those of `base`, a routing_version(), or a name stands there twice; kNotFound for an
+  /// id that is not there.
+  virtual Status replace_routing(const std::vector<GroupRow>& groups,
+                                 const std::vector<RuleRow>& rules, const std::string& base) = 0;
+
+  /// Puts the same secrets there in another form, unless one has changed; that is no change.
+  virtual Status replace_secrets(const ProviderRow& present, const std::string& api_key,
+                                 const std::string& headers) = 0;
 };
 
 }  // namespace sluice::store

@@ -62,14 +62,33 @@ TEST_P(CatalogTest, KeepsProviders) {
   EXPECT_EQ(code(catalog().change(other)), "not_found");
 }
 
-TEST_P(CatalogTest, PutsAKeyInAnotherFormOnlyWhileItIsTheSame) {
+TEST_P(CatalogTest, PutsSecretsInAnotherFormOnlyWhileTheyAreTheSame) {
   const ProviderRow made = catalog().add(named("main")).value();
-  ASSERT_TRUE(catalog().replace_api_key(made.id, "another", "wrong"));
+  ProviderRow other = made;
+  other.api_key = "another";
+  ASSERT_TRUE(catalog().replace_secrets(other, "wrong", "wrong"));
+  other = made;
+  other.headers = "another";
+  ASSERT_TRUE(catalog().replace_secrets(other, "wrong", "wrong"));
   EXPECT_EQ(catalog().rows().value().providers.at(0).api_key, "sealed");
-  ASSERT_TRUE(catalog().replace_api_key(made.id, "sealed", "again"));
+  ASSERT_TRUE(catalog().replace_secrets(made, "again", "hidden"));
   const ProviderRow there = catalog().rows().value().providers.at(0);
   EXPECT_EQ(there.api_key, "again");
+  EXPECT_EQ(there.headers, "hidden");
   EXPECT_EQ(there.version, made.version);
+}
+
+TEST_P(CatalogTest, KeepsAsManyKeysAndModelsAsAProviderMayHave) {
+  ProviderRow wanted = named("main");
+  wanted.api_key = std::string(90'000, 'k');
+  wanted.models = std::string(40'000, 'm');
+  wanted.settings = std::string(40'000, 's');
+  wanted.headers = std::string(40'000, 'h');
+  const ProviderRow made = catalog().add(wanted).value();
+  EXPECT_EQ(made.api_key, wanted.api_key);
+  EXPECT_EQ(made.models, wanted.models);
+  EXPECT_EQ(made.settings, wanted.settings);
+  EXPECT_EQ(made.headers, wanted.headers);
 }
 
 TEST_P(CatalogTest, KeepsGroupsWithTheirMembersInOrder) {
@@ -108,6 +127,47 @@ TEST_P(CatalogTest, KeepsRules) {
   EXPECT_TRUE(catalog().rows().value().rules.empty());
 }
 
+TEST_P(CatalogTest, ReplacesRulesAndGroupsAsOneUnlessSomebodyWasFaster) {
+  RuleRow rule;
+  rule.rule_type = "exact";
+  rule.pattern = "a";
+  rule.provider_name = "main";
+  const RuleRow stays = catalog().add(rule).value();
+  rule.pattern = "b";
+  const RuleRow goes = catalog().add(rule).value();
+  GroupRow group;
+  group.name = "pool";
+  group.members = {{"main", "", 1}};
+  const GroupRow old = catalog().add(group).value();
+  const std::string base = routing_version(catalog().rows().value());
+
+  rule.pattern = "c";
+  GroupRow changed = old;
+  changed.members = {{"main", "", 2}, {"other", "", 1}};
+  GroupRow fresh = group;
+  fresh.name = "second";
+  ASSERT_TRUE(catalog().replace_routing({changed, fresh}, {stays, rule}, base));
+  const CatalogRows there = catalog().rows().value();
+  EXPECT_NE(routing_version(there), base);
+  ASSERT_EQ(there.rules.size(), 2U);
+  EXPECT_EQ(there.rules[0], stays) << "what is the same keeps its version";
+  EXPECT_EQ(there.rules[1].pattern, "c");
+  ASSERT_EQ(there.groups.size(), 2U);
+  EXPECT_EQ(there.groups[0].id, old.id);
+  EXPECT_EQ(there.groups[0].version, old.version + 1);
+  EXPECT_EQ(there.groups[0].members.size(), 2U);
+  EXPECT_EQ(there.groups[1].name, "second");
+
+  EXPECT_EQ(code(catalog().replace_routing({}, {}, base)), "conflict");
+  EXPECT_EQ(catalog().rows().value().rules.size(), 2U);
+  const std::string next = routing_version(there);
+  EXPECT_EQ(code(catalog().replace_routing({}, {goes}, next)), "not_found");
+  EXPECT_EQ(code(catalog().replace_routing({fresh, fresh}, {}, next)), "conflict");
+  EXPECT_EQ(routing_version(catalog().rows().value()), next) << "all or nothing";
+  EXPECT_EQ(code(catalog().replace_routing({}, {}, next)), "done");
+  EXPECT_TRUE(catalog().rows().value().groups.empty());
+}
+
 TEST_P(CatalogTest, TheAuditLogIsReadNewestFirst) {
   Audit& audit = database_->audit();
   for (int i = 1; i <= 5; ++i) {
@@ -126,13 +186,42 @@ TEST_P(CatalogTest, TheAuditLogIsReadNewestFirst) {
   EXPECT_EQ(audit.entries({.actor = "even"}).value().size(), 2U);
   EXPECT_EQ(audit.entries({.subject = "3"}).value().at(0).at, 3000);
   EXPECT_EQ(audit.entries({.from = 2000, .to = 4000}).value().size(), 2U);
-  const auto page = audit.entries({.before_id = all[1].id, .limit = 2}).value();
+  EXPECT_EQ(audit.entries({.action = "PATCH /x/{id}"}).value().size(), 5U);
+  EXPECT_TRUE(audit.entries({.action = "DELETE /x/{id}"}).value().empty());
+  EXPECT_EQ(
+      audit.entries({.actor = "odd", .action = "PATCH /x/{id}", .subject = "5"}).value()[0].at,
+      5000);
+  const auto page =
+      audit.entries({.before_at = all[1].at, .before_id = all[1].id, .limit = 2}).value();
   ASSERT_EQ(page.size(), 2U);
   EXPECT_EQ(page[0].subject, "3");
   AuditEntry entry;
   entry.actor = "now";
   ASSERT_TRUE(audit.note(entry));
   EXPECT_GT(audit.entries({.actor = "now"}).value().at(0).at, 1'700'000'000'000);
+}
+
+TEST_P(CatalogTest, APageOfTheAuditLogBeginsInsideAMillisecond) {
+  Audit& audit = database_->audit();
+  for (int i = 0; i < 7; ++i) {
+    ASSERT_TRUE(audit.note({.at = 1000,
+                            .actor = "a",
+                            .address = {},
+                            .action = "x",
+                            .subject = std::to_string(i),
+                            .before = {},
+                            .after = {}}));
+  }
+  std::string seen;
+  AuditFilter filter{.limit = 3};
+  for (;;) {
+    const auto page = audit.entries(filter).value();
+    if (page.empty()) break;
+    for (const AuditEntry& each : page) seen += each.subject;
+    filter.before_at = page.back().at;
+    filter.before_id = page.back().id;
+  }
+  EXPECT_EQ(seen, "6543210");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CatalogTest, testing::all_databases(), testing::database_name);

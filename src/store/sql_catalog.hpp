@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "store/catalog.hpp"
 #include "store/sessions.hpp"
@@ -22,7 +23,10 @@ class SqlCatalog final : public Catalog {
   Status remove_provider(int64_t id, int64_t version) override;
   Status remove_group(int64_t id, int64_t version) override;
   Status remove_rule(int64_t id, int64_t version) override;
-  Status replace_api_key(int64_t id, const std::string& present, const std::string& next) override;
+  Status replace_routing(const std::vector<GroupRow>& groups, const std::vector<RuleRow>& rules,
+                         const std::string& base) override;
+  Status replace_secrets(const ProviderRow& present, const std::string& api_key,
+                         const std::string& headers) override;
 
  private:
   Status remove(const char* table, int64_t id, int64_t version);

@@ -23,8 +23,9 @@ namespace {
 constexpr int64_t kLock = 0x536c6365;
 /// Of CREATE TRIGGER for a user without SUPER, where the server keeps a binary log.
 constexpr unsigned kNoTriggers = 1419;
-// ADD COLUMN of one that is there.
+// ADD COLUMN of one that is there, and DROP KEY of one that is not.
 constexpr unsigned kColumnThere = 1060;
+constexpr unsigned kKeyGone = 1091;
 
 constexpr const char* kTables =
     "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ";
@@ -93,7 +94,7 @@ Status apply(soci::session& sql, const Migration& migration, std::string_view co
       sql << statement;
     } catch (const soci::mysql_soci_error& error) {
       // An earlier run did not come to its end.
-      if (error.err_num_ == kColumnThere) continue;
+      if (error.err_num_ == kColumnThere || error.err_num_ == kKeyGone) continue;
       if (error.err_num_ != kNoTriggers) throw;
       log::warn("database_trigger_not_made",
                 {{"reason", message_of(error)},
