@@ -52,6 +52,9 @@ while IFS= read -r name; do
   [ -n "${!name:-}" ] || missing+=("$name")
 done < <(sed 's/^[[:space:]]*#.*//; s/[[:space:]]#.*//; s/\$\${[^}]*}//g' "$config" |
   grep -oE '\$\{[A-Za-z_][A-Za-z0-9_]*\}' | tr -d '${}' | sort -u)
+# A server of whose database only the password is not known would refuse the gateway later.
+[ -z "${DB_HOST:-}" ] || [ -n "${DB_PASSWORD:-}" ] ||
+  die "DB_HOST is set and DB_PASSWORD is not: $env_file names a database server without a password"
 [ ${#missing[@]} -eq 0 ] ||
   die "$config needs these variables, and neither $env_file nor the environment sets them: ${missing[*]}"
 

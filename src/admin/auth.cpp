@@ -54,6 +54,15 @@ Identity::Client client_of(const Request& request) {
           .console = iequals(request.header("x-sluice-client"), "console")};
 }
 
+Answer told_to_wait(Duration wait, std::string message) {
+  Answer answer;
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+  answer.headers.emplace_back("retry-after", std::to_string(seconds));
+  answer.refused =
+      Error{.code = ErrorCode::kRateLimitExceeded, .message = std::move(message), .param = {}};
+  return answer;
+}
+
 Result<Answer> boot(const Call& call) {
   Identity& identity = call.service.identity();
   const auto first = identity.first_run();
@@ -87,6 +96,11 @@ Result<Answer> register_user(const Call& call) {
   if (!password) return std::unexpected(password.error());
   wanted.password = std::move(*password);
   wanted.local = call.request.who.here;
+  if (!wanted.local) {
+    if (const auto wait = call.service.identity().delay_registration(call.request.who.address)) {
+      return told_to_wait(*wait, "Too many accounts were registered from here: wait a little.");
+    }
+  }
   const auto made = call.service.identity().add(wanted);
   if (!made) return std::unexpected(made.error());
   Answer answer{.status = 201, .body = {}};
@@ -107,11 +121,7 @@ Result<Answer> log_in(const Call& call) {
   const auto tokens = identity.login(*name, *password, client_of(call.request), wait);
   if (tokens) return answer_tokens(identity, *tokens);
   if (tokens.error().code != ErrorCode::kRateLimitExceeded) return std::unexpected(tokens.error());
-  Answer answer;
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
-  answer.headers.emplace_back("retry-after", std::to_string(seconds));
-  answer.refused = tokens.error();
-  return answer;
+  return told_to_wait(wait, tokens.error().message);
 }
 
 Result<Answer> refresh(const Call& call) {

@@ -84,6 +84,10 @@ class Identity final : public Authenticator, public accounts::Logins {
     std::string setup_token;
     bool local = false;  // from this machine
   };
+  /// How long an address has to wait before it registers another user; nullopt: it may.
+  std::optional<Duration> delay_registration(std::string_view address) {
+    return registrations_.enter(address, sluice::now());
+  }
   /// kPermissionDenied where registration does not allow it, kConflict, kInvalidRequest.
   Result<store::User> add(const Registration& registration);
   /// By an administrator, whatever registration allows.
@@ -124,6 +128,7 @@ class Identity final : public Authenticator, public accounts::Logins {
   Throttle pairs_{5};
   Throttle addresses_{20};
   Throttle accounts_{100};
+  Throttle registrations_{30};  // of an address; each costs a hash, and a row for good
 
   mutable std::shared_mutex mutex_;
   Options options_;

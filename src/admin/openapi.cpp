@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "admin/routes.hpp"
+#include "admin/page.hpp"
 #include "json/writer.hpp"
 
 namespace sluice::admin {
@@ -34,7 +34,8 @@ constexpr LoopRoute kLoopRoutes[] = {
     {"DELETE", "/v1/workers/{id}", LoopAccess::kAdministrator, "Lets a worker drain."},
     {"POST", "/v1/workers/heartbeat", LoopAccess::kWorker, "What a worker says of itself.", true},
     {"GET", "/api/hello", LoopAccess::kPublic, "An empty answer, for clients that ask for it."},
-    {"GET", "/api/live", LoopAccess::kAdministrator, "Requests that run, and the last that ended."},
+    {"GET", "/api/live", LoopAccess::kAdministrator,
+     "Requests that run, and the last that ended: of all, or for users their own."},
     {"POST", "/api/live/{id}/cancel", LoopAccess::kAdministrator, "Ends a running request."},
     {"DELETE", "/api/live/{id}", LoopAccess::kAdministrator, "Ends a running request."},
     {"GET", "/api/admin/workers", LoopAccess::kAdministrator,
@@ -205,7 +206,7 @@ void begin_operation(Writer& json, std::string_view method, std::string_view pat
 void write_operation(Writer& json, const Route& route) {
   begin_operation(json, route.method, route.pattern, route.summary);
   write_security(json, route.access);
-  write_parameters(json, route.pattern, route.query);
+  write_parameters(json, route.pattern, query_of(route));
   if (!route.body.empty()) write_body(json, route.body);
   json.key("responses").begin_object();
   write_response(json, "2XX", "Done");

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "base/cidr.hpp"
 #include "base/clock.hpp"
+#include "base/text.hpp"
 
 namespace sluice::admin {
 
@@ -40,6 +42,14 @@ Status check_name(std::string_view name, std::string_view field) {
                 fmt::format("A {} has 2 to 64 letters, digits and any of . _ - @ +", field),
                 std::string(field));
   }
+  // As the ledger and the audit log name the gateway, and who has not logged in.
+  const size_t at = name.find('@');
+  const std::string_view who = name.substr(0, at);
+  const bool address = at != std::string_view::npos && IpAddress::parse(name.substr(at + 1));
+  if (name == "gateway" || (address && (who == "admin" || who == "nobody"))) {
+    return fail(ErrorCode::kInvalidRequest, fmt::format("This {} is the gateway's own.", field),
+                std::string(field));
+  }
   // Else it could be taken for an id.
   if (std::ranges::all_of(name, digit)) {
     return fail(ErrorCode::kInvalidRequest, fmt::format("A {} must not be a number.", field),
@@ -52,7 +62,8 @@ Result<std::string> checked_email(const Fields& fields) {
   auto email = fields.text("email", kMaxEmail);
   if (!email || email->empty()) return email;
   const size_t at = email->find('@');
-  if (at == 0 || at == std::string::npos || at + 1 == email->size() || email->contains(' ')) {
+  if (at == 0 || at == std::string::npos || at + 1 == email->size() || email->contains(' ') ||
+      (!email->starts_with('"') && email->find('@', at + 1) != std::string::npos)) {
     return fail(ErrorCode::kInvalidRequest, "email is no address", "email");
   }
   return email;
@@ -66,10 +77,14 @@ Status check_match(std::string_view if_match, int64_t version) {
         ErrorCode::kPreconditionFailed,
         "send If-Match with the ETag of what you have read, so that nobody's change is lost");
   }
-  if (if_match != etag_of(version) && if_match != "*") {
-    return fail(ErrorCode::kPreconditionFailed, "it has changed since it was read");
+  const std::string etag = etag_of(version);
+  for (std::string_view rest = if_match; !rest.empty();) {
+    const size_t end = std::min(rest.find(','), rest.size());
+    const std::string_view each = trim(rest.substr(0, end));
+    if (each == etag || each == "*") return {};
+    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  return {};
+  return fail(ErrorCode::kPreconditionFailed, "it has changed since it was read");
 }
 
 }  // namespace sluice::admin

@@ -52,7 +52,8 @@ constexpr Route kRoutes[] = {
      .handle = list_settings,
      .summary = "Every option with its value, where that comes from, and whether a change needs a "
                 "restart.",
-     .configures = true},
+     .configures = true,
+     .short_list = true},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "admin/csv.hpp"
 #include "admin/price_lines.hpp"
+#include "admin/wallet_view.hpp"
 #include "base/clock.hpp"
 
 namespace sluice::admin {
@@ -156,6 +157,14 @@ Result<Answer> show(const Call& call, For whom) {
   write_row(json, **row, users, whom);
   if (Status priced = write_price_lines(json, **row, call.service.database()); !priced) {
     return std::unexpected(priced.error());
+  }
+  const auto entry = call.service.database().charge_of((*row)->id);
+  if (!entry) return std::unexpected(entry.error());
+  json.key("ledger_entry");
+  if (*entry) {
+    write_transaction(json, **entry);
+  } else {
+    json.null();
   }
   if (json::valid((*row)->decision)) {
     json.raw_member("decision", (*row)->decision);

@@ -130,12 +130,12 @@ Result<Answer> summarize(const Call& call, const std::vector<By>& by,
   for (const std::string& row : rows) json.raw(row);
   json.end_array().key("total").begin_object();
   write(json, total);
-  json.end_object().end_object();
+  json.end_object().null_member("next_cursor").end_object();
   return answer;
 }
 
 Result<Answer> summarize_usage(const Call& call) {
-  const auto by = groups_of(call.query, "", true);
+  const auto by = groups_of(call.query, "day", true);
   if (!by) return std::unexpected(by.error());
   const auto zone = zone_of(call.query);
   if (!zone) return std::unexpected(zone.error());
@@ -143,7 +143,7 @@ Result<Answer> summarize_usage(const Call& call) {
 }
 
 Result<Answer> summarize_own(const Call& call) {
-  const auto by = groups_of(call.query, "", false);
+  const auto by = groups_of(call.query, "day", false);
   if (!by) return std::unexpected(by.error());
   const auto zone = zone_of(call.query);
   if (!zone) return std::unexpected(zone.error());
@@ -159,7 +159,8 @@ Result<Answer> report_margin(const Call& call) {
 }
 
 constexpr Field kSummary[] = {
-    {"group_by", FieldKind::kText, "day, model, key, user, provider, or several of them.", true},
+    {"group_by", FieldKind::kText,
+     "day, model, key, user, provider, or several of them; day when absent."},
     {"key", FieldKind::kText, "Name of a key."},
     {"user", FieldKind::kText, "Name of a user."},
     {"model", FieldKind::kText, "As it was asked for."},
@@ -171,7 +172,8 @@ constexpr Field kSummary[] = {
 };
 
 constexpr Field kOwnSummary[] = {
-    {"group_by", FieldKind::kText, "day, model, key, provider, or several of them.", true},
+    {"group_by", FieldKind::kText,
+     "day, model, key, provider, or several of them; day when absent."},
     {"key", FieldKind::kText, "Name of a key."},
     {"model", FieldKind::kText, "As it was asked for."},
     {"provider", FieldKind::kText, "Who answered."},
@@ -199,17 +201,20 @@ constexpr Route kRoutes[] = {
      .access = Access::kUser,
      .handle = summarize_own,
      .summary = "Sums of one's own usage, those of purged rows too.",
-     .query = kOwnSummary},
+     .query = kOwnSummary,
+     .short_list = true},
     {.method = "GET",
      .pattern = "/api/admin/usage/summary",
      .handle = summarize_usage,
      .summary = "Sums of usage, those of purged rows too.",
-     .query = kSummary},
+     .query = kSummary,
+     .short_list = true},
     {.method = "GET",
      .pattern = "/api/admin/reports/margin",
      .handle = report_margin,
      .summary = "What was charged, against what providers charge for it.",
-     .query = kMargin},
+     .query = kMargin,
+     .short_list = true},
 };
 
 }  // namespace

@@ -77,9 +77,13 @@ net::Task<void> Handler::handle(net::HttpCall& call) {
     const std::string allowed(allowed_origin(cors, origin));
     if (!allowed.empty()) {
       call.add_header("access-control-allow-origin", allowed);
-      call.add_header("access-control-expose-headers",
-                      "x-request-id, request-id, retry-after, x-should-retry, x-sluice-provider, "
-                      "x-sluice-model, x-sluice-attempts, x-sluice-dropped, etag");
+      call.add_header(
+          "access-control-expose-headers",
+          "x-request-id, request-id, retry-after, x-should-retry, x-sluice-provider, "
+          "x-sluice-model, x-sluice-worker, x-sluice-attempts, x-sluice-dropped, "
+          "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+          "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+          "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, x-next-cursor, etag");
       if (call.head().method == "OPTIONS" &&
           call.head().fields.has("access-control-request-method")) {
         co_return co_await answer_preflight(call);

@@ -28,8 +28,9 @@ struct Tally {
   }
 };
 
-/// Asks every loop for the requests of this id.
-std::shared_ptr<Tally> end_everywhere(const Service& service, net::Loop& home, std::string id) {
+/// Asks every loop for the requests of this id; of a user for what is his.
+std::shared_ptr<Tally> end_everywhere(const Service& service, net::Loop& home, std::string id,
+                                      std::optional<int64_t> user) {
   auto tally = std::make_shared<Tally>();
   tally->loops_left = service.loops.size();
   const auto told = [&home, tally](const observe::LiveEnded& ended) {
@@ -43,8 +44,8 @@ std::shared_ptr<Tally> end_everywhere(const Service& service, net::Loop& home, s
     });
   };
   for (const LoopRequests& each : service.loops) {
-    each.loop->post([&home, live = each.live, id, told, tally] {
-      const size_t found = live->end(id, told);
+    each.loop->post([&home, live = each.live, id, told, tally, user] {
+      const size_t found = live->end(id, told, user);
       home.post([tally, found] {
         tally->found += found;
         --tally->loops_left;
@@ -75,11 +76,19 @@ std::string render(const Tally& tally) {
 
 }  // namespace
 
+Result<std::optional<int64_t>> viewer_of(Service& service, const relay::Snapshot& snapshot,
+                                         const net::HttpCall& call) {
+  const auto who = principal_of(service, snapshot, call);
+  if (!who) return std::unexpected(who.error());
+  if (who->administrator) return std::nullopt;
+  if (who->kind == admin::Principal::Kind::kUser) return who->user_id;
+  return std::unexpected(*refuse_unless_administrator(*who, snapshot, call));
+}
+
 net::Task<void> handle_end_live(Service& service, relay::LoopContext& context,
                                 net::HttpCall& call) {
-  if (auto refused = refuse_admin(*context.snapshot, call)) {
-    co_return co_await answer_error(call, std::move(*refused));
-  }
+  const auto viewer = viewer_of(service, *context.snapshot, call);
+  if (!viewer) co_return co_await answer_error(call, viewer.error());
   std::string_view rest = call.head().path().substr(std::string_view("/api/live/").size());
   const bool by_post = rest.ends_with("/cancel");
   if (by_post) rest.remove_suffix(std::string_view("/cancel").size());
@@ -92,7 +101,7 @@ net::Task<void> handle_end_live(Service& service, relay::LoopContext& context,
   if (call.head().method != (by_post ? "POST" : "DELETE")) {
     co_return co_await answer_wrong_method(call, by_post ? "POST" : "DELETE");
   }
-  const std::shared_ptr<Tally> tally = end_everywhere(service, call.loop(), *id);
+  const std::shared_ptr<Tally> tally = end_everywhere(service, call.loop(), *id, *viewer);
   call.scope().set_deadline(call.loop().now() + kPatience);
   const net::Outcome outcome = co_await tally->done.wait(call.scope());
   if (outcome == net::Outcome::kCancelled) co_return;

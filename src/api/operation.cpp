@@ -1,6 +1,7 @@
 #include "api/operation.hpp"
 
 #include "api/answer.hpp"
+#include "api/live_routes.hpp"
 #include "base/cidr.hpp"
 #include "base/clock.hpp"
 #include "json/writer.hpp"
@@ -99,12 +100,11 @@ Error not_admin(const relay::Snapshot& snapshot) {
 }
 
 net::Task<void> handle_live(Service& service, relay::LoopContext& context, net::HttpCall& call) {
-  if (!is_admin(*context.snapshot, call)) {
-    co_return co_await answer_error(call, not_admin(*context.snapshot));
-  }
+  const auto viewer = viewer_of(service, *context.snapshot, call);
+  if (!viewer) co_return co_await answer_error(call, viewer.error());
   const observe::LiveBoard& live = service.live;
   co_await answer_from_pool(service, call, "application/json",
-                            [&live] { return live.snapshot_json(); });
+                            [&live, user = *viewer] { return live.snapshot_json(user); });
 }
 
 net::Task<void> handle_root(Service& service, net::HttpCall& call) {

@@ -10,7 +10,7 @@ namespace sluice::api {
 net::Task<void> handle_health(Service& service, net::HttpCall& call);
 net::Task<void> handle_ready(Service& service, net::HttpCall& call);
 net::Task<void> handle_metrics(Service& service, net::HttpCall& call);
-/// Administrators only.
+/// All requests for administrators, their own for users.
 net::Task<void> handle_live(Service& service, relay::LoopContext& context, net::HttpCall& call);
 net::Task<void> handle_root(Service& service, net::HttpCall& call);
 

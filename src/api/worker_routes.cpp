@@ -189,7 +189,9 @@ net::Task<void> handle_workers(Service& service, relay::LoopContext& context, ne
   Shape shape(call, Dialect::kOpenAi);
   const std::string_view method = call.head().method;
   if (!id.empty() && method == "DELETE") {
-    if (auto refused = refuse_admin(*snapshot, call)) {
+    const auto who = principal_of(service, *snapshot, call);
+    if (!who) co_return co_await shape.error(who.error());
+    if (auto refused = refuse_unless_administrator(*who, *snapshot, call)) {
       co_return co_await shape.error(std::move(*refused));
     }
     co_return co_await drain(
@@ -199,7 +201,8 @@ net::Task<void> handle_workers(Service& service, relay::LoopContext& context, ne
   if (!reads(method)) {
     co_return co_await shape.wrong_method(id.empty() ? "GET, HEAD" : "GET, HEAD, DELETE");
   }
-  Viewer viewer{.admin = !refuse_admin(*snapshot, call)};
+  const auto who = principal_of(service, *snapshot, call);
+  Viewer viewer{.admin = who && who->administrator};
   if (!viewer.admin) {
     const auto key = relay::authenticate(context, *snapshot, call);
     if (!key) co_return co_await shape.error(key.error());

@@ -53,7 +53,7 @@ constexpr auto kOptions = std::to_array<Option>({
 
     {.name = "auth", .type = kSection, .help = "Who may call what."},
     {.name = "auth.enabled", .type = kBool, .standard = "true", .help = "Ask for a key on the inference routes; false lets anybody call them."},
-    {.name = "auth.admin_token", .type = kSecret, .standard = "", .help = "Bearer token that opens `/api/admin/*`, `/api/live` and `DELETE /v1/workers`; empty: only from loopback."},
+    {.name = "auth.admin_token", .type = kSecret, .standard = "", .help = "Bearer token that opens `/api/admin/*`, `/api/live` and `DELETE /v1/workers`; empty: only from loopback. An administrator's login opens them, too."},
     {.name = "auth.jwt_secret", .type = kSecret, .standard = "", .help = "Signs session tokens; empty: generated once and kept in `data_dir`.", .env = "JWT_SECRET"},
     {.name = "auth.jwt_expiry", .type = kDuration, .standard = "24h", .help = "Life of the access token of `POST /api/auth/login`.", .env = "JWT_EXPIRY", .min = 1, .max = kYear},
     {.name = "auth.registration", .type = kChoice, .standard = "open", .help = "Who may register an account.", .choices = "open|invite|closed"},

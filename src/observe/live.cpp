@@ -35,6 +35,7 @@ struct LiveFacts {
   ShortText<32> provider;
   ShortText<32> key_name;
   ShortText<46> client;
+  int64_t user_id = 0;
   int64_t started_wall = 0;
   TimePoint started;
   uint16_t attempts = 0;
@@ -220,10 +221,11 @@ void LiveEntry::model(std::string_view model) {
   slot_->facts.model.assign(model);
 }
 
-void LiveEntry::key_name(std::string_view name) {
+void LiveEntry::key(std::string_view name, int64_t user_id) {
   if (!slot_) return;
   const std::lock_guard lock(shard_->mutex_);
   slot_->facts.key_name.assign(name);
+  slot_->facts.user_id = user_id;
 }
 
 void LiveEntry::stream(bool stream) {
@@ -285,6 +287,7 @@ LiveEntry LiveShard::begin(const LiveStart& start) {
   facts.upstream_model.assign({});
   facts.provider.assign({});
   facts.key_name.assign(start.key_name);
+  facts.user_id = 0;
   facts.client.assign(start.client);
   facts.started_wall = wall;
   facts.started = at;
@@ -304,13 +307,15 @@ LiveEntry LiveShard::begin(const LiveStart& start) {
   return LiveEntry(this, &slot);
 }
 
-size_t LiveShard::end(std::string_view id, const std::function<void(const LiveEnded&)>& told) {
+size_t LiveShard::end(std::string_view id, const std::function<void(const LiveEnded&)>& told,
+                      std::optional<int64_t> user) {
   std::vector<LiveOwner*> owners;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& slab : slabs_) {
       for (const LiveSlot& slot : slab->slots) {
-        if (slot.in_use && slot.owner != nullptr && slot.facts.id.view() == id) {
+        if (slot.in_use && slot.owner != nullptr && slot.facts.id.view() == id &&
+            slot.facts.user_id == user.value_or(slot.facts.user_id)) {
           owners.push_back(slot.owner);
         }
       }
@@ -334,16 +339,22 @@ void LiveShard::finish(LiveSlot* slot) {
   free_.push_back(slot);
 }
 
-size_t LiveShard::collect(std::vector<LiveRecord>& running, std::vector<LiveRecord>& recent) {
+size_t LiveShard::collect(std::vector<LiveRecord>& running, std::vector<LiveRecord>& recent,
+                          std::optional<int64_t> user) {
+  const auto wanted = [&](const LiveFacts& facts) {
+    return facts.user_id == user.value_or(facts.user_id);
+  };
   size_t total = 0;
   std::unique_lock lock(mutex_);
-  recent.insert(recent.end(), recent_.get(), recent_.get() + recent_size_);
+  for (size_t i = 0; i < recent_size_; ++i) {
+    if (wanted(recent_[i].facts)) recent.push_back(recent_[i]);
+  }
   // One slab at a time: the loop that wants the lock waits for 64 copies at most.
   for (size_t i = 0; i < slabs_.size(); ++i) {
     const Slab& slab = *slabs_[i];
     const TimePoint at = now();
     for (const LiveSlot& slot : slab.slots) {
-      if (!slot.in_use) continue;
+      if (!slot.in_use || !wanted(slot.facts)) continue;
       ++total;
       running.emplace_back(slot, at);
     }
@@ -361,13 +372,13 @@ LiveShard& LiveBoard::add_loop() {
   return *shards_.emplace_back(std::make_unique<LiveShard>());
 }
 
-std::string LiveBoard::snapshot_json() const {
+std::string LiveBoard::snapshot_json(std::optional<int64_t> user) const {
   std::vector<LiveRecord> running;
   std::vector<LiveRecord> recent;
   size_t total = 0;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& shard : shards_) total += shard->collect(running, recent);
+    for (const auto& shard : shards_) total += shard->collect(running, recent, user);
   }
   keep_first(running, kMaxShown, started_later);
   keep_first(recent, kRecent, ended_later);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,7 +76,8 @@ class LiveEntry {
   // Per request or attempt.
   void state(LiveState state);
   void model(std::string_view model);
-  void key_name(std::string_view name);
+  /// The key's name, never the key, and whose it is; 0: nobody's.
+  void key(std::string_view name, int64_t user_id);
   void stream(bool stream);
   /// A further attempt goes to this provider, with this model name.
   void attempt(std::string_view provider, std::string_view upstream_model);
@@ -105,9 +107,11 @@ class LiveShard {
   /// Called on the loop's thread. The shard must outlive the entry.
   LiveEntry begin(const LiveStart& start);
 
-  /// Ends what runs under this id: several, where a client gives all its requests one id. Returns
-  /// how many, and calls `told` for each when it is settled. Called on the loop's thread.
-  size_t end(std::string_view id, const std::function<void(const LiveEnded&)>& told);
+  /// Ends what runs under this id: several, where a client gives all its requests one id; with
+  /// `user` only what is his. Returns how many, and calls `told` for each when it is settled.
+  /// Called on the loop's thread.
+  size_t end(std::string_view id, const std::function<void(const LiveEnded&)>& told,
+             std::optional<int64_t> user = {});
 
  private:
   friend class LiveEntry;
@@ -118,8 +122,9 @@ class LiveShard {
 
   LiveSlot* take_slot();
   void finish(LiveSlot* slot);
-  /// Appends copies; returns how many run.
-  size_t collect(std::vector<LiveRecord>& running, std::vector<LiveRecord>& recent);
+  /// Appends copies, with `user` of what is his; returns how many run.
+  size_t collect(std::vector<LiveRecord>& running, std::vector<LiveRecord>& recent,
+                 std::optional<int64_t> user);
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Slab>> slabs_;  // grows with the most that ever ran at once
@@ -140,9 +145,9 @@ class LiveBoard {
   /// A shard for a loop that starts; it lives as long as this object.
   LiveShard& add_loop();
 
-  /// {"running_total":n,"running":[...],"recent":[...]}, newest first. Holds a loop's lock for
-  /// a few microseconds at a time.
-  std::string snapshot_json() const;
+  /// {"running_total":n,"running":[...],"recent":[...]}, newest first; of one user, or of all.
+  /// Holds a loop's lock for a few microseconds at a time.
+  std::string snapshot_json(std::optional<int64_t> user = {}) const;
 
  private:
   mutable std::mutex mutex_;

@@ -134,7 +134,7 @@ TEST(LiveBoard, AnEmptyEntryTakesEverythingInSilence) {
   entry.first_token(1ms);
   entry.state(LiveState::kWaiting);
   entry.model("m");
-  entry.key_name("k");
+  entry.key("k", 7);
   entry.stream(true);
   entry.attempt("p", "m");
   entry.status(200);
@@ -181,6 +181,29 @@ class Owner final : public LiveOwner {
   }
   int ended = 0;
 };
+
+TEST(LiveBoard, ShowsAndEndsForAUserWhatIsHis) {
+  LiveBoard board;
+  LiveShard& shard = board.add_loop();
+  Owner own;
+  Owner other;
+  LiveEntry mine = shard.begin({.id = "same", .owner = &own});
+  mine.key("of alice", 7);
+  LiveEntry theirs = shard.begin({.id = "same", .owner = &other});
+  theirs.key("of bob", 8);
+  LiveEntry unknown = shard.begin({.id = "same", .owner = &other});
+  LiveEntry past = shard.begin({.id = "past"});
+  past.key("also of bob", 8);
+  past.finish();
+  EXPECT_THAT(board.snapshot_json(7),
+              testing::AllOf(HasSubstr("\"running_total\":1,"), HasSubstr("of alice"),
+                             Not(HasSubstr("of bob"))));
+  EXPECT_EQ(count(board.snapshot_json(8), "\"id\":"), 2U);
+  EXPECT_EQ(count(board.snapshot_json(), "\"id\":"), 4U);
+  EXPECT_EQ(shard.end("same", [](const LiveEnded&) {}, 7), 1U);
+  EXPECT_EQ(own.ended, 1);
+  EXPECT_EQ(other.ended, 0);
+}
 
 TEST(LiveBoard, EndsTheRequestsOfAnIdThatStillRun) {
   LiveBoard board;

@@ -115,7 +115,9 @@ net::Task<Status> Attempt::prepare() {
   auto translated = co_await translate(asked(), terms, in_.call.scope());
   if (!translated) co_return std::unexpected(std::move(translated.error()));
   translation_ = std::move(*translated);
-  in_.keep_alive.note_converted(dropped_header(translation_->dropped));
+  std::string dropped = dropped_header(translation_->dropped);
+  in_.charge.note_dropped(dropped);
+  in_.keep_alive.note_converted(std::move(dropped));
   if (translation_->empty_answer && in_.request.stream) {
     co_return fail(ErrorCode::kInvalidRequest, "An answer of no tokens cannot be streamed.",
                    "max_tokens");
@@ -368,7 +370,9 @@ void Attempt::pass_headers(net::HeaderList& headers) const {
 
 void Attempt::add_dropped(net::HeaderList& headers) const {
   if (translation_->dropped.empty()) return;
-  headers.emplace_back("x-sluice-dropped", dropped_header(translation_->dropped));
+  std::string names = dropped_header(translation_->dropped);
+  in_.charge.note_dropped(names);
+  headers.emplace_back("x-sluice-dropped", std::move(names));
 }
 
 void Attempt::give_back_connection() {

@@ -181,6 +181,7 @@ net::Task<std::expected<void, quota::Refusal>> Charge::admit(const Admission& ad
 
 void Charge::begin_attempt(std::string_view model) {
   asked_ = false;
+  dropped_.clear();
   if (model_name_ == model && counter_) return;
   model_name_ = model;
   model_ = tokens::facts_of(model);

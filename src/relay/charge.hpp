@@ -70,6 +70,11 @@ class Charge {
   /// To be sent upstream instead of the client's own limit: the balance covers no more.
   std::optional<int64_t> output_limit() const { return output_limit_; }
 
+  /// The client's fields that conversion for the present attempt has lost, as x-sluice-dropped
+  /// names them; for the row of usage.
+  void note_dropped(std::string names) { dropped_ = std::move(names); }
+  const std::string& dropped() const { return dropped_; }
+
   /// An attempt at `model` begins; nothing of an earlier one was relayed.
   void begin_attempt(std::string_view model);
 
@@ -181,6 +186,7 @@ class Charge {
   accounts::Price price_;
   tokens::ModelFacts model_;
   std::string model_name_;
+  std::string dropped_;
   dialect::Endpoint endpoint_ = dialect::Endpoint::kChatCompletions;
   std::string id_;
   /// Of a stream, until its first content: before that, nothing is owed that a crash could lose.

@@ -65,7 +65,7 @@ Status CountTokens::authenticate() {
   auto key = relay::authenticate(context_, *snapshot_, call_);
   if (!key) return std::unexpected(std::move(key.error()));
   key_ = *key;
-  live_.key_name(key_->name);
+  live_.key(key_->name, key_->user_id);
   return {};
 }
 

@@ -135,6 +135,8 @@ class Database {
   };
   virtual Result<std::vector<Settlement>> usage(const UsageFilter& filter) = 0;
   virtual Result<std::optional<Settlement>> usage_row(std::string_view id) = 0;
+  /// The ledger's entry of a row; nullopt where nothing was charged.
+  virtual Result<std::optional<Transaction>> charge_of(std::string_view usage_id) = 0;
   enum class UsageBy : uint8_t { kDay, kModel, kKey, kUser, kProvider };
   struct UsageSum {
     std::vector<std::string> groups;  // as what they were asked by; a day is 2026-01-31

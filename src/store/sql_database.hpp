@@ -60,6 +60,7 @@ class SqlDatabase final : public Database {
 
   Result<std::vector<Settlement>> usage(const UsageFilter& filter) override;
   Result<std::optional<Settlement>> usage_row(std::string_view id) override;
+  Result<std::optional<Transaction>> charge_of(std::string_view usage_id) override;
   Result<std::vector<UsageSum>> usage_summary(std::span<const UsageBy> by,
                                               const UsageFilter& filter,
                                               const TimeZone& zone) override;

@@ -150,4 +150,19 @@ Result<std::vector<Transaction>> SqlDatabase::transactions(int64_t wallet_id, in
   });
 }
 
+Result<std::optional<Transaction>> SqlDatabase::charge_of(std::string_view usage_id) {
+  const std::string wanted(usage_id);
+  return sessions_->read([&](soci::session& sql) -> Result<std::optional<Transaction>> {
+    TransactionRow row;
+    soci::details::prepare_temp_type query =
+        sql.prepare << "SELECT " << TransactionRow::kColumns
+                    << " FROM wallet_transactions WHERE reference = :usage AND kind = 'charge'";
+    query, soci::use(wanted);
+    row.into(query);
+    soci::statement statement(query);
+    if (!statement.execute(true)) return std::nullopt;
+    return row.entry;
+  });
+}
+
 }  // namespace sluice::store

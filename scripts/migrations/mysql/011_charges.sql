@@ -1,0 +1,1 @@
+-- The entry of a request, which its story shows: 001 made the key wallet_transactions_charge.
