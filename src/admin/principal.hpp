@@ -29,6 +29,7 @@ struct Principal {
   /// Certainly from this machine: its shell, or a connection that neither a proxy nor a page in a
   /// browser stands behind.
   bool here = false;
+  std::string behind;  // the shell that asks as a user; empty: nobody
 
   bool may(Access access) const {
     switch (access) {
@@ -43,6 +44,7 @@ struct Principal {
   }
   /// As the ledger and the audit log name him.
   std::string actor() const {
+    if (!behind.empty()) return behind + " for " + name;
     if (kind == Kind::kUser || kind == Kind::kShell) return name;
     return (kind == Kind::kToken ? "admin@" : "nobody@") + address;
   }
@@ -55,7 +57,9 @@ struct Principal {
             .name = {},
             .administrator = true,
             .session = {},
-            .address = std::move(address)};
+            .address = std::move(address),
+            .here = false,
+            .behind = {}};
   }
   static Principal shell(std::string name) {
     return {.kind = Kind::kShell,
@@ -64,7 +68,19 @@ struct Principal {
             .administrator = true,
             .session = {},
             .address = {},
-            .here = true};
+            .here = true,
+            .behind = {}};
+  }
+  /// A user, for whom the shell `behind` does what is his own.
+  static Principal acting(int64_t user_id, std::string name, std::string behind) {
+    return {.kind = Kind::kUser,
+            .user_id = user_id,
+            .name = std::move(name),
+            .administrator = false,
+            .session = {},
+            .address = {},
+            .here = true,
+            .behind = std::move(behind)};
   }
 };
 

@@ -1,18 +1,24 @@
-// sluice user, wallet, key, usage, price, route, backup, restore: administration from a shell.
+// sluice user, key, wallet, provider and on: administration from a shell.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
+
+#include "app/command_run.hpp"
 
 namespace CLI {
 class App;
 }
 
 namespace sluice::app {
+
+class DraftCommands;
+class ExplainCommand;
 
 class AdminCommands {
  public:
@@ -26,23 +32,22 @@ class AdminCommands {
   /// none of these.
   std::optional<int> run();
 
-  /// What the command line says.
-  struct Given;
-
  private:
-  CLI::App& add(CLI::App& parent, const std::string& name, const std::string& help,
-                std::function<int(const Given&)> run);
-  void add_users(CLI::App& cli);
-  void add_wallet(CLI::App& cli);
-  void add_codes(CLI::App& wallet);
-  void add_keys(CLI::App& cli);
-  void add_usage(CLI::App& cli);
-  void add_prices(CLI::App& cli);
-  void add_route(CLI::App& cli);
-  void add_copies(CLI::App& cli);
+  /// The command that `words` name; made where it is not there yet.
+  CLI::App& place(CLI::App& root, std::string_view words, const std::string& help);
+  void add(CLI::App& root, const Command& command);
+  void offer(CLI::App& app, const Command& command);
+  CLI::App& add(CLI::App& root, std::string_view words, const std::string& help,
+                std::function<int()> run);
+  void add_routing(CLI::App& root);
+  void add_copies(CLI::App& root);
 
-  std::unique_ptr<Given> given_;
-  std::vector<std::pair<CLI::App*, std::function<int(const Given&)>>> commands_;
+  Shared shared_;
+  std::unique_ptr<ExplainCommand> explain_;
+  std::unique_ptr<DraftCommands> drafts_;
+  std::string file_;
+  std::vector<std::unique_ptr<CommandLine>> lines_;
+  std::vector<std::pair<CLI::App*, std::function<int()>>> commands_;
 };
 
 }  // namespace sluice::app

@@ -1,31 +1,19 @@
-// sluice route ...
+#include "app/explain_command.hpp"
+
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "admin/client.hpp"
 #include "api/dry_run.hpp"
-#include "app/admin_ask.hpp"
 #include "app/table.hpp"
+#include "json/writer.hpp"
 #include "relay/clients.hpp"
 
 namespace sluice::app {
 
 namespace {
-
-using Given = AdminCommands::Given;
-
-std::string question(const Given& given) {
-  std::string body;
-  json::Writer json(body);
-  json.begin_object().member("model", given.model);
-  add_text(json, "route", given.route);
-  add_text(json, "class", given.urgency);
-  add_text(json, "key", given.key);
-  if (given.prompt_tokens) json.member("prompt_tokens", *given.prompt_tokens);
-  json.end_object();
-  return body;
-}
 
 /// As a gateway that has just been started would say it.
 Result<std::string> explain_alone(const config::ConfigPtr& config, const std::string& body) {
@@ -119,16 +107,38 @@ std::string human(json::Value answer) {
   return out + "\n" + outcome(answer);
 }
 
-int explain(const Given& given) {
-  const auto config = load_config(given.config.load_options());
+}  // namespace
+
+std::string ExplainCommand::question() const {
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().member("model", model_);
+  for (const auto& [name, value] :
+       {std::pair{"route", &route_}, {"class", &urgency_}, {"key", &key_}}) {
+    if (!value->empty()) json.member(name, *value);
+  }
+  if (prompt_tokens_) json.member("prompt_tokens", *prompt_tokens_);
+  json.end_object();
+  return body;
+}
+
+int ExplainCommand::run(const Shared& shared) const {
+  const auto config = load_config(shared.config.load_options());
   if (!config) return complain(config.error());
   auto gateway = admin::Client::running(**config);
   if (!gateway) return complain(gateway.error(), kFailed);
-  const std::string body = question(given);
-  const auto answer = *gateway ? (*gateway)->ask("POST", "/api/admin/routing/dry-run", body)
-                               : explain_alone(*config, body);
-  if (!answer) return complain(answer.error(), kFailed);
-  print(given.json ? *answer + "\n" : human(json::Value(*answer)));
+  std::string text;
+  if (*gateway) {
+    auto reply = (*gateway)->ask(
+        {.method = "POST", .target = "/api/admin/routing/dry-run", .body = question()});
+    if (!reply) return complain(reply.error(), kFailed);
+    text = std::move(reply->body);
+  } else {
+    auto answer = explain_alone(*config, question());
+    if (!answer) return complain(answer.error(), kFailed);
+    text = std::move(*answer);
+  }
+  print(shared.json ? text + "\n" : human(json::Value(text)));
   if (!*gateway) {
     std::fflush(stdout);
     std::fprintf(stderr,
@@ -138,21 +148,15 @@ int explain(const Given& given) {
   return 0;
 }
 
-}  // namespace
-
-void AdminCommands::add_route(CLI::App& cli) {
-  Given& given = *given_;
-  CLI::App& route = *cli.add_subcommand("route", "Where requests go");
-  route.require_subcommand(1);
-  CLI::App& command =
-      add(route, "explain", "Says where a request for a model would go, and why", explain);
-  command.add_option("model", given.model, "As a client would name it")->required();
-  command.add_option("--route", given.route, "Path (default: /v1/chat/completions)");
-  command.add_option("--class", given.urgency, "How urgent it is")
+void ExplainCommand::add_to(CLI::App& app) {
+  app.add_option("model", model_, "As a client would name it")->required();
+  app.add_option("--route", route_, "Path (default: /v1/chat/completions)");
+  app.add_option("--class", urgency_, "How urgent it is")
       ->check(CLI::IsMember({"interactive", "default", "bulk"}));
-  command.add_option("--prompt-tokens", given.prompt_tokens, "How long its prompt is")
+  app.add_option("--prompt-tokens", prompt_tokens_, "How long its prompt is")
       ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
-  command.add_option("--key", given.key, "As the key of this name may");
+  app.add_option("--key", key_, "As the key of this name may");
+  app.footer("Example: sluice route explain gpt-4o --prompt-tokens 4000");
 }
 
 }  // namespace sluice::app
