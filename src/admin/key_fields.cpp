@@ -44,13 +44,13 @@ void write_time(json::Writer& json, std::string_view name, const std::optional<i
 
 /// The team that pays, or that has ceased to.
 void write_payer(json::Writer& json, const store::Key& key) {
-  if (key.payer_id == 0) {
+  if (key.payer_id == 0 && !key.payer_gone) {
     json.null_member("team");
     return;
   }
   json.key("team")
       .begin_object()
-      .member("id", key.payer_id)
+      .member("id", key.payer_id)  // 0: a configuration file names one that is not there
       .member("name", key.payer)
       .member("pays", !key.payer_gone)
       .end_object();

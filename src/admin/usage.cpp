@@ -13,14 +13,39 @@ namespace sluice::admin {
 
 namespace {
 
-using Users = std::unordered_map<int64_t, std::string>;
+/// Of users and teams: who made a request, and whose wallet paid for it.
+struct Names {
+  std::unordered_map<int64_t, std::string> users;
+  std::unordered_map<int64_t, std::string> payers;  // by wallet
 
-Result<Users> users_of(store::Database& database) {
+  static std::string_view of(const std::unordered_map<int64_t, std::string>& names, int64_t id) {
+    const auto found = names.find(id);
+    return found == names.end() ? std::string_view{} : found->second;
+  }
+};
+
+Result<Names> all_names(store::Database& database) {
   const auto wallets = database.wallets();
   if (!wallets) return std::unexpected(wallets.error());
-  Users users;
-  for (const store::Wallet& wallet : *wallets) users.emplace(wallet.user_id, wallet.user);
-  return users;
+  Names names;
+  for (const store::Wallet& wallet : *wallets) {
+    names.users.emplace(wallet.user_id, wallet.user);
+    names.payers.emplace(wallet.id, wallet.user);
+  }
+  return names;
+}
+
+/// Who asks, and who has paid for his requests.
+Result<Names> own_names(const Call& call, std::span<const store::Settlement> rows) {
+  Names names{.users = {{call.request.who.user_id, call.request.who.name}}, .payers = {}};
+  for (const store::Settlement& row : rows) {
+    const auto [known, fresh] = names.payers.try_emplace(row.wallet_id);
+    if (!fresh || row.wallet_id == 0) continue;
+    auto wallet = call.service.database().api_keys().wallet(row.wallet_id);
+    if (!wallet) return std::unexpected(wallet.error());
+    if (*wallet) known->second = std::move((*wallet)->user);
+  }
+  return names;
 }
 
 /// Milliseconds, to the microsecond.
@@ -30,13 +55,13 @@ double milliseconds(int64_t microseconds) { return static_cast<double>(microseco
 enum class For : uint8_t { kUser, kAdministrator };
 
 /// The members of a row, whose braces are the caller's.
-void write_row(json::Writer& json, const store::Settlement& row, const Users& users, For whom) {
-  const auto user = users.find(row.user_id);
+void write_row(json::Writer& json, const store::Settlement& row, const Names& names, For whom) {
   json.member("id", row.id)
       .member("at", rfc3339(row.started_at * 1'000'000))
       .member("request_id", row.request_id)
       .member("key", row.key_name)
-      .member("user", user == users.end() ? "" : user->second)
+      .member("user", Names::of(names.users, row.user_id))
+      .member("paid_by", Names::of(names.payers, row.wallet_id))
       .member("dialect", row.dialect)
       .member("model", row.requested_model)
       .member("upstream_model", row.upstream_model)
@@ -66,11 +91,11 @@ void write_row(json::Writer& json, const store::Settlement& row, const Users& us
   json.member("duration_ms", milliseconds(row.duration_us));
 }
 
-std::string row_of(const store::Settlement& row, const Users& users, For whom) {
+std::string row_of(const store::Settlement& row, const Names& names, For whom) {
   std::string text;
   json::Writer json(text);
   json.begin_object();
-  write_row(json, row, users, whom);
+  write_row(json, row, names, whom);
   json.end_object();
   return text;
 }
@@ -87,18 +112,13 @@ Result<Answer> list(const Call& call, store::Database::UsageFilter filter, For w
   filter.limit = *limit + 1;
   auto rows = call.service.database().usage(filter);
   if (!rows) return std::unexpected(rows.error());
-  Users users;
-  if (whom == For::kAdministrator) {
-    auto all = users_of(call.service.database());
-    if (!all) return std::unexpected(all.error());
-    users = std::move(*all);
-  } else {
-    users.emplace(call.request.who.user_id, call.request.who.name);
-  }
+  const auto names =
+      whom == For::kAdministrator ? all_names(call.service.database()) : own_names(call, *rows);
+  if (!names) return std::unexpected(names.error());
   const bool more = rows->size() > static_cast<size_t>(*limit);
   if (more) rows->resize(static_cast<size_t>(*limit));
   std::vector<std::string> lines;
-  for (const store::Settlement& row : *rows) lines.push_back(row_of(row, users, whom));
+  for (const store::Settlement& row : *rows) lines.push_back(row_of(row, *names, whom));
   if (*csv) {
     Answer answer = csv_answer(row_of({}, {}, whom), lines);
     if (more) answer.headers.emplace_back("x-next-cursor", rows->back().id);
@@ -145,16 +165,13 @@ Result<Answer> show(const Call& call, For whom) {
   if (!*row || (whom == For::kUser && (*row)->user_id != who.user_id)) {
     return fail(ErrorCode::kNotFound, "there is no usage row with this id");
   }
-  Users users = {{who.user_id, who.name}};
-  if (whom == For::kAdministrator) {
-    auto all = users_of(call.service.database());
-    if (!all) return std::unexpected(all.error());
-    users = std::move(*all);
-  }
+  const auto names = whom == For::kAdministrator ? all_names(call.service.database())
+                                                 : own_names(call, std::span(&**row, 1));
+  if (!names) return std::unexpected(names.error());
   Answer answer;
   json::Writer json(answer.body);
   json.begin_object();
-  write_row(json, **row, users, whom);
+  write_row(json, **row, *names, whom);
   if (Status priced = write_price_lines(json, **row, call.service.database()); !priced) {
     return std::unexpected(priced.error());
   }

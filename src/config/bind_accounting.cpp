@@ -141,6 +141,15 @@ void bind_allowance(const Node& node, const std::string& path, Key& key, Problem
   if (const auto* quota = std::get_if<int64_t>(&at(node, "quota_tokens").value)) {
     key.quota_tokens = *quota;
   }
+  const auto money = [](const Node& limit) -> std::optional<Money> {
+    const auto* nanos = std::get_if<int64_t>(&limit.value);
+    return nanos != nullptr ? std::optional(Money{*nanos}) : std::nullopt;
+  };
+  const Node& budgets = at(node, "budgets");
+  key.quota_usd = money(at(node, "quota_usd"));
+  key.budget_day = money(at(budgets, "day"));
+  key.budget_week = money(at(budgets, "week"));
+  key.budget_month = money(at(budgets, "month"));
   key.rpm = get<int64_t>(node, "rpm");
   key.tpm = get<int64_t>(node, "tpm");
   key.max_parallel = get<int64_t>(node, "max_parallel");
@@ -148,6 +157,13 @@ void bind_allowance(const Node& node, const std::string& path, Key& key, Problem
   const Node& user = at(node, "user");
   if (!user.bad && !is_user_name(key.user)) {
     problems.error(user.place, path + ".user may hold at most 128 bytes, without blanks around it");
+  }
+  key.team = text(node, "team");
+  const Node& team = at(node, "team");
+  if (!team.bad && !is_user_name(key.team)) {
+    problems.error(team.place, path + ".team may hold at most 128 bytes, without blanks around it");
+  } else if (!key.team.empty() && key.user.empty()) {
+    problems.error(team.place, path + ".team needs .user: which of its members the key is of");
   }
 }
 

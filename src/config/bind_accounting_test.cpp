@@ -128,6 +128,29 @@ keys:
   EXPECT_EQ(config->keys[3].quota_tokens, std::nullopt);
 }
 
+TEST(Allowance, IsInMoneyToo) {
+  const auto config = parsed(R"(
+keys:
+  - { key: a, name: a, quota_usd: null, budgets: {} }
+  - { key: b, name: b, quota_usd: 0, budgets: { day: "0.000000001", month: 12.5 } }
+  - { key: c, name: c, user: ann, team: red }
+)");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->keys[0].quota_usd, std::nullopt);
+  EXPECT_EQ(config->keys[0].budget_day, std::nullopt);
+  const Key& limited = config->keys[1];
+  EXPECT_EQ(limited.quota_usd, Money{0});
+  EXPECT_EQ(limited.budget_day, Money{1});
+  EXPECT_EQ(limited.budget_week, std::nullopt);
+  EXPECT_EQ(limited.budget_month, Money{12'500'000'000});
+  EXPECT_EQ(config->keys[2].team, "red");
+  EXPECT_EQ(limited.team, "");
+  for (const char* wrong : {"quota_usd: -1", "quota_usd: many", "budgets: { day: -1 }",
+                            "budgets: { year: 1 }", "budgets: 5", "team: red"}) {
+    EXPECT_FALSE(parsed(fmt::format("keys: [{{ key: a, name: a, {} }}]", wrong))) << wrong;
+  }
+}
+
 TEST(Allowance, IsAWholeNumberThatCounts) {
   for (const char* option : {"quota_tokens", "rpm", "tpm", "max_parallel"}) {
     for (const char* value : {"-1", "1.5", "1e3", "many", "1000000000000001", "9007199254740993",

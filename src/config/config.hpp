@@ -167,7 +167,8 @@ struct Member {
 struct Group {
   std::string name;
   Strategy strategy = Strategy::kRoundRobin;
-  std::optional<Resume> resume;  // absent: Routing::resume
+  bool keep_conversations = true;  // each with the member that has had it
+  std::optional<Resume> resume;    // absent: Routing::resume
   std::vector<Member> members;
 };
 
@@ -290,12 +291,15 @@ struct Key {
   std::vector<std::string> models;      // empty: any; a trailing '*' makes a prefix
   std::vector<std::string> allow_ips;   // addresses or CIDRs; empty: any
   std::optional<int64_t> expires_at;    // Unix seconds
-  std::optional<int64_t> quota_tokens;  // none: unlimited
+  std::optional<int64_t> quota_tokens;  // none: unlimited, as for the next four
+  std::optional<Money> quota_usd;
+  std::optional<Money> budget_day, budget_week, budget_month;
   int64_t rpm = 0;                      // 0: no limit, as for the next two
   int64_t tpm = 0;
   int64_t max_parallel = 0;
   std::optional<bool> strict;  // as Routing::strict; absent: that holds
   std::string user;            // whose wallet pays; empty: nobody's
+  std::string team;            // of the user's, which pays instead; empty: he does
 };
 
 struct Model {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/ids.hpp"
+#include "observe/log.hpp"
 
 namespace sluice::relay {
 
@@ -36,7 +37,28 @@ store::Key configured_key(const config::Key& key, std::string_view secret) {
       .models = key.models,
       .allow_ips = key.allow_ips,
       .expires_at = key.expires_at,
+      .quota_money = key.quota_usd,
+      .budget_day = key.budget_day,
+      .budget_week = key.budget_week,
+      .budget_month = key.budget_month,
   };
+}
+
+/// The team that a key names. It does not pay as long as the key's user is no member of it: a name
+/// in a file must not keep all others from being read.
+Status set_payer(const config::Key& key, store::Database& database, store::Key& wanted) {
+  if (key.team.empty()) return {};
+  const auto teams = database.teams().teams_of(wanted.user_id);
+  if (!teams) return std::unexpected(teams.error());
+  const auto found = std::ranges::find(*teams, key.team, &store::Team::name);
+  if (found != teams->end()) {
+    wanted.payer_id = found->id;
+    return {};
+  }
+  wanted.payer_gone = true;
+  log::warn("nobody pays for a key: its user is no member of its team",
+            {{"key", key.name}, {"user", key.user}, {"team", key.team}});
+  return {};
 }
 
 store::Rate rate_of(std::string model, const config::ModelPrice& price) {
@@ -106,12 +128,13 @@ class Payers {
   }
 
   const quota::Payer& of(const store::Key& key) const {
+    if (key.payer_gone) return quota::Payer::kGone;
     if (key.payer_id == 0) {
       const auto wallet = by_user_.find(key.user_id);
       return wallet != by_user_.end() ? wallet->second->owner : quota::Payer::kNobody;
     }
     const auto team = shares_.find(key.payer_id);
-    if (key.payer_gone || team == shares_.end()) return quota::Payer::kGone;
+    if (team == shares_.end()) return quota::Payer::kGone;
     const auto share = team->second.find(key.user_id);
     return share != team->second.end() ? *share->second : quota::Payer::kGone;
   }
@@ -159,6 +182,7 @@ Result<Clients> load_clients(const config::Config& config, store::Database& data
       const auto wallet = database.ensure_wallet(key.user);
       if (!wallet) return std::unexpected(wallet.error());
       wanted.user_id = wallet->user_id;
+      if (Status set = set_payer(key, database, wanted); !set) return std::unexpected(set.error());
     }
     if (const auto kept = database.ensure_configured_key(wanted); !kept) {
       return std::unexpected(kept.error());

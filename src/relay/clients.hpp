@@ -30,6 +30,9 @@ Result<Clients> load_clients(const config::Config& config, store::Database& data
 Status put_key(Clients& clients, const store::Key& key, const config::Config& config,
                store::Database& database, quota::Registry& registry);
 
+/// Puts a version of a price into a list.
+void set_price(accounts::PriceList& prices, const store::Rate& rate);
+
 /// Of the configuration alone, with full quotas: for `sluice check` and for tests.
 Result<Clients> clients_of_config(const config::Config& config, quota::Registry& registry);
 

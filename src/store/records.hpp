@@ -66,7 +66,7 @@ struct Key {
   std::string mode{};       // of conversion: strict, lenient; empty: the configuration's
   int64_t replaces_id = 0;  // the key in whose place it was made
   int64_t payer_id = 0;     // the team that pays; 0: its owner does
-  bool payer_gone = false;  // it does so no more, and nobody else does
+  bool payer_gone = false;  // it does so no more, or is not there, and nobody else pays
   std::string payer{};      // the team's name; read only
   std::optional<int64_t> last_used_at{};  // to some minutes
   int64_t version = 1;                    // counts changes
