@@ -48,6 +48,9 @@ constexpr std::string_view kMysqlOptions[] = {"connect_timeout", "socket",  "ssl
 constexpr std::string_view kSslModes[] = {"disable", "allow",     "prefer",
                                           "require", "verify-ca", "verify-full"};
 
+constexpr std::string_view kMysqlSslModes[] = {"DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA",
+                                               "VERIFY_IDENTITY"};
+
 std::unexpected<Error> bad(std::string what) { return fail(ErrorCode::kConfig, std::move(what)); }
 
 Status check_option(Kind kind, const std::string& key, const std::string& value) {
@@ -62,8 +65,8 @@ Status check_option(Kind kind, const std::string& key, const std::string& value)
   if (key == "sslmode" && std::ranges::find(kSslModes, value) == std::end(kSslModes)) {
     return bad("sslmode must be disable, allow, prefer, require, verify-ca or verify-full");
   }
-  if (key == "ssl-mode" && value != "DISABLED" && value != "VERIFY_CA") {
-    return bad("ssl-mode must be DISABLED, or VERIFY_CA together with ssl-ca");
+  if (key == "ssl-mode" && std::ranges::find(kMysqlSslModes, value) == std::end(kMysqlSslModes)) {
+    return bad("ssl-mode must be DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY");
   }
   if (key == "connect_timeout") {
     const auto seconds = parse_u64(value);
@@ -79,6 +82,9 @@ Status read_options(std::string_view query, DatabaseUrl& url) {
     if (Status sound = check_option(url.kind, key, value); !sound) return sound;
     if (!url.option(key).empty()) return bad(fmt::format("option \"{}\" is given twice", key));
     url.options.emplace_back(std::move(key), std::move(value));
+  }
+  if (url.option("ssl-cert").empty() != url.option("ssl-key").empty()) {
+    return bad("ssl-cert and ssl-key need each other");
   }
   if (url.option("ssl-mode") == "VERIFY_CA" && url.option("ssl-ca").empty()) {
     return bad("ssl-mode=VERIFY_CA needs ssl-ca, the file with the authority's certificate");
@@ -102,6 +108,8 @@ Status read_address(std::string_view address, DatabaseUrl& url) {
     url.host = *host;
     if (colon != std::string_view::npos) port = address.substr(colon + 1);
   }
+  // MariaDB's library would read options from it.
+  if (url.host.find_first_of(";={} ") != std::string::npos) return bad("the host is not sound");
   url.port = url.kind == Kind::kPostgresql ? 5432 : 3306;
   if (port.empty()) return {};
   const auto number = parse_u64(port);

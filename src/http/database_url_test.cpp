@@ -44,6 +44,9 @@ TEST(DatabaseUrl, WhatIsWrongIsSaidWithoutThePassword) {
   EXPECT_THAT(refusal("mysql://u@h:0/d"), HasSubstr("port"));
   EXPECT_THAT(refusal("mysql://u@h/d?ssl-cam=x"), HasSubstr("did you mean \"ssl-ca\"?"));
   EXPECT_THAT(refusal("mysql://u@h/d?ssl-mode=VERIFY_CA"), HasSubstr("needs ssl-ca"));
+  EXPECT_THAT(refusal("mysql://u@h/d?ssl-mode=on"), HasSubstr("ssl-mode must be"));
+  EXPECT_THAT(refusal("mysql://u@h/d?ssl-cert=x"), HasSubstr("need each other"));
+  EXPECT_THAT(refusal("mysql://u@h%3Bport%3D1/d"), HasSubstr("the host is not sound"));
   EXPECT_THAT(refusal("postgresql://u@h/d?sslmode=on"), HasSubstr("sslmode must be"));
   EXPECT_THAT(refusal("postgresql://u@h/d?sslmode=require&sslmode=disable"), HasSubstr("twice"));
   for (const char* url :
@@ -52,6 +55,14 @@ TEST(DatabaseUrl, WhatIsWrongIsSaidWithoutThePassword) {
     EXPECT_NE(refusal(url), "taken") << url;
     EXPECT_THAT(refusal(url), Not(HasSubstr("hunter2"))) << url;
   }
+}
+
+TEST(DatabaseUrl, TakesTheModesOfTls) {
+  for (const char* mode : {"DISABLED", "PREFERRED", "REQUIRED", "VERIFY_IDENTITY"}) {
+    EXPECT_EQ(parse_database_url(std::string("mysql://u@h/d?ssl-mode=") + mode)->option("ssl-mode"),
+              mode);
+  }
+  EXPECT_TRUE(parse_database_url("mysql://u@h/d?ssl-mode=VERIFY_CA&ssl-ca=/ca.crt"));
 }
 
 TEST(DatabaseUrl, IsMadeOfItsPartsAndReadAgain) {

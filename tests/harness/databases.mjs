@@ -32,8 +32,8 @@ function freePort() {
 }
 
 class DatabaseServer {
-  constructor(kind, folder, port) {
-    Object.assign(this, { kind, folder, port, databases: 0 });
+  constructor(kind, folder, port, tls) {
+    Object.assign(this, { kind, folder, port, tls, databases: 0 });
   }
 
   /// Starts it, and waits until it answers.
@@ -47,6 +47,7 @@ class DatabaseServer {
     const output = openSync(log, 'a');
     this.child = spawn(script, [this.kind, path.join(this.folder, 'server'), String(this.port)], {
       stdio: ['ignore', output, output],
+      env: { ...process.env, ...(this.tls && { SLUICE_TEST_TLS: this.tls.folder }) },
     });
     this.child.unref();
     let ended = false;
@@ -101,7 +102,15 @@ class DatabaseServer {
   makeDatabase() {
     const name = `gateway_${++this.databases}`;
     this.query(`CREATE DATABASE ${name}`, this.maintenance);
-    return { name, url: `${this.kind}://sluice:a%20secret@127.0.0.1:${this.port}/${name}` };
+    return { name, url: this.urlOf(name) };
+  }
+
+  /// The URL of a database as one of its users sees it.
+  urlOf(name, { user = 'sluice', password = kPassword, host = '127.0.0.1', options = {} } = {}) {
+    const asked = new URLSearchParams(options).toString().replaceAll('+', '%20');
+    const who = [user, password].map(encodeURIComponent).join(':');
+    const where = `${who}@${host}:${this.port}/${encodeURIComponent(name)}`;
+    return `${this.kind}://${where}${asked && '?'}${asked}`;
   }
 
   /// Rows as arrays of texts, through the server's own shell; MySQL's begin with the names.
@@ -149,12 +158,16 @@ const started = new Map();
 
 /// Starts the server of a kind. For the top of a file: it ends with what has called this first.
 export async function startServer(kind) {
-  if (!started.has(kind)) {
-    const server = new DatabaseServer(kind, temporaryFolder(), await freePort());
-    started.set(kind, server);
-    await server.start();
-    after(() => server.kill());
-  }
+  if (!started.has(kind)) started.set(kind, await startOwnServer(kind));
+}
+
+/// One that is the caller's alone. `tls`: it shows server.crt of this authority (authority.mjs)
+/// to who wants TLS, and listens on ::1, too.
+export async function startOwnServer(kind, { tls } = {}) {
+  const server = new DatabaseServer(kind, temporaryFolder(), await freePort(), tls);
+  await server.start();
+  after(() => server.kill());
+  return server;
 }
 
 /// The books on a server. What has not arrived there yet, and what runs, lies in the spool.
@@ -197,11 +210,14 @@ function valueOf(text) {
 
 /// Where a gateway of a kind keeps its books: what its configuration needs, and how to read them.
 export async function placeFor(kind) {
+  if (kind !== 'sqlite') return placeOn(started.get(kind));
   const folder = temporaryFolder();
-  if (kind === 'sqlite') {
-    return { folder, changes: {}, books: new Books(folder) };
-  }
-  const server = started.get(kind);
+  return { folder, changes: {}, books: new Books(folder) };
+}
+
+/// The same on a server of the caller's own.
+export function placeOn(server) {
+  const folder = temporaryFolder();
   const { name, url } = server.makeDatabase();
   return {
     folder,

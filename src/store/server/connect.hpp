@@ -12,8 +12,10 @@ namespace sluice::store::server {
 
 Server server_of(const http::DatabaseUrl& url);
 
-/// What a connection is for: a statement of kQuick is cut off after a minute, one of kLong never.
+/// What a connection is for: a statement of kQuick is cut off after kStatementSeconds, one of
+/// kLong never.
 enum class Patience : uint8_t { kQuick, kLong };
+inline constexpr int kStatementSeconds = 60;
 
 /// kLedgerUnavailable with what the server, or the way to it, said; never the password. Blocks for
 /// some seconds at most where nobody answers.
