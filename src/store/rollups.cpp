@@ -46,10 +46,9 @@ constexpr Columns kKinds[] = {
     {RollupKind::kAll, kUser, kKey, kModel, kProvider},
     {.kind = RollupKind::kNone},
     {.kind = RollupKind::kUser, .user = kUser},
-    {.kind = RollupKind::kKey, .key = kKey},
-    {.kind = RollupKind::kModel, .model = kModel},
-    {.kind = RollupKind::kProvider, .provider = kProvider},
-    {.kind = RollupKind::kModelAndProvider, .model = kModel, .provider = kProvider},
+    {.kind = RollupKind::kModels, .model = kModel, .provider = kProvider},
+    {.kind = RollupKind::kKeys, .user = kUser, .key = kKey},
+    {.kind = RollupKind::kUserModels, .user = kUser, .model = kModel, .provider = kProvider},
 };
 
 constexpr const char* kSums[] = {
@@ -81,14 +80,19 @@ void add_rows(soci::session& sql, Server server, int64_t from, int64_t to) {
   const std::string sums = sums_of_rows();
   const std::string columns = fmt::format("{}", fmt::join(kSums, ", "));
   const std::string more = addition(server);
-  for (const int64_t span : {kQuarter, kDay}) {
+  for (const int64_t span : {kQuarter, kDay, kMonth}) {
+    const std::string part =
+        span == kQuarter
+            ? fmt::format("(l.started_at % {0} - l.started_at % {1}) / {1}", kDay, span)
+            : "0";
     for (const Columns& each : kKinds) {
       sql << fmt::format(
-          "INSERT INTO usage_rollups (span, kind, bucket, user_id, key_name, model, provider, {})"
-          " SELECT {}, {}, l.started_at - l.started_at % {} AS began, {} AS who, {} AS named,"
-          " {} AS asked, {} AS answered, {} FROM usage_logs l WHERE l.seq > {} AND l.seq <= {}"
-          " GROUP BY began, who, named, asked, answered{}",
-          columns, span, static_cast<int>(each.kind), span, each.user, each.key, each.model,
+          "INSERT INTO usage_rollups (span, kind, part, bucket, user_id, key_name, model, provider,"
+          " {}) SELECT {}, {}, {} AS part_of_day, l.started_at - l.started_at % {} AS began,"
+          " {} AS who, {} AS named, {} AS asked, {} AS answered, {} FROM usage_logs l"
+          " WHERE l.seq > {} AND l.seq <= {}"
+          " GROUP BY part_of_day, began, who, named, asked, answered{}",
+          columns, span, static_cast<int>(each.kind), part, span, each.user, each.key, each.model,
           each.provider, sums, from, to, more);
     }
   }

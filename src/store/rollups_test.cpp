@@ -82,6 +82,7 @@ TEST_P(RollupsTest, SumsAreTheSameBeforeAndAfterRowsAreRolledUp) {
       {.model = "model2"},
       {.provider = "provider1", .user_id = bob},
       {.key_name = "key1", .model = "model2"},
+      {.key_name = "key2", .user_id = alice},
       {.from = kMorning + kDay + 7 * kMinute + 13, .to = kMorning + 4 * kDay - 22 * kMinute},
       {.from = kMorning + kDay + kHour, .to = kMorning + kDay + kHour + 10 * kMinute},
       {.user = "alice", .from = kMorning + kDay, .to = kMorning + 2 * kDay},
@@ -94,9 +95,15 @@ TEST_P(RollupsTest, SumsAreTheSameBeforeAndAfterRowsAreRolledUp) {
       {By::kUser},
       {By::kProvider},
       {By::kDay, By::kModel},
+      {By::kDay, By::kUser},
+      {By::kModel, By::kUser},
+      {By::kDay, By::kProvider, By::kKey},
       {By::kUser, By::kKey, By::kProvider},
   };
-  const TimeZone zones[] = {{}, TimeZone::load("Asia/Kathmandu").value()};
+  const TimeZone zones[] = {{},
+                            TimeZone::load("Asia/Kathmandu").value(),
+                            TimeZone::load("America/St_Johns").value(),
+                            TimeZone::load("Pacific/Kiritimati").value()};
   const auto all_sums = [&] {
     std::vector<std::string> sums;
     for (const auto& filter : filters) {
@@ -203,9 +210,36 @@ TEST_P(RollupsTest, EachRowCountsOnceWhileTheyComeAndOthersSumUp) {
   EXPECT_EQ(requests(By::kModel, {}), (Groups{{"gpt-4o", kRows}}));
 }
 
-TEST_P(RollupsTest, TooManyGroupsAreNotHalfAnAnswer) {
+TEST_P(RollupsTest, NoGroupsAreNoSummary) {
   std::vector<By> nothing;
   EXPECT_EQ(database_->usage_summary(nothing, {}).error().code, ErrorCode::kInvalidRequest);
+}
+
+TEST_P(RollupsTest, TooManyGroupsAreNotHalfAnAnswer) {
+  // As many keys as are told, and one more; each has its sums by the day and by 32 days.
+  const auto add_keys = [&](int64_t first, int64_t count) {
+    const std::string digits =
+        "(SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL"
+        " SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8"
+        " UNION ALL SELECT 9)";
+    const char* name = GetParam() == Server::kMysql ? "CONCAT('key', n)" : "'key' || n";
+    for (const int64_t span : {kDay, 32 * kDay}) {
+      AnyShell(folder_).run(fmt::format(
+          "INSERT INTO usage_rollups (span, kind, bucket, user_id, key_name, model, provider,"
+          " requests, failed, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,"
+          " reasoning_tokens, cost, upstream_cost) SELECT {0}, 7, {1}, n, {5}, '', '',"
+          " 1, 0, 0, 0, 0, 0, 0, 0, 0 FROM (SELECT a.n + 10 * b.n + 100 * c.n + 1000 * d.n + {2} AS"
+          " n FROM {4} a CROSS JOIN {4} b CROSS JOIN {4} c CROSS JOIN {4} d) numbers"
+          " WHERE n < {3}",
+          span, kMorning - kMorning % span, first, first + count, digits, name));
+    }
+  };
+  add_keys(0, 10'000);
+  EXPECT_EQ(database_->usage_summary({{By::kKey}}, {}).value().size(), 10'000u);
+  add_keys(10'000, 1);
+  EXPECT_EQ(database_->usage_summary({{By::kKey}}, {}).error().param, "group_by");
+  const By by_day[] = {By::kDay, By::kKey};
+  EXPECT_EQ(database_->usage_summary(by_day, {}).error().param, "group_by");
 }
 
 INSTANTIATE_TEST_SUITE_P(Databases, RollupsTest, testing::all_databases(), testing::database_name);

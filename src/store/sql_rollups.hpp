@@ -24,16 +24,17 @@ class SqlRollups final : public Rollups {
 // Lengths of the sums, in milliseconds.
 inline constexpr int64_t kQuarter = 900'000;
 inline constexpr int64_t kDay = 86'400'000;
+inline constexpr int64_t kMonth = 32 * kDay;  // as the Unix time counts
 
-/// usage_rollups.kind: which columns tell sums apart.
+/// usage_rollups.kind: which columns tell sums apart. A key is one of its user's, and a model has
+/// few providers, so that what is asked for by one of a pair is summed up from both.
 enum class RollupKind : uint8_t {
-  kAll,
-  kNone,
-  kUser,
-  kKey,
-  kModel,
-  kProvider,
-  kModelAndProvider,  // margins
+  kAll = 0,
+  kNone = 1,
+  kUser = 2,
+  kModels = 6,  // and providers
+  kKeys = 7,    // and users
+  kUserModels = 8,
 };
 
 /// How far the sums go: usage_logs.seq. `lock` as Dialect::for_update, or nothing.

@@ -17,6 +17,10 @@ namespace {
 
 using By = Database::UsageBy;
 
+constexpr const char* kSums[] = {
+    "requests",      "failed",           "input_tokens", "cache_read_tokens", "cache_write_tokens",
+    "output_tokens", "reasoning_tokens", "cost",         "upstream_cost"};
+
 int64_t floor_to(int64_t at, int64_t span) { return at - at % span; }
 
 int64_t ceil_to(int64_t at, int64_t span) {
@@ -39,9 +43,10 @@ struct Period {
 
 /// Where the sums of a time come from.
 struct Sources {
-  std::vector<Period> days, quarters, rows;
+  std::vector<Period> months, days, quarters, rows;
+  Period inner;  // what days and months cover
 
-  Sources(Period all, bool by_days) {
+  Sources(Period all, bool by_months) {
     const Period whole = {ceil_to(all.from, kQuarter), floor_to(all.to, kQuarter)};
     if (whole.empty()) {
       add(rows, all);
@@ -49,14 +54,21 @@ struct Sources {
     }
     add(rows, {all.from, whole.from});
     add(rows, {whole.to, all.to});
-    const Period inner = {ceil_to(whole.from, kDay), floor_to(whole.to, kDay)};
-    if (!by_days || inner.empty()) {
+    inner = {ceil_to(whole.from, kDay), floor_to(whole.to, kDay)};
+    if (inner.empty()) {
       add(quarters, whole);
       return;
     }
     add(quarters, {whole.from, inner.from});
     add(quarters, {inner.to, whole.to});
-    add(days, inner);
+    const Period longest = {ceil_to(inner.from, kMonth), floor_to(inner.to, kMonth)};
+    if (!by_months || longest.empty()) {
+      add(days, inner);
+      return;
+    }
+    add(days, {inner.from, longest.from});
+    add(days, {longest.to, inner.to});
+    add(months, longest);
   }
 
  private:
@@ -64,6 +76,16 @@ struct Sources {
     if (!period.empty()) periods.push_back(period);
   }
 };
+
+/// The quarters of a day (UTC) that are in a time, as SQL: an index finds them one by one.
+std::string parts_in(const Period& period) {
+  if (period.to - period.from >= kDay) return "part >= 0";
+  std::vector<int64_t> parts;
+  for (int64_t at = period.from; at < period.to; at += kQuarter) {
+    parts.push_back(at % kDay / kQuarter);
+  }
+  return fmt::format("part IN ({})", fmt::join(parts, ", "));
+}
 
 class Summary {
  public:
@@ -91,7 +113,6 @@ class Summary {
 
   /// Which offsets hold in the time that there is usage of.
   void look_at_days(soci::session& sql) {
-    day_ = "0";
     if (!asks_for(By::kDay)) return;
     int64_t first = 0, last = 0, first_row = 0, last_row = 0;
     sql << fmt::format(
@@ -104,39 +125,43 @@ class Summary {
         soci::use(rolled_), soci::into(first_row), soci::into(last_row);
     if (first == 0 || (first_row != 0 && first_row < first)) first = first_row;
     last = std::max(last + kDay, last_row + 1);
-    const auto changes =
+    const std::vector<TimeZone::Change> changes =
         zone_.changes(std::max(first, filter_.from) / 1000, std::min(last, filter_.to) / 1000 + 1);
+    for (size_t i = 0; i < changes.size(); ++i) {
+      offsets_.push_back({.from = i == 0 ? 0 : changes[i].at * 1000,
+                          .to = i + 1 == changes.size() ? INT64_MAX : changes[i + 1].at * 1000,
+                          .offset = changes[i].offset * 1000});
+    }
     whole_days_ = changes.size() == 1 && changes.front().offset == 0;
-    std::string offset = std::to_string(changes.back().offset * 1000);
-    if (changes.size() > 1) {
+  }
+
+  /// Of a column with a Unix time in ms, as SQL.
+  std::string local_day(std::string_view began) const {
+    if (offsets_.empty()) return "0";
+    std::string offset = std::to_string(offsets_.back().offset);
+    if (offsets_.size() > 1) {
       std::string cases;
-      for (size_t i = 1; i < changes.size(); ++i) {
-        cases += fmt::format(" WHEN began < {} THEN {}", changes[i].at * 1000,
-                             changes[i - 1].offset * 1000);
+      for (const Offset& each : std::span(offsets_).first(offsets_.size() - 1)) {
+        cases += fmt::format(" WHEN {} < {} THEN {}", began, each.to, each.offset);
       }
       offset = fmt::format("CASE{} ELSE {} END", cases, offset);
     }
-    day_ = fmt::format("(began + {0}) - (began + {0}) % {1}", offset, kDay);
+    return fmt::format("({0} + {1}) - ({0} + {1}) % {2}", began, offset, kDay);
   }
 
   RollupKind kind() const {
-    const bool by_model = asks_for(By::kModel) || !filter_.model.empty();
-    const bool by_provider = asks_for(By::kProvider) || !filter_.provider.empty();
-    const bool by_who =
-        asks_for(By::kUser) || user_id_ != 0 || asks_for(By::kKey) || !filter_.key_name.empty();
-    if (by_model && by_provider && !by_who) return RollupKind::kModelAndProvider;
-    RollupKind kind = RollupKind::kNone;
-    const std::tuple<By, bool, RollupKind> columns[] = {
-        {By::kUser, user_id_ != 0, RollupKind::kUser},
-        {By::kKey, !filter_.key_name.empty(), RollupKind::kKey},
-        {By::kModel, !filter_.model.empty(), RollupKind::kModel},
-        {By::kProvider, !filter_.provider.empty(), RollupKind::kProvider}};
-    for (const auto& [by, filtered, single] : columns) {
-      if (!filtered && !asks_for(by)) continue;
-      kind = kind == RollupKind::kNone ? single : RollupKind::kAll;
+    const bool by_model = asks_for(By::kModel) || asks_for(By::kProvider) ||
+                          !filter_.model.empty() || !filter_.provider.empty();
+    if (asks_for(By::kKey) || !filter_.key_name.empty()) {
+      return by_model ? RollupKind::kAll : RollupKind::kKeys;
     }
-    return kind;
+    if (asks_for(By::kUser) || user_id_ != 0) {
+      return by_model ? RollupKind::kUserModels : RollupKind::kUser;
+    }
+    return by_model ? RollupKind::kModels : RollupKind::kNone;
   }
+  /// Whether there may be more sums than are told.
+  bool many() const { return kind() != RollupKind::kNone && kind() != RollupKind::kModels; }
 
   /// Of all parts; each needs what use_filters() binds.
   std::string filters(std::string_view model) const {
@@ -148,35 +173,67 @@ class Summary {
     return text;
   }
 
+  std::string sums_where(const Period& period, int64_t span) const {
+    std::string text =
+        fmt::format("span = {} AND kind = {} AND bucket >= {} AND bucket < {} AND {}{}", span,
+                    static_cast<int>(kind()), period.from, period.to,
+                    span == kQuarter ? parts_in(period) : "part = 0", filters("model"));
+    // For the indexes: there are no others, and one of them has no sums without a key.
+    if (!many()) text += " AND user_id = 0";
+    if (!filter_.key_name.empty()) text += " AND key_name <> ''";
+    return text;
+  }
+
   void add_part(std::string part) {
     if (!parts_text_.empty()) parts_text_ += " UNION ALL ";
     parts_text_ += part;
     ++parts_;
   }
 
-  void add_sums(const Period& period, int64_t span) {
-    add_part(fmt::format(
-        "SELECT bucket AS began, user_id, key_name, model, provider, requests, failed, "
-        "input_tokens,"
-        " cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost,"
-        " upstream_cost FROM usage_rollups WHERE span = {} AND kind = {} AND bucket >= {} AND"
-        " bucket < {}{}",
-        span, static_cast<int>(kind()), period.from, period.to, filters("model")));
+  /// `day` as SQL; `sign` is "-" where they are taken away.
+  void add_sums(const Period& period, int64_t span, std::string_view day,
+                const std::string& more = "", std::string_view sign = "") {
+    std::string sums;
+    for (const char* each : kSums) sums += fmt::format(", {0}{1} AS {1}", sign, each);
+    add_part(
+        fmt::format("SELECT {} AS local_day, user_id, key_name, model, provider{} FROM "
+                    "usage_rollups WHERE {}{}",
+                    day, sums, sums_where(period, span), more));
+  }
+
+  /// Days are those of UTC in the sums. What is on another day where the zone is, which is at one
+  /// end of each, moves there.
+  void move_to_local_days(const Period& inner) {
+    for (const Offset& each : offsets_) {
+      const Period period = {std::max(inner.from, each.from), std::min(inner.to, each.to)};
+      if (period.empty() || each.offset == 0) continue;
+      const bool later = each.offset > 0;
+      const Period moved = later ? Period{ceil_to(kDay - each.offset, kQuarter), kDay}
+                                 : Period{0, ceil_to(-each.offset, kQuarter)};
+      const std::string only = " AND " + parts_in(moved);
+      add_sums(period, kQuarter, "bucket - bucket % 86400000", only, "-");
+      add_sums(
+          period, kQuarter,
+          later ? "bucket - bucket % 86400000 + 86400000" : "bucket - bucket % 86400000 - 86400000",
+          only);
+      moves_ = true;
+    }
   }
 
   void add_rows(const std::string& where) {
     add_part(fmt::format(
-        "SELECT started_at AS began, user_id, key_name, requested_model AS model, provider,"
+        "SELECT {} AS local_day, user_id, key_name, requested_model AS model, provider,"
         " 1 AS requests, CASE WHEN outcome = 'finished' THEN 0 ELSE 1 END AS failed, input_tokens,"
         " cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost,"
         " upstream_cost FROM usage_logs WHERE {}{}",
-        where, filters("requested_model")));
+        local_day("started_at"), where, filters("requested_model")));
   }
 
-  void add_parts() {
-    const Sources sources({filter_.from, filter_.to}, !asks_for(By::kDay) || whole_days_);
-    for (const Period& each : sources.days) add_sums(each, kDay);
-    for (const Period& each : sources.quarters) add_sums(each, kQuarter);
+  void add_parts(const Sources& sources) {
+    for (const Period& each : sources.months) add_sums(each, kMonth, "0");
+    for (const Period& each : sources.days) add_sums(each, kDay, "bucket");
+    if (asks_for(By::kDay) && !whole_days_) move_to_local_days(sources.inner);
+    for (const Period& each : sources.quarters) add_sums(each, kQuarter, local_day("bucket"));
     for (const Period& each : sources.rows) {
       add_rows(fmt::format("started_at >= {} AND started_at < {} AND seq + 0 <= {}", each.from,
                            each.to, rolled_));
@@ -186,10 +243,40 @@ class Summary {
                          filter_.from, filter_.to));
   }
 
+  /// Finds out before all are summed up. There may be twice as many by days of UTC as by others.
+  Status check_groups(soci::session& sql, const Sources& sources) const {
+    const auto& periods = sources.months.empty() ? sources.days : sources.months;
+    if (!many() || periods.empty()) return {};
+    std::string columns;
+    for (const By by : by_) {
+      columns += columns.empty() ? "" : ", ";
+      columns += by == By::kDay ? "bucket" : column_of(by);
+    }
+    const size_t most = Database::kMostGroups * (asks_for(By::kDay) && !whole_days_ ? 2 : 1);
+    int64_t found = 0;
+    soci::details::prepare_temp_type query =
+        sql.prepare << "SELECT COUNT(*) FROM (SELECT DISTINCT " << columns
+                    << " FROM usage_rollups WHERE "
+                    << sums_where(periods.front(), sources.months.empty() ? kDay : kMonth)
+                    << " LIMIT " << most + 1 << ") probe";
+    use_filters(query);
+    query, soci::into(found);
+    soci::statement(query).execute(true);
+    if (static_cast<size_t>(found) > most) return too_many();
+    return {};
+  }
+
+  static std::unexpected<Error> too_many() {
+    return fail(ErrorCode::kInvalidRequest,
+                fmt::format("These are more than {} groups: ask for a shorter time, or by less.",
+                            Database::kMostGroups),
+                "group_by");
+  }
+
   std::string column_of(By by) const {
     switch (by) {
       case By::kDay:
-        return day_;
+        return "local_day";
       case By::kModel:
         return "model";
       case By::kKey:
@@ -210,7 +297,9 @@ class Summary {
   };
 
   Result<std::vector<Database::UsageSum>> fetch(soci::session& sql) {
-    add_parts();
+    const Sources sources({filter_.from, filter_.to}, !asks_for(By::kDay));
+    if (Status few = check_groups(sql, sources); !few) return std::unexpected(few.error());
+    add_parts(sources);
     std::string columns, groups;
     for (size_t i = 0; i < by_.size(); ++i) {
       columns += fmt::format("{} AS g{}, ", column_of(by_[i]), i);
@@ -225,7 +314,8 @@ class Summary {
                     << "SUM(requests), SUM(failed), SUM(input_tokens), SUM(cache_read_tokens),"
                        " SUM(cache_write_tokens), SUM(output_tokens), SUM(reasoning_tokens),"
                        " SUM(cost), SUM(upstream_cost) FROM ("
-                    << parts_text_ << ") parts GROUP BY " << groups << " LIMIT "
+                    << parts_text_ << ") parts GROUP BY " << groups
+                    << (moves_ ? " HAVING SUM(requests) <> 0" : "") << " LIMIT "
                     << Database::kMostGroups + 1;
     for (int i = 0; i < parts_; ++i) use_filters(query);
     for (size_t i = 0; i < by_.size(); ++i) {
@@ -243,12 +333,7 @@ class Summary {
     statement.execute();
     std::vector<Row> rows;
     while (statement.fetch()) rows.push_back(row);
-    if (rows.size() > Database::kMostGroups) {
-      return fail(ErrorCode::kInvalidRequest,
-                  fmt::format("These are more than {} groups: ask for a shorter time, or by less.",
-                              Database::kMostGroups),
-                  "group_by");
-    }
+    if (rows.size() > Database::kMostGroups) return too_many();
     return named(sql, rows);
   }
 
@@ -311,8 +396,12 @@ class Summary {
   const TimeZone& zone_;
   int64_t user_id_;
   int64_t rolled_ = 0;
-  bool whole_days_ = false;  // days are those of UTC
-  std::string day_;          // as SQL
+  struct Offset {
+    int64_t from, to, offset;  // ms
+  };
+  std::vector<Offset> offsets_;  // of the time that there is usage of
+  bool whole_days_ = false;      // days are those of UTC
+  bool moves_ = false;           // sums may have come to nothing
   std::string parts_text_;
   int parts_ = 0;
 };
