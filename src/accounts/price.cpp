@@ -80,7 +80,10 @@ void PriceList::add_user(int64_t id, std::string_view name, std::string_view gro
   Member member{.own = "user:" + std::string(name), .group = "group:" + std::string(group)};
   if (book(member.own) == nullptr) member.own.clear();
   if (group.empty() || book(member.group) == nullptr) member.group.clear();
-  if (member.own.empty() && member.group.empty()) return;
+  if (member.own.empty() && member.group.empty()) {
+    users_.erase(id);
+    return;
+  }
   users_.insert_or_assign(id, std::move(member));
 }
 

@@ -48,7 +48,8 @@ class PriceList {
   void set(std::string model, const Price& price) { set({}, std::move(model), price); }
   /// `scope`: "" is everybody, else as store::Rate's.
   void set(std::string_view scope, std::string model, const Price& price);
-  /// What a user pays by: his own prices, then those of his group, which may be empty.
+  /// After the prices: what a user pays by, instead of what was known of him. His own prices come
+  /// first, then those of his group, which may be empty.
   void add_user(int64_t id, std::string_view name, std::string_view group);
 
   /// The user's price, else his group's, else everybody's; of each the price of the name that the

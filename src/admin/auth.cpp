@@ -103,6 +103,7 @@ Result<Answer> register_user(const Call& call) {
   }
   const auto made = call.service.identity().add(wanted);
   if (!made) return std::unexpected(made.error());
+  if (const auto& tell = call.service.running().user_changed) tell(made->id);
   Answer answer{.status = 201, .body = {}};
   json::Writer json(answer.body);
   json.begin_object().key("user");

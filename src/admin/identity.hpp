@@ -47,7 +47,9 @@ class Identity final : public Authenticator, public accounts::Logins {
                                                 std::string key_secret, Options options);
   /// After a reload. A former jwt_secret is believed as long as its last token lives.
   Status use(Options options);
-  /// Now and then: hears of what other gateways on the same database have done, forgets old logins.
+  /// Hears of what other gateways on the same database have done.
+  Status hear();
+  /// The same, now and then, and forgets old logins.
   Status refresh();
 
   Result<Principal> authenticate(std::string_view token, std::string address) override;
@@ -114,6 +116,7 @@ class Identity final : public Authenticator, public accounts::Logins {
  private:
   Identity(store::Identities& identities, std::string key_secret, Options options);
   Status read_secret();
+  int64_t token_life() const;  // in milliseconds
   Result<Tokens> tokens_for(const store::User& user, const store::Login& login,
                             std::string refresh) const;
   void remember(const store::User& user);

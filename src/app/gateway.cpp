@@ -31,17 +31,6 @@ constexpr size_t kMaxForeignLookups = 64;
 // After the last deadline: for error frames on their way.
 constexpr auto kLastWords = std::chrono::seconds(2);
 
-Result<net::TlsContextPtr> make_tls(const config::Tls& tls) {
-  if (!tls.enabled) return net::TlsContextPtr{};
-  return net::TlsContext::server(tls.cert, tls.key);
-}
-
-log::Options log_options(const config::Logging& logging) {
-  return {.level = static_cast<log::Level>(logging.level),
-          .format =
-              logging.format == config::LogFormat::kJson ? log::Format::kJson : log::Format::kText};
-}
-
 /// SIGTERM, SIGINT and SIGHUP as numbers to wait for.
 class Signals {
  public:
@@ -103,6 +92,17 @@ Gateway::Gateway(config::ConfigPtr config, config::LoadOptions options)
 
 Gateway::~Gateway() { stop(); }
 
+Result<net::TlsContextPtr> Gateway::make_tls(const config::Tls& tls) {
+  if (!tls.enabled) return net::TlsContextPtr{};
+  return net::TlsContext::server(tls.cert, tls.key);
+}
+
+void Gateway::start_log(const config::Logging& logging) {
+  log::start({.level = static_cast<log::Level>(logging.level),
+              .format = logging.format == config::LogFormat::kJson ? log::Format::kJson
+                                                                   : log::Format::kText});
+}
+
 Status Gateway::start() {
   // One descriptor for the client and one for the upstream of every stream.
   rlimit files{};
@@ -116,11 +116,12 @@ Status Gateway::start() {
   if (auto status = open_database(); !status) return status;
   if (auto status = listen(); !status) return status;
   for (const auto& worker : workers_) worker->start();
+  if (watch_) watch_->start([this](const store::News& news) { return hear(news); });
   service_.phase = api::Phase::kServing;
   std::printf("Starting server on :%u\n", unsigned{port_});
   std::fflush(stdout);
   const config::ConfigPtr config = this->config();
-  log::start(log_options(config->logging));
+  start_log(config->logging);
   for (const std::string& warning : config->warnings) log::warn(warning);
   log::info("listening", {{"host", config->server.host},
                           {"port", port_},
@@ -146,6 +147,14 @@ Status Gateway::open_database() {
   if (!database) return std::unexpected(std::move(database.error()));
   database_ = std::move(*database);
   service_.database = database_.get();
+  if (store::Changes* const changes = database_->changes()) {
+    watch_ = std::make_unique<ChangeWatch>(*changes);
+    if (Status begun = watch_->begin(); !begun) return begun;
+    changes->on_carried([this](const store::Carried& carried) {
+      registry_.booked(carried);
+      if (carried.uncertain) watch_->recheck(carried);
+    });
+  }
   metrics_.ask_ledger([this] {
     const store::Ledger& ledger = database_->ledger();
     const store::Ledger::Stats stats = ledger.stats();
@@ -174,34 +183,6 @@ Status Gateway::open_database() {
   return {};
 }
 
-admin::Running Gateway::running() {
-  const auto tell = [](const Status& done) {
-    if (!done) log::error("a change is not in force yet", {{"reason", done.error().message}});
-  };
-  return {
-      .registry = &registry_,
-      .identity = identity_.get(),
-      .effective = effective_.get(),
-      .key_changed =
-          [this, tell](const store::Key& key, bool gone) {
-            tell(change_clients([&](relay::Clients& clients) -> Status {
-              if (!gone) return relay::put_key(clients, key, *config_, *database_, registry_);
-              clients.keys.remove(key.id);
-              return {};
-            }));
-          },
-      .user_changed =
-          [this, tell](int64_t user_id, bool disabled) {
-            tell(change_clients([&](relay::Clients& clients) -> Status {
-              clients.keys.set_disabled(user_id, disabled);
-              return {};
-            }));
-          },
-      .clients_changed = [this, tell] { tell(refresh_clients()); },
-      .version = kVersion,
-  };
-}
-
 Status Gateway::open_effective() {
   auto sealer = admin::EffectiveConfig::sealer_of(*config_);
   if (!sealer) return std::unexpected(std::move(sealer.error()));
@@ -209,7 +190,9 @@ Status Gateway::open_effective() {
   if (!effective) return std::unexpected(std::move(effective.error()));
   effective_ = std::move(*effective);
   config_ = effective_->state()->config;
-  effective_->on_change([this](const config::ConfigPtr& config) { return use_config(config); });
+  effective_->on_change([this](const config::ConfigPtr& config, bool file_read) {
+    return use_config(config, file_read);
+  });
   return {};
 }
 
@@ -237,27 +220,6 @@ Result<relay::SnapshotPtr> Gateway::snapshot_of(const config::ConfigPtr& config,
   auto clients = relay::load_clients(*config, *database_, registry_);
   if (!clients) return std::unexpected(std::move(clients.error()));
   return relay::make_snapshot(config, std::move(*clients), static_cast<int>(loops), targets_);
-}
-
-Status Gateway::refresh_clients() {
-  const std::lock_guard lock(config_mutex_);
-  auto snapshot = snapshot_of(config_, workers_.size());
-  if (!snapshot) return std::unexpected(std::move(snapshot.error()));
-  use(std::move(*snapshot), nullptr);
-  return {};
-}
-
-Status Gateway::change_clients(const std::function<Status(relay::Clients&)>& change) {
-  const std::lock_guard lock(config_mutex_);
-  relay::Clients clients = snapshot_->clients;
-  if (Status changed = change(clients); !changed) return changed;
-  use(relay::with_clients(*snapshot_, std::move(clients)), nullptr);
-  return {};
-}
-
-void Gateway::use(relay::SnapshotPtr snapshot, const net::TlsContextPtr& tls) {
-  for (const auto& worker : workers_) worker->use(snapshot, tls);
-  snapshot_ = std::move(snapshot);
 }
 
 void Gateway::keep_house() {
@@ -344,51 +306,6 @@ int Gateway::run() {
   }
 }
 
-void Gateway::reload() {
-  if (const Status done = effective_->reload(); !done) {
-    log::error("reload refused, the old configuration stays", {{"reason", done.error().message}});
-    return;
-  }
-  const config::ConfigPtr config = this->config();
-  for (const std::string& warning : config->warnings) log::warn(warning);
-  log::info("reloaded", {{"providers", config->providers.size()}, {"keys", config->keys.size()}});
-}
-
-Status Gateway::use_config(const config::ConfigPtr& config) {
-  const std::lock_guard lock(config_mutex_);
-  auto snapshot = snapshot_of(config, workers_.size());
-  if (!snapshot) return std::unexpected(std::move(snapshot.error()));
-  const auto tls = make_tls(config->server.tls);
-  if (!tls) return std::unexpected(tls.error());
-  const config::Server& before = config_->server;
-  const config::Server& after = config->server;
-  if (before.host != after.host || before.port != after.port || before.threads != after.threads ||
-      config_->data_dir != config->data_dir ||
-      config_->database_url.expose() != config->database_url.expose() ||
-      config_->secret_key.expose() != config->secret_key.expose() || tls_ != after.tls.enabled ||
-      config_->metrics.port != config->metrics.port) {
-    log::warn(
-        "host, port, threads, data_dir, database.url, database.secret_key, tls.enabled and "
-        "metrics.port change only with a restart");
-  }
-  config_ = config;
-  usage_keeper_->use(config_->usage.retention);
-  if (Status used = identity_->use(admin::Identity::options_of(*config_)); !used) {
-    log::error("auth stays as it was", {{"reason", used.error().message}});
-  }
-  fleet_.use(workers::Fleet::options_of(*config_));
-  dispatcher_.use(workers::Dispatcher::options_of(*config_));
-  log::start(log_options(config_->logging));
-  // Without a context in the new configuration the old one stays: never plain text instead.
-  use(std::move(*snapshot), tls_ ? *tls : nullptr);
-  return {};
-}
-
-config::ConfigPtr Gateway::config() const {
-  const std::lock_guard lock(config_mutex_);
-  return config_;
-}
-
 void Gateway::drain() {
   service_.phase = api::Phase::kDraining;
   const Signals signals;
@@ -423,9 +340,13 @@ void Gateway::drain() {
 void Gateway::stop() {
   for (const auto& worker : workers_) worker->stop_and_join();
   if (!database_) return;
+  // What is carried from now on is of no interest here.
+  if (watch_) database_->changes()->on_carried({});
+  watch_.reset();
   keep_house();
   // What they still do needs the database.
   service_.administration = nullptr;
+  prober_.stop();
   administration_.reset();
   admin_socket_ = {};
   blocking_.finish();

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,9 @@
 #include "admin/service.hpp"
 #include "api/admin_routes.hpp"
 #include "api/handler.hpp"
+#include "api/prober.hpp"
 #include "api/service.hpp"
+#include "app/change_watch.hpp"
 #include "app/usage_keeper.hpp"
 #include "base/error.hpp"
 #include "config/config.hpp"
@@ -53,6 +56,9 @@ class Gateway {
   Status refresh_clients();
 
  private:
+  /// Null without TLS.
+  static Result<net::TlsContextPtr> make_tls(const config::Tls& tls);
+  static void start_log(const config::Logging& logging);
   Status open_database();
   Status open_identity();
   /// The configuration with what the database adds to it.
@@ -72,7 +78,12 @@ class Gateway {
   void keep_house();
   void reload();
   /// Puts a configuration in force on every loop. Any thread that may block.
-  Status use_config(const config::ConfigPtr& config);
+  Status use_config(const config::ConfigPtr& config, bool file_read);
+  /// Puts what others have changed in the database in force.
+  Status hear(const store::News& news);
+  Status hear_all();
+  /// Takes over what the books say of these.
+  Status look_at(std::span<const int64_t> wallets, std::span<const int64_t> keys);
   config::ConfigPtr config() const;
   /// Returns when the last request has ended, was told that it must, or a second signal came.
   void drain();
@@ -100,9 +111,11 @@ class Gateway {
   // After the workers: what it still writes at its end is told to their loops.
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<UsageKeeper> usage_keeper_;
+  std::unique_ptr<ChangeWatch> watch_;  // none where nobody else changes the database
   std::unique_ptr<admin::EffectiveConfig> effective_;
   std::unique_ptr<admin::Identity> identity_;
   std::unique_ptr<admin::Service> admin_;
+  api::Prober prober_;
   std::unique_ptr<api::Administration> administration_;
   net::SocketFile admin_socket_;
   std::string admin_socket_problem_;  // until there is a log

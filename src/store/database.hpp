@@ -14,6 +14,7 @@
 #include "base/time_zone.hpp"
 #include "store/audit.hpp"
 #include "store/catalog.hpp"
+#include "store/changes.hpp"
 #include "store/codes.hpp"
 #include "store/identities.hpp"
 #include "store/keys.hpp"
@@ -63,6 +64,9 @@ class Database {
   virtual Codes& codes() = 0;
   /// Teams with a wallet. Lives as long as this.
   virtual Teams& teams() = 0;
+  /// What other gateways have changed. Lives as long as this; null where there can be none, since
+  /// the database is embedded.
+  virtual Changes* changes() { return nullptr; }
   /// API keys. Lives as long as this.
   virtual Keys& api_keys() = 0;
 

@@ -167,6 +167,29 @@ Result<std::vector<std::pair<int64_t, std::string>>> SqlPrices::groups() {
       });
 }
 
+Result<std::string> SqlPrices::group_of(int64_t user_id) {
+  return sessions_.read([&](soci::session& sql) -> Result<std::string> {
+    std::string group;
+    sql << "SELECT price_group FROM users WHERE id = :id", soci::use(user_id), soci::into(group);
+    return group;
+  });
+}
+
+Result<std::vector<Prices::PricedUser>> SqlPrices::users_with_prices() {
+  return sessions_.read([](soci::session& sql) -> Result<std::vector<PricedUser>> {
+    std::vector<PricedUser> all;
+    PricedUser row;
+    soci::statement statement =
+        (sql.prepare << "SELECT id, name, price_group FROM users WHERE price_group <> ''"
+                        " OR name IN (SELECT SUBSTR(scope, 6) FROM model_rates"
+                        " WHERE scope LIKE 'user:%') ORDER BY id",
+         soci::into(row.id), soci::into(row.name), soci::into(row.group));
+    statement.execute();
+    while (statement.fetch()) all.push_back(row);
+    return all;
+  });
+}
+
 Status SqlPrices::set_group(std::string_view user, std::string_view group) {
   const std::string name(user);
   const std::string value(group);

@@ -33,6 +33,15 @@ class Prices {
 
   /// Users whose price_group is not empty: their ids and groups.
   virtual Result<std::vector<std::pair<int64_t, std::string>>> groups() = 0;
+  /// Empty where he has none, or is not there.
+  virtual Result<std::string> group_of(int64_t user_id) = 0;
+  /// Users with a group, or with prices of their own.
+  struct PricedUser {
+    int64_t id = 0;
+    std::string name;
+    std::string group;
+  };
+  virtual Result<std::vector<PricedUser>> users_with_prices() = 0;
   /// kNotFound when there is no such user.
   virtual Status set_group(std::string_view user, std::string_view group) = 0;
 

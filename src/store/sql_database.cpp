@@ -13,6 +13,7 @@
 #include "http/database_url.hpp"
 #include "observe/log.hpp"
 #include "store/hex.hpp"
+#include "store/server/changes.hpp"
 #include "store/server/migrate.hpp"
 #include "store/server/spool_owner.hpp"
 #include "store/sql_audit.hpp"
@@ -143,6 +144,7 @@ Status SqlDatabase::open_server(const Options& options, http::DatabaseUrl url) {
   if (Status migrated = server::migrate(url); !migrated) return migrated;
   auto sessions = std::make_unique<server::ServerSessions>(std::move(url), options.pool);
   carrier_ = std::make_unique<server::Carrier>(*sessions, *spool_);
+  changes_ = std::make_unique<server::ServerChanges>(*sessions, *carrier_);
   // What has been settled is seen.
   sessions->before_work([carrier = carrier_.get()] { carrier->wait(kArrival); });
   sessions_ = std::move(sessions);

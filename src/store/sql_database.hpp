@@ -32,6 +32,7 @@ class SqlDatabase final : public Database {
   Audit& audit() override { return *audit_; }
   Codes& codes() override { return *codes_; }
   Teams& teams() override { return *teams_; }
+  Changes* changes() override { return changes_.get(); }
   Keys& api_keys() override { return *keys_; }
 
   Result<Wallet> ensure_wallet(std::string_view user) override;
@@ -92,6 +93,7 @@ class SqlDatabase final : public Database {
   std::unique_ptr<Sessions> spool_;  // none where the database is embedded
   std::unique_ptr<sqlite::Settler> settler_;
   std::unique_ptr<server::Carrier> carrier_;  // the same
+  std::unique_ptr<Changes> changes_;          // the same
   std::unique_ptr<LedgerWriter> ledger_;
 };
 

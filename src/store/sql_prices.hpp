@@ -16,6 +16,8 @@ class SqlPrices final : public Prices {
   Result<std::vector<Rate>> versions(std::string_view model, int64_t before, int limit) override;
   Result<std::optional<Rate>> version(int64_t id) override;
   Result<std::vector<std::pair<int64_t, std::string>>> groups() override;
+  Result<std::string> group_of(int64_t user_id) override;
+  Result<std::vector<PricedUser>> users_with_prices() override;
   Status set_group(std::string_view user, std::string_view group) override;
   Result<std::vector<Used>> used(int64_t after, int64_t from, int64_t to, int limit) override;
 

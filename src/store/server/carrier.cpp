@@ -123,9 +123,15 @@ Result<size_t> Carrier::carry_some() {
   const Result<Group> group = next_group();
   if (!group) return std::unexpected(group.error());
   if (group->places.empty()) return 0;
-  if (Status carried = carry(*group); !carried) return std::unexpected(carried.error());
-  if (Status forgotten = forget(group->places.back()); !forgotten) {
-    return std::unexpected(forgotten.error());
+  {
+    const std::lock_guard turn(turn_);
+    Status done = carry(*group);
+    if (done) done = forget(group->places.back());
+    if (!done) {
+      uncertain_ = true;
+      return std::unexpected(done.error());
+    }
+    tell(*group);
   }
   if (away_.exchange(false)) log::info("database_back");
   {
@@ -134,6 +140,25 @@ Result<size_t> Carrier::carry_some() {
   }
   carried_.notify_all();
   return group->places.size();
+}
+
+void Carrier::on_carried(std::function<void(const Carried&)> told) {
+  const std::lock_guard turn(turn_);
+  told_ = std::move(told);
+}
+
+void Carrier::tell(const Group& group) {
+  if (told_) {
+    Carried carried{.wallets = {}, .keys = {}, .uncertain = uncertain_};
+    for (const Settlement& each : group.settlements) {
+      if (each.wallet_id != 0) carried.wallets.push_back({each.wallet_id, 0, each.cost});
+      if (each.key_id != 0) {
+        carried.keys.push_back({each.key_id, each.charged.total(), each.cost});
+      }
+    }
+    told_(carried);
+  }
+  uncertain_ = false;
 }
 
 Result<Carrier::Group> Carrier::next_group() {
@@ -164,8 +189,9 @@ Result<Carrier::Group> Carrier::next_group() {
 Status Carrier::carry(const Group& group) {
   constexpr int kTries = 5;
   for (int tried = 1;; ++tried) {
-    const auto done = try_once(
-        server_, [&](soci::session& sql) { settle(sql, server_.dialect(), group.settlements); });
+    const auto done = try_once(server_, [&](soci::session& sql) {
+      settle(sql, server_.dialect(), group.settlements, origin_);
+    });
     if (done) return {};
     if (done.error().failure == Failure::kAgain && tried < kTries) continue;
     if (done.error().failure != Failure::kRefused) return std::unexpected(done.error().error);
@@ -178,8 +204,9 @@ Status Carrier::carry(const Group& group) {
 }
 
 Status Carrier::carry_one(const Settlement& settlement) {
-  const auto done = try_once(
-      server_, [&](soci::session& sql) { settle(sql, server_.dialect(), {&settlement, 1}); });
+  const auto done = try_once(server_, [&](soci::session& sql) {
+    settle(sql, server_.dialect(), {&settlement, 1}, origin_);
+  });
   if (done) return {};
   if (done.error().failure != Failure::kRefused) return std::unexpected(done.error().error);
   const std::string why = done.error().error.message;
@@ -188,6 +215,7 @@ Status Carrier::carry_one(const Settlement& settlement) {
   log::error("ledger_settlement_refused",
              {{"id", settlement.id}, {"reason", why}, {"kept_in", "dead_letters"}});
   dead_letters_.fetch_add(1, std::memory_order_relaxed);
+  uncertain_ = true;  // the books will never have it
   return {};
 }
 

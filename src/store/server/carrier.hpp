@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -12,9 +13,12 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/ids.hpp"
+#include "store/changes.hpp"
 #include "store/records.hpp"
 #include "store/server/sessions.hpp"
 #include "store/sessions.hpp"
+#include "store/write_turn.hpp"
 
 namespace sluice::store::server {
 
@@ -45,6 +49,14 @@ class Carrier {
   /// or at once when the server does not answer.
   void wait(Duration patience);
 
+  /// Nothing is carried as long as one has this.
+  std::unique_lock<WriteTurn> pause() { return std::unique_lock(turn_); }
+  /// Before there is anything to be told of: is called for what has arrived and is in the spool no
+  /// more, each settlement once; never while somebody has a pause.
+  void on_carried(std::function<void(const Carried&)> told);
+  /// Tells what this process has carried from what others have.
+  const std::string& origin() const { return origin_; }
+
   /// What has been spooled and not carried.
   uint64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   bool away() const { return away_.load(std::memory_order_relaxed); }
@@ -61,11 +73,16 @@ class Carrier {
   Result<size_t> carry_some();
   Result<Group> next_group();
   Status carry(const Group& group);
+  void tell(const Group& group);
   Status carry_one(const Settlement& settlement);
   Status forget(int64_t up_to);
 
   ServerSessions& server_;
   Sessions& spool_;
+  const std::string origin_ = make_id("gw_");
+  WriteTurn turn_;  // held while a group is on its way; guards the next two
+  std::function<void(const Carried&)> told_;
+  bool uncertain_ = false;  // a group has been tried, and may have arrived
   std::atomic<uint64_t> waiting_{0};
   std::atomic<uint64_t> dead_letters_{0};
   std::atomic<bool> away_{false};

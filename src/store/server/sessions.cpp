@@ -89,6 +89,14 @@ std::expected<void, ServerSessions::Failed> ServerSessions::try_write(
   return transact(dialect().begin_write, work);
 }
 
+std::expected<void, ServerSessions::Failed> ServerSessions::try_read(
+    const std::function<void(soci::session&)>& work) {
+  return transact(dialect().begin_read, [&](soci::session& session) {
+    work(session);
+    return true;
+  });
+}
+
 Status ServerSessions::run_read(const std::function<void(soci::session&)>& work, bool patient) {
   if (before_work_) before_work_();
   const auto once = [&](soci::session& session) {

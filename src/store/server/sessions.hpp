@@ -31,6 +31,9 @@ class ServerSessions final : public Sessions {
   /// One writing transaction, tried once; what `work` returns says whether to commit.
   std::expected<void, Failed> try_write(const std::function<bool(soci::session&)>& work);
 
+  /// One reading transaction, tried once, that does not wait for what has been settled.
+  std::expected<void, Failed> try_read(const std::function<void(soci::session&)>& work);
+
   const http::DatabaseUrl& url() const { return url_; }
 
  protected:

@@ -1,0 +1,2 @@
+-- Nothing: one gateway alone opens a file, so that nobody has to be told of what it changes. The
+-- number is that of what database servers get.

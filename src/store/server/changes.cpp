@@ -1,0 +1,189 @@
+#include "store/server/changes.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace sluice::store::server {
+namespace {
+
+/// Ids in one query.
+constexpr size_t kIds = 500;
+
+struct ChangeRow {
+  int64_t seq = 0;
+  std::string kind;
+  int64_t subject = 0;
+  std::string touched;
+};
+
+int64_t newest(soci::session& sql) {
+  int64_t seq = 0;
+  sql << "SELECT seq FROM change_turn WHERE id = 1", soci::into(seq);
+  return seq;
+}
+
+/// Numbers with commas between them, as note_settled() has written them.
+void add_numbers(std::string_view list, std::vector<int64_t>& to) {
+  while (!list.empty()) {
+    const size_t end = std::min(list.find(','), list.size());
+    if (const auto number = parse_u64(list.substr(0, end))) {
+      to.push_back(static_cast<int64_t>(*number));
+    }
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+}
+
+void add(const ChangeRow& row, News& news) {
+  if (row.kind == "settled") {
+    const std::string_view touched = row.touched;
+    const size_t border = std::min(touched.find(';'), touched.size());
+    add_numbers(touched.substr(0, border), news.wallets);
+    add_numbers(touched.substr(std::min(border + 1, touched.size())), news.used_keys);
+  } else if (row.kind == "key") {
+    news.keys.push_back(row.subject);
+  } else if (row.kind == "user") {
+    news.users.push_back(row.subject);
+  } else if (row.kind == "wallet") {
+    news.wallets.push_back(row.subject);
+  } else if (row.kind == "team") {
+    news.teams.push_back(row.subject);
+  } else if (row.kind == "login") {
+    news.logins = true;
+  } else if (row.kind == "price") {
+    news.prices = true;
+  } else if (row.kind == "catalog") {
+    news.catalog = true;
+  } else {
+    news.all = true;  // of a newer gateway
+  }
+}
+
+void keep_each_once(std::vector<int64_t>& ids) {
+  std::ranges::sort(ids);
+  const auto [first, last] = std::ranges::unique(ids);
+  ids.erase(first, last);
+}
+
+/// `read` for some ids at a time.
+template <typename Read>
+void in_pieces(std::span<const int64_t> ids, Read read) {
+  while (!ids.empty()) {
+    const auto some = ids.first(std::min(kIds, ids.size()));
+    read(fmt::format("{}", fmt::join(some, ", ")));
+    ids = ids.subspan(some.size());
+  }
+}
+
+}  // namespace
+
+void note_settled(soci::session& sql, std::span<const Settlement> settlements,
+                  const std::string& origin) {
+  std::set<int64_t> wallets;
+  std::set<int64_t> keys;
+  for (const Settlement& each : settlements) {
+    if (each.wallet_id != 0 && !each.cost.is_zero()) wallets.insert(each.wallet_id);
+    if (each.key_id != 0) keys.insert(each.key_id);
+  }
+  if (wallets.empty() && keys.empty()) return;
+  const std::string touched = fmt::format("{};{}", fmt::join(wallets, ","), fmt::join(keys, ","));
+  sql << "UPDATE change_turn SET seq = seq + 1 WHERE id = 1";
+  sql << "INSERT INTO changes (seq, kind, subject, origin, touched)"
+         " SELECT seq, 'settled', 0, :origin, :touched FROM change_turn WHERE id = 1",
+      soci::use(origin), soci::use(touched);
+}
+
+Result<int64_t> ServerChanges::now() {
+  int64_t seq = 0;
+  const auto done = server_.try_read([&](soci::session& sql) { seq = newest(sql); });
+  if (!done) return std::unexpected(done.error().error);
+  return seq;
+}
+
+Result<News> ServerChanges::since(int64_t cursor) {
+  News news;
+  const auto done = server_.try_read([&](soci::session& sql) {
+    news = {};
+    news.cursor = newest(sql);
+    if (news.cursor == cursor) return;
+    int64_t oldest = 0;
+    sql << "SELECT COALESCE(MIN(seq), 0) FROM changes WHERE seq > :cursor", soci::use(cursor),
+        soci::into(oldest);
+    // Numbers have no gaps: what is missing has been forgotten, or it is another database.
+    news.all = news.cursor < cursor || oldest != cursor + 1;
+    if (news.all) return;
+    ChangeRow row;
+    soci::indicator has_touched = soci::i_ok;
+    const int most = kMost;
+    soci::statement statement =
+        (sql.prepare << "SELECT seq, kind, subject, touched FROM changes WHERE seq > :cursor"
+                        " AND origin <> :origin ORDER BY seq LIMIT :most",
+         soci::use(cursor), soci::use(carrier_.origin()), soci::use(most), soci::into(row.seq),
+         soci::into(row.kind), soci::into(row.subject), soci::into(row.touched, has_touched));
+    statement.execute();
+    int read = 0;
+    for (; statement.fetch(); ++read) {
+      if (has_touched == soci::i_null) row.touched.clear();
+      add(row, news);
+    }
+    if (read == kMost) {
+      news.more = true;
+      news.cursor = row.seq;
+    }
+  });
+  if (!done) return std::unexpected(done.error().error);
+  for (auto* ids : {&news.keys, &news.users, &news.teams, &news.wallets, &news.used_keys}) {
+    keep_each_once(*ids);
+  }
+  return news;
+}
+
+Status ServerChanges::forget(int64_t cursor) {
+  const auto done = server_.try_write([&](soci::session& sql) {
+    sql << "DELETE FROM changes WHERE seq <= :cursor", soci::use(cursor);
+    return true;
+  });
+  if (!done) return std::unexpected(done.error().error);
+  return {};
+}
+
+Status ServerChanges::look(std::span<const int64_t> wallets, std::span<const int64_t> keys,
+                           const std::function<void(const Figures&)>& take) {
+  const auto turn = carrier_.pause();
+  Figures figures;
+  const auto done = server_.try_read([&](soci::session& sql) {
+    figures = {};
+    in_pieces(wallets, [&](const std::string& ids) {
+      WalletFigure row;
+      soci::statement statement =
+          (sql.prepare << "SELECT id, user_id, balance FROM wallets WHERE id IN (" << ids << ")",
+           soci::into(row.id), soci::into(row.user_id), soci::into(row.balance.nanos));
+      statement.execute();
+      while (statement.fetch()) figures.wallets.push_back(row);
+    });
+    in_pieces(keys, [&](const std::string& ids) {
+      KeyFigure row;
+      soci::statement statement =
+          (sql.prepare << "SELECT id, used_tokens, used_nanos FROM api_keys WHERE id IN (" << ids
+                       << ")",
+           soci::into(row.id), soci::into(row.used_tokens), soci::into(row.used_money.nanos));
+      statement.execute();
+      while (statement.fetch()) figures.keys.push_back(row);
+    });
+  });
+  if (!done) return std::unexpected(done.error().error);
+  take(figures);
+  return {};
+}
+
+void ServerChanges::on_carried(std::function<void(const Carried&)> told) {
+  carrier_.on_carried(std::move(told));
+}
+
+}  // namespace sluice::store::server

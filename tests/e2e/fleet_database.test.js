@@ -1,0 +1,235 @@
+// Several gateways on one database server: what is changed at one holds at the others.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { admin, kAdminToken } from '../harness/administration.mjs';
+import { chat } from '../harness/clients.mjs';
+import { placeFor, servers, startServer } from '../harness/databases.mjs';
+import { configFor, startGateway } from '../harness/gateway.mjs';
+import { call, costOf, kPrompt, nanos } from '../harness/metering.mjs';
+import { startMock } from '../harness/mock.mjs';
+import { temporaryFolder } from '../harness/processes.mjs';
+import { until } from '../harness/until.mjs';
+
+const kJwtSecret = 'kX9vQ2mT7rLp4sWz8nBd3fGh6jYc1aEu';
+const kSecretKey = 'pR5tY8uI1oA4sD7fG0hJ3kL6zX9cV2bN';
+const kPassword = 'correct horse battery';
+const mock = await startMock();
+for (const kind of servers) await startServer(kind);
+
+const seen = []; // milliseconds until a change was in force elsewhere
+after(() => {
+  seen.sort((a, b) => a - b);
+  const at = (part) => Math.round(seen[Math.min(seen.length - 1, Math.floor(seen.length * part))]);
+  console.log(`# in force elsewhere after ${at(0.5)} ms (median), ${at(1)} ms at most`);
+});
+
+function configOf(place, changes = {}) {
+  return configFor(mock.url, {
+    ...place.changes,
+    auth: { admin_token: kAdminToken, jwt_secret: kJwtSecret },
+    database: { ...place.changes.database, secret_key: kSecretKey },
+    keys: [],
+    logging: { level: 'warn' },
+    ...changes,
+  });
+}
+
+async function fleetFor(kind, changes = {}) {
+  const place = await placeFor(kind);
+  const a = await startGateway(configOf(place, changes), place);
+  const b = await startGateway(configOf(place, changes), { folder: temporaryFolder() });
+  return { place, a, b };
+}
+
+async function ask(gateway, method, route, body, headers) {
+  const answer = await admin(gateway, method, route, body, headers);
+  const text = await answer.text();
+  assert.ok(answer.ok, `${method} ${route}: ${answer.status} ${text}`);
+  return { etag: answer.headers.get('etag'), ...(text && JSON.parse(text)) };
+}
+
+/// Waits until `look` is true; the patience is generous, for a machine that is busy.
+async function heard(what, look) {
+  const began = performance.now();
+  await until(what, async () => {
+    const value = await look();
+    return { done: value === true, value };
+  });
+  seen.push(performance.now() - began);
+}
+
+const statusOf = async (gateway, key, model = 'mock-c2') =>
+  (await call(gateway, { key, body: chat(model) })).status;
+const becomes = (what, gateway, key, status) =>
+  heard(what, async () => {
+    const now = await statusOf(gateway, key);
+    return now === status || now;
+  });
+
+let names = 0;
+async function userWith(gateway, usd) {
+  const name = `user${++names}`;
+  const { user } = await ask(gateway, 'POST', 'users', { username: name, password: kPassword });
+  if (usd) await topUp(gateway, name, usd);
+  return { name, id: user.id };
+}
+
+const topUp = (gateway, user, amount) =>
+  ask(gateway, 'POST', `users/${user}/wallet/top-up`, { amount, idempotency_key: `top-up-${++names}` });
+
+const keyFor = (gateway, user, more = {}) =>
+  ask(gateway, 'POST', 'keys', { name: `key${++names}`, ...(user && { user }), ...more });
+
+async function providerOf(gateway, key, model) {
+  const answer = await gateway.post('/v1/chat/completions', chat(model, { stream: false }), {
+    authorization: `Bearer ${key}`,
+  });
+  await answer.text();
+  return answer.headers.get('x-sluice-provider');
+}
+
+for (const kind of servers) {
+  test(`${kind}: a key made at one gateway works at the other, and deleted is refused there`, async () => {
+    const { a, b, place } = await fleetFor(kind);
+    const made = await keyFor(a);
+    await becomes('the new key', b, made.key, 200);
+    const { etag } = await ask(a, 'GET', `keys/${made.id}`);
+    await ask(a, 'PATCH', `keys/${made.id}`, { max_parallel: 3, models: ['other'] }, { 'if-match': etag });
+    await becomes('the limit', b, made.key, 403);
+    const { etag: now } = await ask(b, 'GET', `keys/${made.id}`);
+    await ask(b, 'PATCH', `keys/${made.id}`, { models: [] }, { 'if-match': now });
+    await becomes('the limit gone', a, made.key, 200);
+    await ask(a, 'DELETE', `keys/${made.id}`);
+    await becomes('the deletion', b, made.key, 401);
+    // By hand, where nobody tells a gateway anything.
+    const other = await keyFor(b);
+    await becomes('another key', a, other.key, 200);
+    place.books.server.query(`UPDATE api_keys SET enabled = 0 WHERE id = ${other.id}`, place.books.database);
+    await becomes('what was done by hand', a, other.key, 401);
+    await becomes('what was done by hand', b, other.key, 401);
+    place.books.server.query(`DELETE FROM api_keys WHERE id = ${other.id}`, place.books.database);
+    assert.equal(await statusOf(b, other.key), 401);
+  });
+
+  test(`${kind}: users who are disabled and logins that end are so at both gateways`, async () => {
+    const { a, b } = await fleetFor(kind);
+    const user = await userWith(a, '5');
+    const { key } = await keyFor(a, user.name);
+    await becomes('the key', b, key, 200);
+    const login = async () => {
+      const answer = await fetch(`${a.url}/api/auth/login`, {
+        method: 'POST',
+        body: JSON.stringify({ username: user.name, password: kPassword }),
+      });
+      return (await answer.json()).token;
+    };
+    const me = async (gateway, token) =>
+      (await gateway.get('/api/me', { authorization: `Bearer ${token}` })).status;
+    const token = await login();
+    assert.equal(await me(b, token), 200);
+    await fetch(`${a.url}/api/sessions`, { headers: { authorization: `Bearer ${token}` } })
+      .then((answer) => answer.json())
+      .then(({ data }) =>
+        fetch(`${a.url}/api/sessions/${data[0].id}`, {
+          method: 'DELETE',
+          headers: { authorization: `Bearer ${token}` },
+        }),
+      );
+    await heard('the end of the login', async () => (await me(b, token)) === 401);
+    const second = await login();
+    const { etag } = await ask(a, 'GET', `users/${user.id}`);
+    await ask(a, 'PATCH', `users/${user.id}`, { disabled: true }, { 'if-match': etag });
+    await becomes('the disabled user', b, key, 401);
+    await heard('the disabled user', async () => (await me(b, second)) === 401);
+    const { etag: later } = await ask(b, 'GET', `users/${user.id}`);
+    await ask(b, 'PATCH', `users/${user.id}`, { disabled: false }, { 'if-match': later });
+    await becomes('the user again', a, key, 200);
+  });
+
+  test(`${kind}: prices, providers, rules and groups hold at both gateways`, async () => {
+    const { a, b, place } = await fleetFor(kind);
+    const user = await userWith(a, '5');
+    const { key } = await keyFor(a, user.name);
+    await becomes('the key', b, key, 200);
+    const price = { input: '2.50', output: '10.00' };
+    await ask(a, 'POST', 'models', { model: 'mock-c5', ...price });
+    let last = '';
+    await heard('the price', async () => {
+      last = `priced-${++names}`;
+      assert.equal((await call(b, { key, id: last, body: chat('mock-c5') })).status, 200);
+      await place.books.settled();
+      return place.books.rowsOf(last)[0].cost === costOf(price, kPrompt.openai, 5);
+    });
+    await ask(a, 'POST', 'providers', {
+      name: 'second', type: 'openai', base_url: `${mock.url}/v1`, api_keys: ['sk-second-0123456789'],
+    });
+    await ask(a, 'POST', 'routing/rules', {
+      type: 'exact', pattern: 'mock-c3', target: 'second', priority: 5,
+    });
+    await heard('the rule', async () => (await providerOf(b, key, 'mock-c3')) === 'second');
+    await ask(b, 'POST', 'routing/groups', {
+      name: 'pool', strategy: 'round_robin', members: [{ target: 'second' }],
+    });
+    const rule = await ask(b, 'POST', 'routing/rules', {
+      type: 'exact', pattern: 'mock-c4', target: 'pool', priority: 5,
+    });
+    await heard('the group', async () => (await providerOf(a, key, 'mock-c4')) === 'second');
+    const { etag } = await ask(b, 'GET', `routing/rules`).then(() => admin(b, 'GET', `routing/rules/${rule.id}`)).then((x) => ({ etag: x.headers.get('etag') }));
+    await ask(b, 'DELETE', `routing/rules/${rule.id}`, undefined, etag ? { 'if-match': etag } : {});
+    await heard('the rule gone', async () => (await providerOf(a, key, 'mock-c4')) === 'oa');
+    place.books.server.query(
+      "INSERT INTO routing_rules (rule_type, pattern, provider_name) VALUES ('exact', 'mock-c6', 'second')",
+      place.books.database,
+    );
+    await heard('a row by hand', async () => (await providerOf(a, key, 'mock-c6')) === 'second');
+  });
+
+  test(`${kind}: a price set for a user before he registers is his when he does`, async () => {
+    const { a, b, place } = await fleetFor(kind);
+    const name = `user${++names}`;
+    const price = { input: '1.00', output: '3.00' };
+    await ask(a, 'POST', 'models', { model: 'mock-c5', input: '2.50', output: '10.00' });
+    await ask(a, 'POST', 'models', { model: 'mock-c5', scope: `user:${name}`, ...price });
+    await ask(a, 'POST', 'users', { username: name, password: kPassword });
+    await topUp(a, name, '5');
+    const { key } = await keyFor(a, name);
+    const expected = costOf(price, kPrompt.openai, 5);
+    assert.equal((await call(a, { key, id: 'first', body: chat('mock-c5') })).status, 200);
+    await becomes('the key', b, key, 200);
+    assert.equal((await call(b, { key, id: 'elsewhere', body: chat('mock-c5') })).status, 200);
+    await place.books.settled();
+    assert.equal(place.books.rowsOf('first')[0].cost, expected);
+    await until('the books', async () => {
+      const [row] = place.books.rowsOf('elsewhere');
+      return { done: row?.cost === expected, value: row?.cost };
+    });
+  });
+
+  test(`${kind}: balances and quotas are corrected by what was spent elsewhere`, async () => {
+    const { a, b, place } = await fleetFor(kind);
+    const user = await userWith(a);
+    const { key } = await keyFor(a, user.name);
+    await ask(a, 'POST', 'models', { model: 'mock-c100', input: '0', output: '10000.00' }); // $1 an answer
+    await becomes('an empty wallet', b, key, 200);
+    await heard('an empty wallet', async () => (await statusOf(b, key, 'mock-c100')) === 429);
+    await topUp(a, user.name, '3');
+    await heard('the top-up', async () => (await statusOf(b, key, 'mock-c100')) === 200);
+    assert.equal(await statusOf(a, key, 'mock-c100'), 200);
+    assert.equal(await statusOf(a, key, 'mock-c100'), 200, 'a third dollar, wherever it is spent');
+    await heard('what a has spent', async () => (await statusOf(b, key, 'mock-c100')) === 429);
+    await heard('what b has spent', async () => (await statusOf(a, key, 'mock-c100')) === 429);
+    // Many more: what has been corrected is not corrected twice.
+    await topUp(b, user.name, '2');
+    await topUp(b, user.name, '5');
+    await heard('the top-ups', async () => {
+      const wallet = await ask(a, 'GET', `users/${user.name}/wallet`);
+      return wallet.available === wallet.balance && nanos(wallet.balance) === place.books.balance(user.name) || wallet;
+    });
+    const quota = await keyFor(a, undefined, { quota_tokens: 250 });
+    await becomes('the key', b, quota.key, 200);
+    assert.equal(await statusOf(a, quota.key, 'mock-c100'), 200);
+    assert.equal(await statusOf(b, quota.key, 'mock-c100'), 200);
+    await heard('the tokens of b', async () => (await statusOf(a, quota.key, 'mock-c100')) === 429);
+    await heard('the tokens of a', async () => (await statusOf(b, quota.key, 'mock-c100')) === 429);
+  });
+}
