@@ -36,11 +36,9 @@ std::string to_json(const workers::QueueFigures& figures) {
 }  // namespace
 
 Result<ScaleWebhook::Place> ScaleWebhook::place_of(const std::string& url) {
-  auto parsed = http::parse_url(url);
+  auto parsed = http::parse_request_url(url);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
-  Place place{.origin = {},
-              .host = parsed->host_header(),
-              .path = parsed->path.empty() ? "/" : std::move(parsed->path)};
+  Place place{.origin = {}, .host = parsed->host_header(), .path = std::move(parsed->path)};
   place.origin.host = std::move(parsed->host);
   place.origin.port = parsed->port;
   if (parsed->tls) {

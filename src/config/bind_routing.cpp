@@ -44,10 +44,10 @@ class RoutingBinder {
             "routing.queue.class_header must be the name of a header");
     }
     routing.scale_webhook = text(node_, "scale_webhook");
-    if (!routing.scale_webhook.empty() && !http::parse_url(routing.scale_webhook)) {
+    if (!routing.scale_webhook.empty() && !http::parse_request_url(routing.scale_webhook)) {
       error(at(node_, "scale_webhook"),
-            "routing.scale_webhook must be an http or https URL without a query, such as "
-            "https://host/path");
+            "routing.scale_webhook must be an http or https URL, such as "
+            "https://host/path?name=value");
     }
     routing.drain_on_disconnect = text(node_, "on_disconnect") == "drain";
     routing.strict = text(node_, "mode") == "strict";

@@ -232,7 +232,7 @@ TEST(Weights, AreTakenAndNotAllNothing) {
 TEST(Queue, HasBoundsAClassHeaderAndAWayOut) {
   const auto config = parsed(
       "routing: { cloud: { allow: false, max_wait: { interactive: 1s, default: 2s, bulk: 3s } }, "
-      "queue: { max: 5, class_header: x-urgency }, scale_webhook: 'https://h/p' }");
+      "queue: { max: 5, class_header: x-urgency }, scale_webhook: 'https://h/p?token=x' }");
   ASSERT_TRUE(config) << config.error().message;
   const Routing& routing = config->routing;
   EXPECT_FALSE(routing.cloud.allow);
@@ -240,7 +240,7 @@ TEST(Queue, HasBoundsAClassHeaderAndAWayOut) {
                                                   std::chrono::seconds(3)));
   EXPECT_EQ(routing.queue.max, 5);
   EXPECT_EQ(routing.queue.class_header, "x-urgency");
-  EXPECT_EQ(routing.scale_webhook, "https://h/p");
+  EXPECT_EQ(routing.scale_webhook, "https://h/p?token=x");
   EXPECT_THAT(errors("routing: { queue: { class_header: 'x y' } }"),
               HasSubstr("class_header must be the name of a header"));
   EXPECT_THAT(errors("routing:\n  scale_webhook: ftp://h/p\n"),

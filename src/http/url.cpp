@@ -47,10 +47,10 @@ bool valid_ipv6(const std::string& host) {
   return host.find('\0') == std::string::npos && inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
-bool valid_path(std::string_view path) {
-  // RFC 3986 section 3.3: pchar and '/'.
-  return std::ranges::all_of(path, [](char c) {
-    return is_alnum(c) || std::string_view("/-._~!$&'()*+,;=:@%").find(c) != std::string_view::npos;
+/// RFC 3986 section 3.3: pchar and what else `more` names.
+bool valid_path(std::string_view path, std::string_view more = "/") {
+  return std::ranges::all_of(path, [more](char c) {
+    return is_alnum(c) || std::string_view("-._~!$&'()*+,;=:@%").contains(c) || more.contains(c);
   });
 }
 
@@ -122,6 +122,22 @@ Result<Url> parse_url(std::string_view text) {
   if (!valid_escapes(path)) return bad("invalid percent escape");
   while (path.ends_with('/')) path.remove_suffix(1);
   url.path = path;
+  return url;
+}
+
+Result<Url> parse_request_url(std::string_view text) {
+  const size_t mark = std::min(text.find('?'), text.size());
+  const std::string_view query = text.substr(mark);
+  auto url = parse_url(text.substr(0, mark));
+  if (!url) return url;
+  if (!valid_path(query, "/?") || !valid_escapes(query)) {
+    return fail(ErrorCode::kInvalidRequest, "invalid URL: invalid character in the query");
+  }
+  // A slash at the end may mean something there.
+  const std::string_view before = text.substr(0, mark);
+  const size_t path = before.find('/', before.find("//") + 2);
+  url->path = path == std::string_view::npos ? "/" : before.substr(path);
+  url->path += query;
   return url;
 }
 

@@ -27,6 +27,10 @@ struct Url {
 /// fragments, empty hosts, control characters and other schemes.
 Result<Url> parse_url(std::string_view text);
 
+/// The same of an address that is called as it stands: a query is taken too. `path` then is the
+/// whole target of the request, "/a/?b=c", and never empty.
+Result<Url> parse_request_url(std::string_view text);
+
 /// Percent-decodes; nullopt on a bad escape or a decoded NUL. '+' stays '+'.
 std::optional<std::string> percent_decode(std::string_view text);
 

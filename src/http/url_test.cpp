@@ -106,6 +106,24 @@ TEST(Url, SaysWhatIsWrong) {
   EXPECT_THAT(parse_url("http://me:pw@a").error().message, Not(HasSubstr("pw")));
 }
 
+TEST(Url, OfARequestHasAQueryToo) {
+  const auto path = [](std::string_view text) {
+    const auto url = parse_request_url(text);
+    return url ? url->path : url.error().message;
+  };
+  EXPECT_EQ(path("http://h"), "/");
+  EXPECT_EQ(path("https://h:1/a/b"), "/a/b");
+  EXPECT_EQ(path("https://h/a/"), "/a/");
+  EXPECT_EQ(path("https://h/a/?k=v&t=/x?y%20z"), "/a/?k=v&t=/x?y%20z");
+  EXPECT_EQ(path("http://h?k=v"), "/?k=v");
+  EXPECT_EQ(parse_request_url("http://h?k=v")->host, "h");
+  for (const std::string_view bad :
+       {"http://h/a?b#c", "http://h/a?b c", "http://h/?%2", "http://u@h/?a", "ftp://h/?a",
+        "http://h/a?\r\nx: y", "http://h/a#b?c"}) {
+    EXPECT_FALSE(parse_request_url(bad)) << bad;
+  }
+}
+
 TEST(PercentDecode, Decodes) {
   EXPECT_EQ(percent_decode("a%20b%2Fc+d%c3%a4"), "a b/c+d\xc3\xa4");
   EXPECT_EQ(percent_decode(""), "");

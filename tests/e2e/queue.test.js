@@ -159,7 +159,7 @@ test('gauges and the webhook tell that more workers are wanted', async () => {
   await new Promise((resolve) => hook.listen(0, '127.0.0.1', resolve));
   after(() => hook.close());
   const { gateway, worker, free } = await fullWorker({
-    routing: { scale_webhook: `http://127.0.0.1:${hook.address().port}/scale` },
+    routing: { scale_webhook: `http://127.0.0.1:${hook.address().port}/scale?token=t%20x` },
   });
   const answers = Array.from({ length: 3 }, () => ask(gateway));
   await waiting(gateway, 'default', 3);
@@ -176,7 +176,7 @@ test('gauges and the webhook tell that more workers are wanted', async () => {
     const value = told.find((each) => each.model === kModel);
     return { done: value !== undefined, value };
   });
-  assert.equal(message.url, '/scale');
+  assert.equal(message.url, '/scale?token=t%20x');
   assert.equal(message.saturated, true);
   assert.equal(message.workers, 1);
   assert.ok(message.desired_workers > 1);
