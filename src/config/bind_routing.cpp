@@ -105,6 +105,7 @@ class RoutingBinder {
       Group group;
       group.name = text(node, "name");
       group.strategy = strategy_of(text(node, "strategy"));
+      group.keep_conversations = text(node, "affinity") != "none";
       if (const std::string resume = text(node, "resume"); !resume.empty()) {
         group.resume = resume_of(resume);
       }

@@ -91,6 +91,7 @@ routing:
     - { name: plain, members: [a] }
     - name: full
       strategy: weighted_round_robin
+      affinity: none
       resume: continue
       members: [{ target: a, weight: 3, model: gpt-x }, { target: workers }, { target: a }]
 )"));
@@ -100,9 +101,11 @@ routing:
   EXPECT_EQ(plain.strategy, Strategy::kRoundRobin);
   EXPECT_FALSE(plain.resume);
   EXPECT_EQ(plain.members.at(0).weight, 1);
+  EXPECT_TRUE(plain.keep_conversations);
   const Group& full = config->routing.groups.at(1);
   EXPECT_EQ(full.strategy, Strategy::kWeightedRoundRobin);
   EXPECT_EQ(full.resume, Resume::kContinue);
+  EXPECT_FALSE(full.keep_conversations);
   ASSERT_EQ(full.members.size(), 3U);
   EXPECT_EQ(full.members[0].target.model, "gpt-x");
   EXPECT_EQ(full.members[0].weight, 3);

@@ -57,7 +57,40 @@ void add_beginning(Hash& hash, Value messages) {
 
 bool names(Value value) { return value.kind() == Kind::kString && !value.is_empty(); }
 
+/// The model has had a turn.
+bool answered(Value messages) {
+  if (messages.kind() != Kind::kArray) return false;
+  json::Elements elements(messages);
+  for (Value message; elements.next(message);) {
+    if (message.kind() == Kind::kObject && message["role"].raw() == R"("assistant")") return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+bool goes_on(Endpoint endpoint, std::string_view body, std::string_view header) {
+  switch (endpoint) {
+    case Endpoint::kCompletions:
+    case Endpoint::kEmbeddings:
+    case Endpoint::kGenerateContent:
+      return false;
+    case Endpoint::kChatCompletions:
+    case Endpoint::kMessages:
+    case Endpoint::kResponses:
+      break;
+  }
+  if (!header.empty()) return true;
+  json::Members members(body);
+  for (json::Member member; members.next(member);) {
+    if (member.key == "prompt_cache_key") {
+      if (names(member.value)) return true;
+    } else if (member.key == "messages" || member.key == "input") {
+      if (answered(member.value)) return true;
+    }
+  }
+  return false;
+}
 
 std::optional<uint64_t> session_of(Endpoint endpoint, std::string_view body,
                                    std::string_view header) {

@@ -17,4 +17,8 @@ namespace sluice::dialect {
 std::optional<uint64_t> session_of(Endpoint endpoint, std::string_view body,
                                    std::string_view header);
 
+/// It is not the first request of its conversation: the model has spoken in it, or the client names
+/// it, by the header or prompt_cache_key.
+bool goes_on(Endpoint endpoint, std::string_view body, std::string_view header);
+
 }  // namespace sluice::dialect

@@ -56,5 +56,23 @@ TEST(Session, IsNoneWhereThereIsNoConversation) {
   EXPECT_FALSE(session_of(Endpoint::kEmbeddings, R"({"input":"a","user":"u"})", "session"));
 }
 
+TEST(Session, GoesOnOnceTheModelHasSpokenOrTheClientNamesIt) {
+  const std::string_view first = R"({"messages":[{"role":"system","content":"s"},)"
+                                 R"({"role":"user","content":"assistant"}],"user":"u"})";
+  const std::string_view second = R"({"messages":[{"role":"user","content":"a"},)"
+                                  R"({"role":"assistant","content":"b"},{"role":"user"}]})";
+  for (const Endpoint endpoint : {kChat, kMessages}) {
+    EXPECT_FALSE(goes_on(endpoint, first, {}));
+    EXPECT_TRUE(goes_on(endpoint, second, {}));
+    EXPECT_TRUE(goes_on(endpoint, first, "session"));
+  }
+  EXPECT_TRUE(goes_on(kChat, R"({"prompt_cache_key":"k","messages":[]})", {}));
+  EXPECT_FALSE(goes_on(Endpoint::kResponses, R"({"input":"a"})", {}));
+  EXPECT_FALSE(goes_on(Endpoint::kResponses, R"({"input":[{"role":"user","content":"a"}]})", {}));
+  EXPECT_TRUE(goes_on(Endpoint::kResponses,
+                      R"({"input":[{"role":"user","content":"a"},{"role":"assistant"}]})", {}));
+  EXPECT_FALSE(goes_on(Endpoint::kEmbeddings, second, "session"));
+}
+
 }  // namespace
 }  // namespace sluice::dialect

@@ -11,6 +11,16 @@ namespace {
 /// Of a weight of 1, so that a share of it is a whole number too.
 constexpr double kUnit = 1000;
 
+/// Rounds that a member may be ahead of its turns, or behind.
+constexpr int64_t kMostAhead = 8;
+/// How much busier than the least busy one a member may be to keep its conversations.
+constexpr double kTolerance = 2;
+
+double load_of(const Standing& member) {
+  return static_cast<double>(member.active + 1) /
+         (std::max(member.weight, 1) * std::max(member.share, 1 / kUnit));
+}
+
 int64_t pull(const Standing& member, bool weighted) {
   const double weight = weighted ? std::max(member.weight, 1) : 1;
   return std::max<int64_t>(std::llround(kUnit * weight * member.share), 1);
@@ -84,22 +94,34 @@ std::optional<size_t> Balancer::peek(config::Strategy strategy, std::span<const 
 }
 
 std::optional<size_t> Balancer::pick(config::Strategy strategy, std::span<const Standing> members,
-                                     uint64_t random) {
+                                     uint64_t random, const Conversation* conversation) {
   const std::lock_guard lock(mutex_);
-  const std::optional<size_t> best = choose(strategy, members, random);
+  const bool in_order =
+      strategy == config::Strategy::kVram || strategy == config::Strategy::kPredicted;
+  if (in_order) conversation = nullptr;
+  std::optional<size_t> best;
+  if (conversation != nullptr && conversation->goes_on) {
+    best = kept(strategy, members, random, conversation->id);
+  }
+  if (!best) best = choose(strategy, members, random);
   if (!best) return best;
+  if (conversation != nullptr) {
+    conversations_.note(conversation->id, member_of(members[*best], *best));
+  }
   if (strategy == config::Strategy::kLeastConnections) {
     turns(members[*best], *best).last = ++picks_;
   } else if (strategy == config::Strategy::kRoundRobin ||
              strategy == config::Strategy::kWeightedRoundRobin) {
+    const bool weighted = strategy == config::Strategy::kWeightedRoundRobin;
     int64_t gained = 0;
+    for (const Standing& member : members) gained += member.available ? pull(member, weighted) : 0;
     for (size_t i = 0; i < members.size(); ++i) {
       if (!members[i].available) continue;
-      const int64_t gain = pull(members[i], strategy == config::Strategy::kWeightedRoundRobin);
-      turns(members[i], i).current += gain;
-      gained += gain;
+      int64_t& current = turns(members[i], i).current;
+      current += pull(members[i], weighted) - (i == *best ? gained : 0);
+      // Turns that conversations have taken are made up for, but not without end.
+      current = std::clamp(current, -kMostAhead * gained, kMostAhead * gained);
     }
-    turns(members[*best], *best).current -= gained;
   }
   return best;
 }
@@ -119,6 +141,25 @@ size_t Balancer::in_turn(std::span<const Standing> members, bool weighted) const
   return best;
 }
 
+/// Who has the conversation, if it is to stay there.
+std::optional<size_t> Balancer::kept(config::Strategy strategy, std::span<const Standing> members,
+                                     uint64_t random, uint64_t conversation) const {
+  const auto member = conversations_.member(conversation);
+  if (!member) return std::nullopt;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const Standing& held = members[i];
+    if (member_of(held, i) != *member || !held.available) continue;
+    // Who has just come back gets them back one by one.
+    if (static_cast<double>(random >> 11) * 0x1p-53 >= held.share) return std::nullopt;
+    if (strategy == config::Strategy::kLeastConnections &&
+        load_of(held) > kTolerance * load_of(members[least_busy(members)])) {
+      return std::nullopt;
+    }
+    return i;
+  }
+  return std::nullopt;
+}
+
 /// The least load after this request; of equals whoever was asked longest ago.
 size_t Balancer::least_busy(std::span<const Standing> members) const {
   size_t best = members.size();
@@ -127,8 +168,7 @@ size_t Balancer::least_busy(std::span<const Standing> members) const {
   for (size_t i = 0; i < members.size(); ++i) {
     const Standing& member = members[i];
     if (!member.available) continue;
-    const double load = static_cast<double>(member.active + 1) /
-                        (std::max(member.weight, 1) * std::max(member.share, 1 / kUnit));
+    const double load = load_of(member);
     const uint64_t last = turns(member, i).last;
     const bool better = load < least || (load == least && last < least_last);
     if (best < members.size() && !better) continue;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "route/conversations.hpp"
 #include "route/provider_state.hpp"
 
 namespace sluice::route {
@@ -36,8 +37,12 @@ class Balancer {
   /// Index in `members`; nullopt when none is available. kVram and kPredicted compare workers
   /// among themselves, which stand as one member here: the first available one is taken.
   /// `random`: any 64 bits.
+  ///
+  /// A conversation that goes on stays with its member as long as that one is available: the prompt
+  /// is in its cache. New ones make up for what that does to the weights. Not with kVram and
+  /// kPredicted, and with kLeastConnections only while the member is not much busier than others.
   std::optional<size_t> pick(config::Strategy strategy, std::span<const Standing> members,
-                             uint64_t random);
+                             uint64_t random, const Conversation* conversation = nullptr);
   /// What pick() would answer, without taking the turn.
   std::optional<size_t> peek(config::Strategy strategy, std::span<const Standing> members,
                              uint64_t random) const;
@@ -51,12 +56,15 @@ class Balancer {
   Turns& turns(const Standing& standing, size_t index);
   size_t in_turn(std::span<const Standing> members, bool weighted) const;
   size_t least_busy(std::span<const Standing> members) const;
+  std::optional<size_t> kept(config::Strategy strategy, std::span<const Standing> members,
+                             uint64_t random, uint64_t conversation) const;
   std::optional<size_t> choose(config::Strategy strategy, std::span<const Standing> members,
                                uint64_t random) const;
 
   mutable std::mutex mutex_;
   uint64_t picks_ = 0;
   std::vector<Turns> turns_;  // by member
+  Conversations conversations_;
 };
 
 /// What must outlive a reload: one for the process. Thread-safe.

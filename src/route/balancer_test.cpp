@@ -246,5 +246,108 @@ TEST(TargetStates, KeepAGroupsTurnsAsLongAsItsMembersAreTheSame) {
   EXPECT_NE(states.group(group), first);
 }
 
+std::optional<size_t> turn_of(Balancer& balancer, Strategy strategy,
+                              std::span<const Standing> members, uint64_t id, bool goes_on,
+                              uint64_t random = 0) {
+  const Conversation conversation{.id = id, .goes_on = goes_on};
+  return balancer.pick(strategy, members, random, &conversation);
+}
+
+TEST(Affinity, AConversationThatGoesOnStaysWhereItWas) {
+  for (const Strategy strategy : {Strategy::kRoundRobin, Strategy::kWeightedRoundRobin,
+                                  Strategy::kRandom, Strategy::kLeastConnections}) {
+    Balancer balancer;
+    const auto members = weighted({1, 1, 1});
+    std::array<size_t, 30> homes{};
+    for (uint64_t id = 0; id < homes.size(); ++id) {
+      homes[id] = turn_of(balancer, strategy, members, id, false, id * 7919).value();
+    }
+    for (int round = 0; round < 5; ++round) {
+      for (uint64_t id = 0; id < homes.size(); ++id) {
+        EXPECT_EQ(turn_of(balancer, strategy, members, id, true, id * 31), homes[id]);
+      }
+    }
+  }
+}
+
+TEST(Affinity, FirstRequestsTakeTurnsThoughTheyBeginAlike) {
+  Balancer balancer;
+  std::string seen;
+  for (int i = 0; i < 8; ++i) {
+    const auto member =
+        turn_of(balancer, Strategy::kWeightedRoundRobin, weighted({3, 1}), 5, false);
+    seen += static_cast<char>('a' + *member);
+  }
+  EXPECT_EQ(seen, "aabaaaba");
+}
+
+TEST(Affinity, GoesToAnotherWhileItsMemberIsAwayAndStaysThere) {
+  Balancer balancer;
+  auto members = weighted({1, 1});
+  const size_t home = turn_of(balancer, Strategy::kRoundRobin, members, 5, false).value();
+  members[home].available = false;
+  EXPECT_EQ(turn_of(balancer, Strategy::kRoundRobin, members, 5, true), 1 - home);
+  members[home].available = true;
+  EXPECT_EQ(turn_of(balancer, Strategy::kRoundRobin, members, 5, true), 1 - home);
+}
+
+TEST(Affinity, WhoHasJustComeBackDoesNotGetAllItsConversationsAtOnce) {
+  Balancer balancer;
+  auto members = weighted({1, 1, 1, 1});
+  uint64_t id = 0;
+  while (turn_of(balancer, Strategy::kRoundRobin, members, id, false) != 0) ++id;
+  members[0].share = 0.1;
+  EXPECT_EQ(turn_of(balancer, Strategy::kRoundRobin, members, id, true, 0), 0);
+  EXPECT_NE(turn_of(balancer, Strategy::kRoundRobin, members, id, true, UINT64_MAX), 0);
+}
+
+TEST(Affinity, NewConversationsMakeUpForLongOnes) {
+  Balancer balancer;
+  const auto members = weighted({3, 1});
+  std::array<int, 2> got{};
+  // Every conversation of the lighter member is three times as long.
+  for (uint64_t id = 0; id < 1000; ++id) {
+    const size_t home =
+        turn_of(balancer, Strategy::kWeightedRoundRobin, members, id, false).value();
+    const int turns = home == 1 ? 6 : 2;
+    got[home] += turns;
+    for (int i = 1; i < turns; ++i) {
+      ASSERT_EQ(turn_of(balancer, Strategy::kWeightedRoundRobin, members, id, true), home);
+    }
+  }
+  const double part = static_cast<double>(got[0]) / (got[0] + got[1]);
+  EXPECT_NEAR(part, 0.75, 0.02);
+}
+
+TEST(Affinity, OneEndlessConversationDoesNotShutItsMemberToOthers) {
+  Balancer balancer;
+  const auto members = weighted({1, 1});
+  const size_t home = turn_of(balancer, Strategy::kRoundRobin, members, 1, false).value();
+  for (int i = 0; i < 10'000; ++i) turn_of(balancer, Strategy::kRoundRobin, members, 1, true);
+  int until = 0;
+  while (turn_of(balancer, Strategy::kRoundRobin, members, 100 + until, false) != home) ++until;
+  EXPECT_LT(until, 20);
+}
+
+TEST(Affinity, LeastConnectionsGivesUpAMemberThatIsMuchBusier) {
+  Balancer balancer;
+  auto members = weighted({1, 1});
+  const size_t home = turn_of(balancer, Strategy::kLeastConnections, members, 5, false).value();
+  members[home].active = 9;
+  members[1 - home].active = 4;
+  EXPECT_EQ(turn_of(balancer, Strategy::kLeastConnections, members, 5, true), home);
+  members[home].active = 10;
+  EXPECT_EQ(turn_of(balancer, Strategy::kLeastConnections, members, 5, true), 1 - home);
+}
+
+TEST(Affinity, IsNotForGroupsThatGoByTheirOrder) {
+  Balancer balancer;
+  auto members = weighted({1, 1});
+  members[0].available = false;
+  EXPECT_EQ(turn_of(balancer, Strategy::kVram, members, 5, false), 1);
+  members[0].available = true;
+  EXPECT_EQ(turn_of(balancer, Strategy::kVram, members, 5, true), 0);
+}
+
 }  // namespace
 }  // namespace sluice::route
