@@ -81,6 +81,7 @@ void write_worker(json::Writer& json, const workers::WorkerView& worker,
       .member("drift", worker.drift);
   optional_member(json, "kv_free", worker.kv_free);
   json.end_object();
+  names(json, "declines", worker.declines);
   json.member("breaker", worker.breaker)
       .key("learned")
       .begin_object()

@@ -73,6 +73,8 @@ std::string_view to_string(RetryReason reason) {
       return "context_length";
     case RetryReason::kCredential:
       return "credential";
+    case RetryReason::kDeclined:
+      return "declined";
     case RetryReason::kCount:
       break;
   }

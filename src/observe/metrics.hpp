@@ -49,6 +49,7 @@ enum class RetryReason : uint8_t {
   kStalled,        // fell silent before content
   kContextLength,  // asked a target with a larger window
   kCredential,     // the next key, after 401 or 403
+  kDeclined,       // a worker has not what it has announced
   kCount
 };
 

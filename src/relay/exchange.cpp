@@ -225,7 +225,7 @@ net::Task<void> Exchange::answer_unavailable(const Unavailable& nobody,
 net::Task<bool> Exchange::may_try_again(const Attempted& failed) {
   const TimePoint now = call_.loop().now();
   const route::Attempt attempt{
-      .failure = failed.failure,
+      .failure = selection_.declined() ? route::Failure::kDeclined : failed.failure,
       .status = failed.status,
       .retry_after = failed.retry_after,
       .tries = selection_.tries(),

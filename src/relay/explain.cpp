@@ -152,7 +152,8 @@ class Explainer {
             .output_tokens = hypothesis_.output_tokens,
             .prefix = hypothesis_.prefix,
             .tried = {},
-            .strategy = strategy};
+            .strategy = strategy,
+            .route = worker_route(hypothesis_.endpoint)};
   }
 
   /// Of both kinds, local ones first.

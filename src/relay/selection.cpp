@@ -14,26 +14,10 @@ namespace sluice::relay {
 
 namespace {
 
-/// Of a worker that is too busy and does not say for how long: engines take the next soon.
-constexpr Duration kBusyRest = std::chrono::seconds(1);
-
 /// What a queue and a coroutine have in common; the queue may outlive the wait.
 struct Granted {
   net::Event event;
 };
-
-/// The upstream's doing, and not the client's, the budget's or an operator's.
-bool upstream_failed(const Attempted& result) {
-  if (result.kind == Attempted::kBroken) return !result.differs;
-  if (result.kind != Attempted::kCutShort) return false;
-  return !result.out_of_time && (result.error.code == ErrorCode::kUpstreamStalled ||
-                                 result.error.code == ErrorCode::kUpstreamStreamInterrupted);
-}
-
-/// It is not what this request asks for: others will get the same there.
-bool at_fault(int status) {
-  return status >= 500 || status < 400 || status == 401 || status == 402 || status == 403;
-}
 
 }  // namespace
 
@@ -66,6 +50,22 @@ Result<config::Class> parse_class(std::string_view header, std::string_view valu
   return fail(ErrorCode::kInvalidRequest,
               "The header " + std::string(header) + " must be interactive, default or bulk.",
               std::string(header));
+}
+
+// Workers are asked for chats where their clients speak otherwise.
+uint8_t worker_route(dialect::Endpoint endpoint) {
+  switch (endpoint) {
+    case dialect::Endpoint::kCompletions:
+      return 1;
+    case dialect::Endpoint::kEmbeddings:
+      return 2;
+    case dialect::Endpoint::kChatCompletions:
+    case dialect::Endpoint::kMessages:
+    case dialect::Endpoint::kResponses:
+    case dialect::Endpoint::kGenerateContent:
+      break;
+  }
+  return 0;
 }
 
 Selection::~Selection() {
@@ -110,19 +110,21 @@ std::vector<route::Standing> standings_of(const Snapshot& snapshot, const worker
   return standings;
 }
 
-std::optional<size_t> Selection::pick_member(size_t tier, bool desperate) const {
+std::optional<size_t> Selection::pick_member(size_t tier, const SelectionTerms& terms,
+                                             bool desperate) {
   const route::Tier& candidates = plan_.tiers[tier];
+  standings_.clear();
   if (candidates.group == nullptr) {
     if (tried({tier, 0}) || !available(candidates.targets[0], desperate)) return std::nullopt;
     return 0;
   }
-  std::vector<route::Standing> standings = standings_of(snapshot_, context_.dispatcher.fleet(),
-                                                        candidates, desperate, context_.loop.now());
-  for (size_t i = 0; i < standings.size(); ++i) {
-    if (tried({tier, i})) standings[i].available = false;
+  standings_ = standings_of(snapshot_, context_.dispatcher.fleet(), candidates, desperate,
+                            context_.loop.now());
+  for (size_t i = 0; i < standings_.size(); ++i) {
+    if (tried({tier, i})) standings_[i].available = false;
   }
-  return snapshot_.groups[candidates.group_index]->pick(candidates.strategy, standings,
-                                                        random_u64());
+  return snapshot_.groups[candidates.group_index]->pick(
+      candidates.strategy, standings_, random_u64(), conversation_for(candidates, terms));
 }
 
 bool Selection::anything_behind(Place place) const {
@@ -152,7 +154,7 @@ net::Task<std::expected<void, Unavailable>> Selection::choose(const SelectionTer
     // Who has been passed over because he has failed lately is asked when there is nobody else.
     tried_ = tried_before;
     for (size_t tier = from; tier < plan_.tiers.size(); ++tier) {
-      while (const auto member = pick_member(tier, desperate)) {
+      while (const auto member = pick_member(tier, terms, desperate)) {
         const Place place{tier, *member};
         const bool taken = plan_.tiers[tier].targets[*member].workers()
                                ? co_await take_worker(place, terms, desperate, scope, live)
@@ -222,6 +224,7 @@ net::Task<bool> Selection::take_worker(Place place, const SelectionTerms& terms,
                    .prefix = *prefix_,
                    .tried = tried_workers_,
                    .strategy = tier.strategy,
+                   .route = worker_route(terms.request.endpoint),
                    .urgency = terms.urgency,
                    .key = terms.key,
                    .elsewhere = !desperate && anything_behind(place)};
@@ -271,6 +274,7 @@ net::Task<bool> Selection::take_worker(Place place, const SelectionTerms& terms,
   upstream_ = kept_upstream_.get();
   slot_ = std::move(verdict.slot);
   worker_ = slot_.worker();
+  worker_route_ = worker_route(terms.request.endpoint);
   pick_terms_ = slot_.terms();
   moved_ = tier_ > 0;
   co_return true;
@@ -279,107 +283,28 @@ net::Task<bool> Selection::take_worker(Place place, const SelectionTerms& terms,
 std::optional<uint64_t> Selection::session_for(const route::ProviderState& state,
                                                const SelectionTerms& terms) {
   if (state.keys() < 2 || snapshot_.config->routing.spread_keys) return std::nullopt;
+  return session(terms);
+}
+
+const route::Conversation* Selection::conversation_for(const route::Tier& tier,
+                                                       const SelectionTerms& terms) {
+  if (!tier.group->keep_conversations || tier.targets.size() < 2) return nullptr;
+  if (conversation_) return &*conversation_;
+  const auto id = session(terms);
+  if (!id) return nullptr;
+  // Two keys may begin with the same words, and share no cache.
+  conversation_ = {.id = *id ^ (static_cast<uint64_t>(terms.key) << 1),
+                   .goes_on = dialect::goes_on(terms.request.endpoint, terms.request.body,
+                                               terms.session_header)};
+  return &*conversation_;
+}
+
+std::optional<uint64_t> Selection::session(const SelectionTerms& terms) {
   if (!session_) {
     session_ =
         dialect::session_of(terms.request.endpoint, terms.request.body, terms.session_header);
   }
   return *session_;
-}
-
-void Selection::note(const Attempted& result, bool stopped) {
-  if (stopped) {
-    if (key_) upstream_->state->abandoned(*key_, model());
-  } else if (slot_) {
-    learn_worker(result);
-  } else if (key_) {
-    learn_provider(result);
-  }
-  key_.reset();
-  slot_ = {};
-}
-
-void Selection::learn_worker(const Attempted& result) {
-  const TimePoint now = sluice::now();
-  if (result.kind == Attempted::kAnswered) return slot_.succeeded(now);
-  if (result.kind == Attempted::kBroken) tried_workers_.push_back(worker_);
-  if (upstream_failed(result)) return slot_.failed(now, false);
-  if (result.kind != Attempted::kFailed) return slot_.abandoned(now);
-  tried_workers_.push_back(worker_);
-  switch (result.failure) {
-    case route::Failure::kUnreachable:
-      return slot_.failed(now, true);
-    case route::Failure::kContextLength:
-    case route::Failure::kContentPolicy:
-      return slot_.succeeded(now);
-    case route::Failure::kStatus:
-      if (result.status == 429) {
-        return slot_.pushed_back(now, result.retry_after.value_or(kBusyRest));
-      }
-      if (result.status == 503 && result.retry_after) {
-        return slot_.pushed_back(now, *result.retry_after);
-      }
-      return at_fault(result.status) ? slot_.failed(now, false) : slot_.succeeded(now);
-    case route::Failure::kReset:
-    case route::Failure::kCut:
-    case route::Failure::kSilent:
-    case route::Failure::kStalled:
-      break;
-  }
-  slot_.failed(now, false);
-}
-
-void Selection::learn_provider(const Attempted& result) {
-  route::ProviderState& state = *upstream_->state;
-  const TimePoint now = sluice::now();
-  const auto failed = [&](bool refused) {
-    state.failed(*key_, model(), now, refused, random_u64());
-  };
-  if (result.kind == Attempted::kAnswered) return state.succeeded(*key_, model(), now);
-  if (result.kind == Attempted::kBroken && key_->key) used_keys_.push_back(*key_->key);
-  if (upstream_failed(result)) return failed(false);
-  if (result.kind != Attempted::kFailed) return state.abandoned(*key_, model());
-  if (key_->key) used_keys_.push_back(*key_->key);
-  switch (result.failure) {
-    case route::Failure::kUnreachable:
-      return failed(true);
-    case route::Failure::kContextLength:
-    case route::Failure::kContentPolicy:
-      return state.succeeded(*key_, model(), now);
-    case route::Failure::kStatus:
-      break;
-    case route::Failure::kReset:
-    case route::Failure::kCut:
-    case route::Failure::kSilent:
-    case route::Failure::kStalled:
-      return failed(false);
-  }
-  const auto kind = result.upstream ? std::optional(result.upstream->kind) : std::nullopt;
-  if (kind == dialect::FailureKind::kRateLimited) {
-    // Providers limit the rate of a model, or of models like it.
-    state.overloaded(*key_, model(), now,
-                     result.retry_after.value_or(route::ProviderState::kDefaultRest));
-    return state.abandoned(*key_, model());
-  }
-  if (kind == dialect::FailureKind::kQuotaExhausted) {
-    if (key_->key) state.rate_limited(*key_->key, now, result.retry_after);
-    return state.abandoned(*key_, model());
-  }
-  if (kind == dialect::FailureKind::kAuth) {
-    if (key_->key) {
-      state.refused(*key_->key, now);
-      log::warn("an upstream refused the gateway's credential",
-                {{"provider", upstream_->provider->name},
-                 {"key", upstream_->provider->api_keys[*key_->key]},
-                 {"status", result.status}});
-    }
-    return state.abandoned(*key_, model());
-  }
-  if (result.status == 503 && result.retry_after) {
-    state.overloaded(*key_, model(), now, *result.retry_after);
-    return state.abandoned(*key_, model());
-  }
-  if (at_fault(result.status)) return failed(false);
-  state.succeeded(*key_, model(), now);
 }
 
 bool Selection::other_targets() const {

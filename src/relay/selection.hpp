@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "observe/live.hpp"
 #include "relay/context.hpp"
 #include "relay/snapshot.hpp"
+#include "route/conversations.hpp"
 #include "route/retry.hpp"
 #include "workers/fleet.hpp"
 
@@ -35,6 +37,9 @@ Result<route::Plan> plan_of(const Snapshot& snapshot, const workers::Fleet& flee
 /// failed lately counts, too.
 std::vector<route::Standing> standings_of(const Snapshot& snapshot, const workers::Fleet& fleet,
                                           const route::Tier& tier, bool desperate, TimePoint now);
+
+/// What Demand::route calls an endpoint.
+uint8_t worker_route(dialect::Endpoint endpoint);
 
 /// What a class header says; absent: default. kInvalidRequest for anything else.
 Result<config::Class> parse_class(std::string_view header, std::string_view value);
@@ -80,6 +85,8 @@ class Selection {
   std::string_view worker() const { return worker_; }  // empty: it is a provider
   /// Of the worker.
   const workers::PickTerms& pick_terms() const { return pick_terms_; }
+  /// Of the members of tier() when one of them was picked; empty: it is one target alone.
+  std::span<const route::Standing> standings() const { return standings_; }
 
   // Of the choice.
   const Upstream& upstream() const { return *upstream_; }
@@ -96,6 +103,8 @@ class Selection {
   /// want it any more.
   void note(const Attempted& result, bool stopped);
 
+  /// The worker that was asked last has declined what others may answer.
+  bool declined() const { return declined_; }
   /// What the retry table asks of the targets.
   bool other_targets() const;
   bool other_keys() const;
@@ -113,7 +122,7 @@ class Selection {
 
   bool tried(Place place) const;
   /// A member of the tier, in the order of its strategy.
-  std::optional<size_t> pick_member(size_t tier, bool desperate) const;
+  std::optional<size_t> pick_member(size_t tier, const SelectionTerms& terms, bool desperate);
   bool available(const route::Target& target, bool desperate) const;
   bool take_provider(Place place, const SelectionTerms& terms, bool desperate);
   net::Task<bool> take_worker(Place place, const SelectionTerms& terms, bool desperate,
@@ -122,9 +131,21 @@ class Selection {
   /// By which the key of a provider is chosen; nullopt: each in turn.
   std::optional<uint64_t> session_for(const route::ProviderState& state,
                                       const SelectionTerms& terms);
+  std::optional<uint64_t> session(const SelectionTerms& terms);
+  /// By which a group keeps its members; null: it does not, or there is none.
+  const route::Conversation* conversation_for(const route::Tier& tier, const SelectionTerms& terms);
   void take(Place place);
   void learn_provider(const Attempted& result);
   void learn_worker(const Attempted& result);
+  void learn_decline(const Attempted& result);
+  /// A worker that has refused a request, perhaps through no fault of the request.
+  struct Doubt {
+    std::string worker;
+    std::string model;
+    uint8_t route;
+  };
+  void settle_doubt(const Attempted& result);
+  void judge(const Doubt& doubt, bool guilty);
 
   LoopContext& context_;
   const Snapshot& snapshot_;
@@ -139,6 +160,10 @@ class Selection {
   std::vector<std::string> tried_workers_;
   std::optional<std::vector<uint64_t>> prefix_;
   std::optional<std::optional<uint64_t>> session_;
+  std::optional<route::Conversation> conversation_;
+  std::optional<Doubt> doubt_;
+  bool settled_ = false;  // by the attempt that has just ended: others have refused the request
+  bool declined_ = false;
   std::optional<Unavailable> problem_;  // of those that were passed over
 
   // What the present choice holds.
@@ -147,7 +172,9 @@ class Selection {
   std::optional<route::ProviderState::Choice> key_;
   workers::Slot slot_;
   std::string worker_;
+  uint8_t worker_route_ = 0;
   workers::PickTerms pick_terms_;
+  std::vector<route::Standing> standings_;
   bool moved_ = false;
 };
 

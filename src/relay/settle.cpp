@@ -1,4 +1,8 @@
 // The end of a request's money: what its row in the usage log says.
+#include <algorithm>
+#include <cmath>
+#include <span>
+
 #include "json/writer.hpp"
 #include "relay/exchange.hpp"
 #include "relay/explain.hpp"
@@ -9,7 +13,54 @@ namespace {
 
 // A decision names so many candidates and failures at most.
 constexpr size_t kMaxNamed = 8;
-constexpr size_t kUsualDecision = 384;
+constexpr size_t kUsualDecision = 768;
+
+/// What is worth its bytes: a thousandth.
+double rounded(double value) { return std::round(value * 1e3) / 1e3; }
+
+/// Of a member of a group when one was picked.
+void write_standing(json::Writer& json, const route::Standing& standing) {
+  json.member("weight", standing.weight).member("active", standing.active);
+  if (!standing.available) json.member("available", false);
+  if (standing.share < 1) json.member("share", rounded(standing.share));
+}
+
+void write_pick(json::Writer& json, const workers::PickTerms& terms) {
+  json.member("candidates", terms.candidates).member("active", rounded(terms.active));
+  if (terms.predicted_ttft > 0) {
+    json.member("predicted_ttft_ms", rounded(terms.predicted_ttft * 1e3));
+  }
+  workers::Score score = terms.score;
+  for (double* term :
+       {&score.total, &score.memory, &score.concurrency, &score.penalty, &score.prefix}) {
+    *term = rounded(*term);
+  }
+  write_score(json, score);
+  if (terms.rivals_size > 0) {
+    json.key("rivals").begin_array();
+    for (size_t i = 0; i < terms.rivals_size; ++i) {
+      const workers::Rival& rival = terms.rivals[i];
+      json.begin_object()
+          .member("worker", rival.worker())
+          .member("total", rounded(rival.score))
+          .member("memory", rounded(rival.memory))
+          .member("concurrency", rounded(rival.concurrency))
+          .member("active", rounded(rival.active));
+      if (rival.predicted_ttft > 0) {
+        json.member("predicted_ttft_ms", rounded(rival.predicted_ttft * 1e3));
+      }
+      json.end_object();
+    }
+    json.end_array();
+  }
+  if (std::ranges::all_of(terms.passed_over, [](uint16_t count) { return count == 0; })) return;
+  json.key("passed_over").begin_object();
+  for (size_t i = 0; i < terms.passed_over.size(); ++i) {
+    if (terms.passed_over[i] == 0) continue;
+    json.member(workers::PickTerms::reason(i), terms.passed_over[i]);
+  }
+  json.end_object();
+}
 
 }  // namespace
 
@@ -83,22 +134,25 @@ std::string Exchange::decision() const {
   int64_t pick = 0;
   size_t named = 0;
   for (const route::Tier& tier : plan.tiers) {
-    for (const route::Target& target : tier.targets) {
+    const auto standings =
+        &tier == &selection_.tier() ? selection_.standings() : std::span<const route::Standing>();
+    for (size_t i = 0; i < tier.targets.size(); ++i) {
+      const route::Target& target = tier.targets[i];
       if (&target == &selection_.target()) pick = static_cast<int64_t>(named);
       if (named++ >= kMaxNamed) continue;
       json.begin_object().member("provider", target.name()).member("model", target.model);
       if (tier.group != nullptr) json.member("group", tier.name);
+      if (i < standings.size()) write_standing(json, standings[i]);
       json.end_object();
     }
   }
   json.end_array().member("pick", pick);
+  if (selection_.tier().group != nullptr || !selection_.worker().empty()) {
+    json.member("strategy", to_string(selection_.tier().strategy));
+  }
   if (!selection_.worker().empty()) {
-    const workers::PickTerms& terms = selection_.pick_terms();
-    json.member("worker", selection_.worker())
-        .member("candidates", terms.candidates)
-        .member("active", terms.active);
-    if (terms.predicted_ttft > 0) json.member("predicted_ttft_ms", terms.predicted_ttft * 1e3);
-    write_score(json, terms.score);
+    json.member("worker", selection_.worker());
+    write_pick(json, selection_.pick_terms());
   }
   if (!failures_.empty()) {
     json.key("failed").begin_array();

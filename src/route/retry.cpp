@@ -78,6 +78,7 @@ Decision decide(const Attempt& attempt, const config::Retry& retry, uint64_t ran
     case Failure::kStatus:
       return after_status(attempt, retry, random);
     case Failure::kContextLength:
+    case Failure::kDeclined:
     case Failure::kSilent:
     case Failure::kStalled:
       return next(attempt);
@@ -112,6 +113,8 @@ RetryReason retry_reason(const Attempt& attempt) {
       }
     case Failure::kContextLength:
       return RetryReason::kContextLength;
+    case Failure::kDeclined:
+      return RetryReason::kDeclined;
     case Failure::kUnreachable:
       return RetryReason::kUnreachable;
     case Failure::kReset:

@@ -16,6 +16,7 @@ enum class Failure : uint8_t {
   kStatus,         // an answer with `status`
   kContextLength,  // 400: the prompt does not fit the model
   kContentPolicy,  // 400: refused by the upstream's policy
+  kDeclined,       // by a worker alone, as it seems: it has announced a model that it has not
   kUnreachable,    // name, connection or TLS handshake
   kReset,          // closed, reset or broken HTTP before the head
   kCut,            // the body ended or broke after the head, before content

@@ -55,7 +55,8 @@ Demand Ask::demand() const {
           .output_tokens = output_tokens,
           .prefix = prefix,
           .tried = tried,
-          .strategy = strategy};
+          .strategy = strategy,
+          .route = route};
 }
 
 class Ticket : public Waiting {

@@ -23,6 +23,7 @@ struct Ask {
   std::vector<uint64_t> prefix = {};
   std::vector<std::string> tried = {};
   config::Strategy strategy = config::Strategy::kVram;
+  uint8_t route = 0;  // Demand::route
   config::Class urgency = config::Class::kDefault;
   int64_t key = 0;  // whose request it is: queues are fair across keys
   /// It does not wait longer than to this; its class may allow less.

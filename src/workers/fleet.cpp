@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ids.hpp"
 #include "workers/fleet_state.hpp"
 
 namespace sluice::workers {
@@ -290,6 +291,17 @@ bool Fleet::drain(std::string_view worker, TimePoint now) {
   found->second->drained = true;
   found->second->judge(now);
   return true;
+}
+
+void Fleet::judge(std::string_view worker, std::string_view model, uint8_t route, bool guilty,
+                  TimePoint now) {
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->workers.find(worker);
+  if (found == state_->workers.end()) return;
+  const auto& servings = found->second->servings;
+  const auto serving = std::ranges::find(servings, model, &Serving::id);
+  if (serving == servings.end() || !(*serving)->declines) return;
+  (*serving)->declines->judged(route, guilty, now, random_u64());
 }
 
 void Fleet::sweep(TimePoint now) {

@@ -1,6 +1,7 @@
 // The GPU workers: who they are, what they have free, and who gets the next request.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -22,12 +23,36 @@ namespace sluice::workers {
 class Fleet;
 struct Reservation;  // of one request on one worker
 
+/// Another worker that could have been picked, in short.
+struct Rival {
+  static constexpr size_t kLongestName = 40;  // bytes; what is longer is cut
+
+  std::array<char, kLongestName> name{};
+  uint8_t name_size = 0;
+  float score = 0;
+  float memory = 0;       // Score::memory
+  float concurrency = 0;  // Score::concurrency
+  float active = 0;
+  float predicted_ttft = 0;
+
+  std::string_view worker() const { return {name.data(), name_size}; }
+};
+
 /// Why a worker was picked, as things stood then.
 struct PickTerms {
+  static constexpr size_t kRivals = 3;
+  static constexpr size_t kReasons = 16;
+
   Score score;
-  double active = 0;          // effective, before this request
-  double predicted_ttft = 0;  // seconds; 0: the pick did not go by it
-  size_t candidates = 0;      // that could have been picked
+  double active = 0;                  // effective, before this request
+  double predicted_ttft = 0;          // seconds; 0: the pick did not go by it
+  size_t candidates = 0;              // that could have been picked
+  std::array<Rival, kRivals> rivals;  // the best of them, without the one that was
+  size_t rivals_size = 0;
+  /// How many that serve the model could not be picked, by reason.
+  std::array<uint16_t, kReasons> passed_over{};
+  /// For people; static.
+  static std::string_view reason(size_t index);
 };
 
 /// A place for one request on one worker. Letting go of it gives the place back; what is told
@@ -57,6 +82,11 @@ class Slot {
   void succeeded(TimePoint at);
   /// `refused`: nothing listens there.
   void failed(TimePoint at, bool refused);
+  /// It is well, but the model or the route is not there.
+  void not_served(TimePoint at);
+  /// It is well, but refuses the request. True: it has refused so many in a row that somebody else
+  /// should be asked, and Fleet::judge() told what came of that.
+  bool refused(TimePoint at);
   /// 429, or 503 with Retry-After: nothing goes there for so long, kMaxRest at most.
   void pushed_back(TimePoint at, Duration rest);
   /// Nothing was learned: the client left, or something else was at fault. As the destructor.
@@ -74,6 +104,7 @@ struct Demand {
   std::span<const uint64_t> prefix;    // prefix_blocks() of the prompt
   std::span<const std::string> tried;  // ids of workers that have failed this request
   config::Strategy strategy = config::Strategy::kVram;
+  uint8_t route = 0;       // what is asked for, below Declines::kRoutes; of chats 0
   bool fallback = false;   // the workers that say is_fallback, else the others
   bool desperate = false;  // there is nobody else: ask also who has failed lately
   /// It fits nobody, by the gateway's estimate: an engine shall say so, which knows exactly.
@@ -107,12 +138,13 @@ struct WorkerView {
   int64_t in_flight = 0;          // this gateway's own
   std::optional<double> kv_free;  // effective, tokens or bytes as it tells; where it tells any
   double vram_free = 0;
-  double score = 0;          // of the seed's formula, for a request of nothing
-  std::string_view breaker;  // closed, open, half_open
-  double drift = 0;          // of the own ledger from the last heartbeat, requests
-  double prefill_tps = 0;    // learned
-  double decode_step = 0;    // learned, seconds
-  double ttft_error = 0;     // mean relative error of predictions
+  double score = 0;                   // of the seed's formula, for a request of nothing
+  std::string_view breaker;           // closed, open, half_open
+  double drift = 0;                   // of the own ledger from the last heartbeat, requests
+  double prefill_tps = 0;             // learned
+  double decode_step = 0;             // learned, seconds
+  double ttft_error = 0;              // mean relative error of predictions
+  std::vector<std::string> declines;  // models for which it has declined requests lately
 };
 
 /// Who sends a heartbeat. What a stranger announces is shown and gets no requests; it takes no
@@ -154,6 +186,11 @@ class Fleet {
   bool drain(std::string_view worker, TimePoint now);
   /// Forgets workers that have been silent beyond the TTL.
   void sweep(TimePoint now);
+
+  /// Of a request that was refused in doubt (Slot::refused): `guilty` when somebody else has
+  /// answered it, not when he has refused it too.
+  void judge(std::string_view worker, std::string_view model, uint8_t route, bool guilty,
+             TimePoint now);
 
   /// Filters, scores, picks and reserves in one step. `random`: any 64 bits.
   std::expected<Slot, NoSlot> pick(const Demand& demand, TimePoint now, uint64_t random);

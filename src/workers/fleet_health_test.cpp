@@ -101,6 +101,92 @@ TEST(FleetHealth, AProbeThatAnswersLetsOthersInBeforeItsEnd) {
   EXPECT_EQ(view(fleet, "a", kStart + 3s).breaker, "closed");
 }
 
+TEST(FleetHealth, WhoHasNotTheModelIsLeftOutForThatModelAlone) {
+  Fleet fleet(steady());
+  Heartbeat liar = worker_of("liar");
+  liar.supported.push_back("n");
+  beat(fleet, liar, kStart);
+  Heartbeat busy = worker_of("busy");
+  busy.active_tasks = 60;
+  beat(fleet, busy, kStart);
+  for (int i = 0; i < 3; ++i) {
+    auto slot = fleet.pick(demand_for(), kStart, 1);
+    ASSERT_EQ(slot->worker(), "liar");
+    slot->not_served(kStart);
+  }
+  for (uint64_t i = 0; i < 4; ++i) {
+    auto next = fleet.pick(demand_for(), kStart, i);
+    ASSERT_EQ(next->worker(), "busy");
+    next->abandoned(kStart);
+  }
+  fleet.pick(demand_for("n"), kStart, 1)->succeeded(kStart);
+  const WorkerView seen = view(fleet, "liar", kStart);
+  EXPECT_THAT(seen.declines, testing::ElementsAre("m"));
+  EXPECT_EQ(seen.reason, "");
+  EXPECT_EQ(seen.breaker, "closed");
+  for (const Candidate& each : fleet.explain(demand_for(), kStart)) {
+    EXPECT_EQ(each.out, each.worker == "liar" ? "it has declined such requests for the model" : "");
+  }
+  // One probe later; it has the model now.
+  auto probe = fleet.pick(demand_for(), kStart + 1s, 1);
+  ASSERT_EQ(probe->worker(), "liar");
+  auto other = fleet.pick(demand_for(), kStart + 1s, 1);
+  EXPECT_EQ(other->worker(), "busy");
+  other->abandoned(kStart + 1s);
+  probe->first_token(kStart + 1s);
+  auto next = fleet.pick(demand_for(), kStart + 1s, 1);
+  EXPECT_EQ(next->worker(), "liar");
+  next->abandoned(kStart + 1s);
+  probe->succeeded(kStart + 2s);
+  EXPECT_THAT(view(fleet, "liar", kStart + 2s).declines, testing::IsEmpty());
+  EXPECT_EQ(fleet.outstanding(), 0);
+}
+
+TEST(FleetHealth, AProbeOfAModelThatLearnsNothingLeavesItToTheNext) {
+  Fleet fleet(steady());
+  beat(fleet, worker_of("a"), kStart);
+  for (int i = 0; i < 3; ++i) fleet.pick(demand_for(), kStart, 1)->not_served(kStart);
+  EXPECT_EQ(fleet.pick(demand_for(), kStart, 1).error(), NoSlot::kUnavailable);
+  fleet.pick(demand_for(), kStart + 1s, 1)->abandoned(kStart + 1s);
+  fleet.pick(demand_for(), kStart + 1s, 1)->pushed_back(kStart + 1s, 0s);
+  fleet.pick(demand_for(), kStart + 1s, 1)->failed(kStart + 1s, false);
+  fleet.pick(demand_for(), kStart + 1s, 1)->not_served(kStart + 1s);
+  EXPECT_EQ(fleet.pick(demand_for(), kStart + 2s, 1).error(), NoSlot::kUnavailable);
+  // Who has nobody else asks it all the same.
+  Demand demand = demand_for();
+  demand.desperate = true;
+  fleet.pick(demand, kStart + 2s, 1)->succeeded(kStart + 2s);
+  fleet.pick(demand_for(), kStart + 2s, 1)->abandoned(kStart + 2s);
+}
+
+TEST(FleetHealth, WhoDeclinesEverythingHasNoRoomThatCounts) {
+  Fleet fleet(steady());
+  beat(fleet, worker_of("liar"), kStart);
+  Heartbeat full = worker_of("full");
+  full.active_tasks = 64;
+  beat(fleet, full, kStart);
+  EXPECT_DOUBLE_EQ(fleet.load("m", kStart).saturation, 0.5);
+  for (int i = 0; i < 3; ++i) fleet.pick(demand_for(), kStart, 1)->not_served(kStart);
+  EXPECT_DOUBLE_EQ(fleet.load("m", kStart).saturation, 1);
+  EXPECT_EQ(view(fleet, "liar", kStart).reason, "it has declined such requests for the model");
+}
+
+TEST(FleetHealth, RefusalsCountWhenSomebodyElseAnswersThem) {
+  Fleet fleet(steady());
+  beat(fleet, worker_of("a"), kStart);
+  const auto refuse = [&] { return fleet.pick(demand_for(), kStart, 1)->refused(kStart); };
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(refuse());
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(refuse());
+  EXPECT_EQ(view(fleet, "a", kStart).reason, "");
+  fleet.judge("a", "m", 0, true, kStart);
+  EXPECT_EQ(fleet.pick(demand_for(), kStart, 1).error(), NoSlot::kUnavailable);
+  Demand embeddings = demand_for();
+  embeddings.route = 2;
+  fleet.pick(embeddings, kStart, 1)->abandoned(kStart);
+  fleet.judge("nobody", "m", 0, true, kStart);
+  fleet.judge("a", "nothing", 0, true, kStart);
+}
+
 TEST(FleetHealth, WhoIsDesperateAsksWhoHasFailed) {
   Fleet fleet(steady());
   beat(fleet, worker_of("a"), kStart);
@@ -283,6 +369,49 @@ TEST(FleetHealth, ExplainsWhyEachWorkerWasTakenOrNot) {
   EXPECT_EQ(out["other"], "it does not serve the model");
   EXPECT_EQ(out["cloud"], "it is of the other tier");
   EXPECT_EQ(fleet.outstanding(), 0);
+}
+
+TEST(FleetHealth, APickRemembersTheBestOthersAndWhyTheRestWerePassedOver) {
+  Fleet fleet(steady());
+  for (int i = 0; i < 6; ++i) {
+    Heartbeat worker = worker_of("w" + std::to_string(i));
+    worker.active_tasks = 10 * i;
+    beat(fleet, worker, kStart);
+  }
+  for (const char* id : {"full-1", "full-2"}) {
+    Heartbeat full = worker_of(id, "m", 1);
+    full.active_tasks = 1;
+    beat(fleet, full, kStart);
+  }
+  auto slot = fleet.pick(demand_for(), kStart, 1);
+  ASSERT_EQ(slot->worker(), "w0");
+  const PickTerms& terms = slot->terms();
+  EXPECT_EQ(terms.candidates, 6);
+  ASSERT_EQ(terms.rivals_size, 3);
+  for (size_t i = 0; i < 3; ++i) {
+    const Rival& rival = terms.rivals[i];
+    EXPECT_EQ(rival.worker(), "w" + std::to_string(i + 1));
+    EXPECT_EQ(rival.active, 10 * static_cast<float>(i + 1));
+    EXPECT_FLOAT_EQ(rival.concurrency, 1 - rival.active / 64);
+    EXPECT_FLOAT_EQ(rival.score, 0.4F * 0.1F + 0.3F * rival.concurrency + 0.3F);
+  }
+  for (size_t i = 0; i < terms.passed_over.size(); ++i) {
+    EXPECT_EQ(terms.passed_over[i], PickTerms::reason(i) == "it is full" ? 2 : 0);
+  }
+  slot->abandoned(kStart);
+}
+
+TEST(FleetHealth, ALongNameOfAnotherWorkerIsCutInTheTermsOfAPick) {
+  Fleet fleet(steady());
+  beat(fleet, worker_of(std::string(100, 'x')), kStart);
+  Heartbeat better = worker_of("y");
+  better.available_vram = better.total_vram;
+  beat(fleet, better, kStart);
+  auto slot = fleet.pick(demand_for(), kStart, 1);
+  ASSERT_EQ(slot->worker(), "y");
+  ASSERT_EQ(slot->terms().rivals_size, 1);
+  EXPECT_EQ(slot->terms().rivals[0].worker(), std::string(Rival::kLongestName, 'x'));
+  slot->abandoned(kStart);
 }
 
 TEST(FleetHealth, SaturationIsWeightedByCapacity) {

@@ -88,6 +88,13 @@ std::vector<WorkerView> Fleet::list(TimePoint now) const {
       view.state = state_of(*worker, now, s.options.ttl);
       Out out = worker->routable(now, s.options.ttl);
       if (out == Out::kNo && !worker->breaker.lets_through(now)) out = Out::kFailed;
+      bool serves = worker->servings.empty();
+      for (const std::shared_ptr<Serving>& serving : worker->servings) {
+        const Declines* const declines = serving->declines.get();
+        if (declines != nullptr && declines->any(now)) view.declines.push_back(serving->id);
+        serves = serves || declines == nullptr || !declines->all(now);
+      }
+      if (out == Out::kNo && !serves) out = Out::kDeclines;
       view.reason = reason_of(out);
       view.age = std::max(now - worker->seen, Duration(0));
       view.discovered = worker->discovered;
@@ -124,6 +131,7 @@ Fleet::Load Fleet::load(std::string_view model, TimePoint now) const {
     ++load.workers;
     // Who rests after a failure has nothing to give and nothing to do.
     if (!worker.breaker.lets_through(now)) continue;
+    if (serving->declines && serving->declines->all(now)) continue;
     const Standing standing = s.standing(worker, now);
     load.slots += worker.max_tasks;
     load.active += standing.active;

@@ -1,5 +1,7 @@
 // Who gets a request: filter, score, pick, reserve.
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <functional>
 #include <utility>
 
@@ -51,6 +53,19 @@ int64_t uncached(const Demand& demand, uint32_t blocks) {
   return std::max<int64_t>(demand.prompt_tokens - int64_t{blocks} * kPrefixBlockTokens, 0);
 }
 
+/// Who is full will be free again; who has failed, drains or takes no such length may be asked by
+/// who is desperate; the others are as good as not there.
+NoSlot why_none(const std::array<uint16_t, PickTerms::kReasons>& passed_over) {
+  static_assert(static_cast<size_t>(Out::kCount) <= PickTerms::kReasons);
+  const auto any = [&](Out out) { return passed_over[static_cast<size_t>(out)] > 0; };
+  if (any(Out::kFull)) return NoSlot::kFull;
+  for (const Out out : {Out::kStarting, Out::kDraining, Out::kTakesNone, Out::kUnhealthy,
+                        Out::kTooLong, Out::kTried, Out::kFailed, Out::kDeclines}) {
+    if (any(out)) return NoSlot::kUnavailable;
+  }
+  return NoSlot::kUnserved;
+}
+
 bool tried(const Demand& demand, std::string_view worker) {
   return std::ranges::find(demand.tried, worker) != demand.tried.end();
 }
@@ -67,6 +82,9 @@ Out Fleet::State::out(const Serving& serving, const Demand& demand, TimePoint no
   }
   if (!demand.tried.empty() && tried(demand, worker.id)) return Out::kTried;
   if (!demand.desperate && !worker.breaker.lets_through(now)) return Out::kFailed;
+  if (serving.declines && !demand.desperate && !serving.declines->lets_through(demand.route, now)) {
+    return Out::kDeclines;
+  }
   if (worker.limited && worker.ledger.active(k()) >= worker.max_tasks) return Out::kFull;
   return Out::kNo;
 }
@@ -161,6 +179,35 @@ size_t Fleet::State::choose(const std::vector<Choice>& from, uint64_t random) co
   return best;
 }
 
+void Fleet::State::note_rivals(size_t chosen, const Demand& demand, Strategy strategy,
+                               TimePoint now, PickTerms& terms) const {
+  std::array<const Choice*, PickTerms::kRivals> best{};
+  for (size_t i = 0; i < choices.size(); ++i) {
+    if (i == chosen) continue;
+    const Choice* next = &choices[i];
+    for (const Choice*& held : best) {
+      if (held == nullptr || next->score > held->score) std::swap(next, held);
+      if (next == nullptr) break;
+    }
+  }
+  for (const Choice* choice : best) {
+    if (choice == nullptr) break;
+    const Standing seen = standing(*choice, demand, strategy, now);
+    const Score terms_of = score(seen, strategy, options.weights);
+    Rival& rival = terms.rivals[terms.rivals_size++];
+    const std::string& id = choice->serving->worker->id;
+    rival.name_size = static_cast<uint8_t>(std::min(id.size(), Rival::kLongestName));
+    std::memcpy(rival.name.data(), id.data(), rival.name_size);
+    rival.score = static_cast<float>(terms_of.total);
+    rival.memory = static_cast<float>(terms_of.memory);
+    rival.concurrency = static_cast<float>(terms_of.concurrency);
+    rival.active = static_cast<float>(seen.active);
+    rival.predicted_ttft = static_cast<float>(seen.predicted_ttft);
+  }
+}
+
+std::string_view PickTerms::reason(size_t index) { return reason_of(static_cast<Out>(index)); }
+
 std::expected<Slot, NoSlot> Fleet::pick(const Demand& asked, TimePoint now, uint64_t random) {
   State& s = *state_;
   const Blocks blocks(asked.prefix, asked.model);
@@ -173,34 +220,18 @@ std::expected<Slot, NoSlot> Fleet::pick(const Demand& asked, TimePoint now, uint
     s.at(now);
     const auto model = s.models.find(demand.model);
     if (model == s.models.end()) return std::unexpected(NoSlot::kUnserved);
-    bool full = false;
-    bool unavailable = false;
+    auto& passed_over = reservation->terms.passed_over;
     s.choices.clear();
     for (const std::shared_ptr<Serving>& serving : model->second[demand.fallback ? 1 : 0]) {
-      switch (s.out(*serving, demand, now)) {
-        case Out::kNo:
-          s.choices.push_back({.serving = serving.get()});
-          break;
-        case Out::kFull:
-          full = true;
-          break;
-        case Out::kStarting:
-        case Out::kDraining:
-        case Out::kTakesNone:
-        case Out::kUnhealthy:
-        case Out::kTooLong:
-        case Out::kTried:
-        case Out::kFailed:
-          unavailable = true;
-          break;
-        default:
-          break;
+      const Out out = s.out(*serving, demand, now);
+      if (out == Out::kNo) {
+        s.choices.push_back({.serving = serving.get()});
+      } else {
+        ++passed_over[static_cast<size_t>(out)];
       }
     }
     if (s.choices.empty()) {
-      return std::unexpected(full          ? NoSlot::kFull
-                             : unavailable ? NoSlot::kUnavailable
-                                           : NoSlot::kUnserved);
+      return std::unexpected(why_none(passed_over));
     }
     const Strategy strategy = s.prepare(s.choices, demand);
     for (State::Choice& choice : s.choices) {
@@ -215,10 +246,12 @@ std::expected<Slot, NoSlot> Fleet::pick(const Demand& asked, TimePoint now, uint
     Worker& worker = *serving.worker;
 
     const Standing picked = s.standing(choice, demand, strategy, now);
-    reservation->terms = {.score = score(picked, strategy, s.options.weights),
-                          .active = picked.active,
-                          .predicted_ttft = picked.predicted_ttft,
-                          .candidates = s.choices.size()};
+    PickTerms& terms = reservation->terms;
+    terms.score = score(picked, strategy, s.options.weights);
+    terms.active = picked.active;
+    terms.predicted_ttft = picked.predicted_ttft;
+    terms.candidates = s.choices.size();
+    s.note_rivals(chosen, demand, strategy, now, terms);
     reservation->fleet = &s;
     reservation->fallback = worker.fallback;
     reservation->endpoint = worker.endpoint;
@@ -227,6 +260,8 @@ std::expected<Slot, NoSlot> Fleet::pick(const Demand& asked, TimePoint now, uint
     reservation->backlog = s.backlog(serving, static_cast<double>(reservation->request.prompt));
     worker.ledger.begun(reservation->request, now);
     reservation->probe = worker.breaker.enter(now);
+    reservation->route = demand.route;
+    reservation->model_probe = serving.declines && serving.declines->enter(demand.route, now);
     if (!demand.prefix.empty()) s.prefixes.note(worker.number, demand.prefix);
     reservation->serving = serving.shared_from_this();
     reservation->worker = worker.shared_from_this();

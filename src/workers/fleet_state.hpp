@@ -78,6 +78,9 @@ struct Fleet::State {
   Standing standing(const Choice& choice, const Demand& demand, config::Strategy strategy,
                     TimePoint now) const;
   Standing standing(const Worker& worker, TimePoint now) const;
+  /// Of those that were not chosen the best.
+  void note_rivals(size_t chosen, const Demand& demand, config::Strategy strategy, TimePoint now,
+                   PickTerms& terms) const;
   /// Index of the best, of one as good, or now and then of any.
   size_t choose(const std::vector<Choice>& choices, uint64_t random) const;
 
@@ -94,7 +97,9 @@ struct Reservation {
   std::shared_ptr<Serving> serving;
   std::shared_ptr<const std::string> endpoint;
   bool fallback = false;
-  bool probe = false;
+  bool probe = false;        // of the worker's breaker
+  bool model_probe = false;  // of Serving::declines
+  uint8_t route = 0;         // Demand::route
   TimePoint begun{};
   Backlog backlog;  // that it found
   Ledger::Request request;

@@ -45,8 +45,12 @@ std::string_view reason_of(Out out) {
       return "it has failed this request";
     case Out::kFailed:
       return "it has failed lately, or asked for a pause";
+    case Out::kDeclines:
+      return "it has declined such requests for the model";
     case Out::kFull:
       return "it is full";
+    case Out::kCount:
+      break;
   }
   return "";
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "route/breaker.hpp"
+#include "workers/declines.hpp"
 #include "workers/heartbeat.hpp"
 #include "workers/ledger.hpp"
 #include "workers/ttft_model.hpp"
@@ -34,7 +35,9 @@ enum class Out : uint8_t {
   kTooLong,
   kTried,
   kFailed,
+  kDeclines,
   kFull,
+  kCount
 };
 /// For people; static. Empty for kNo.
 std::string_view reason_of(Out out);
@@ -48,6 +51,7 @@ struct Serving : std::enable_shared_from_this<Serving> {
   std::string id;
   int64_t max_len;  // tokens; 0: unknown
   TtftModel speed;
+  std::unique_ptr<Declines> declines;  // null: it has declined nothing
 };
 
 /// From its registration to its next boot. Those that have requests on it keep it beyond that.

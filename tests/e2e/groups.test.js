@@ -76,6 +76,51 @@ describe('strategies', { concurrency: 4 }, () => {
     assert.equal(order.join(''), 'abcabcabc');
   });
 
+  test('a conversation stays with its member, and new ones take turns', async () => {
+    const { upstreams, gateway } = await grouped({ members: kNames });
+    for (const name of kNames) upstreams[name].on('m', good);
+    const say = async (id, turns) => {
+      const messages = [{ role: 'user', content: `question ${id}` }];
+      for (let i = 1; i < turns; ++i) {
+        messages.push({ role: 'assistant', content: 'fine' }, { role: 'user', content: `${i}` });
+      }
+      const answer = await gateway.post('/v1/chat/completions', { model: 'm', messages });
+      assert.equal(answer.status, 200, await answer.text());
+      return answer.headers.get('x-sluice-provider');
+    };
+    const homes = [];
+    for (let id = 0; id < 6; ++id) homes.push(await say(id, 1));
+    assert.equal(homes.join(''), 'abcabc');
+    for (let turns = 2; turns < 6; ++turns) {
+      for (let id = 0; id < 6; ++id) assert.equal(await say(id, turns), homes[id]);
+    }
+    // It moves when its member fails, and stays where it has come to.
+    upstreams.a.on('m', status(503));
+    const moved = await say(0, 6);
+    assert.notEqual(moved, 'a');
+    upstreams.a.on('m', good);
+    assert.equal(await say(0, 7), moved);
+  });
+
+  test('without affinity its requests take turns like all', async () => {
+    const { upstreams, gateway } = await grouped({ members: kNames, affinity: 'none' });
+    for (const name of kNames) upstreams[name].on('m', good);
+    const seen = [];
+    for (let i = 0; i < 6; ++i) {
+      const answer = await gateway.post('/v1/chat/completions', {
+        model: 'm',
+        messages: [
+          { role: 'user', content: 'a' },
+          { role: 'assistant', content: 'b' },
+          { role: 'user', content: 'c' },
+        ],
+      });
+      await answer.text();
+      seen.push(answer.headers.get('x-sluice-provider'));
+    }
+    assert.equal(seen.join(''), 'abcabc');
+  });
+
   test('random gives everybody something, by weight', async () => {
     const { upstreams, gateway } = await grouped({
       strategy: 'random',

@@ -326,6 +326,30 @@ describe('explaining', async () => {
     assert.equal(decision.active, 0);
     assert.ok(decision.score.total > 0.9);
     assert.equal(decision.score.concurrency, 1);
+    assert.equal(decision.strategy, 'vram');
+  });
+
+  test('and by what the member of its group was', async () => {
+    await ask(gateway, 'mock-c1');
+    const headers = { authorization: `Bearer ${kAdminToken}` };
+    const rows = await (
+      await gateway.get('/api/admin/usage?model=mock-c1&limit=1', headers)
+    ).json();
+    const row = await (await gateway.get(`/api/admin/usage/${rows.data[0].id}`, headers)).json();
+    const { decision } = row;
+    assert.equal(decision.strategy, 'weighted_round_robin');
+    assert.deepEqual(
+      decision.targets.map(({ group, weight }) => [group, weight]),
+      [
+        ['pool', 3],
+        ['pool', 1],
+        [undefined, undefined],
+      ],
+    );
+    assert.deepEqual(
+      decision.targets.slice(0, 2).map(({ active }) => active),
+      [0, 0],
+    );
   });
 
   test('it takes a whole request, and refuses what a client would be refused', async () => {

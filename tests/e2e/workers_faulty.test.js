@@ -6,7 +6,7 @@ import { chat } from '../harness/clients.mjs';
 import { configFor, startGateway } from '../harness/gateway.mjs';
 import { startMock } from '../harness/mock.mjs';
 import { json, startUpstream } from '../harness/upstream.mjs';
-import { beat, seedHeartbeat } from '../harness/workers.mjs';
+import { beat, listWorkers, seedHeartbeat } from '../harness/workers.mjs';
 
 const kNowhere = 'http://127.0.0.1:1';
 
@@ -48,6 +48,109 @@ describe('a worker that answers every request with', () => {
       assert.ok(asked >= 1 && asked <= 8, `it was asked ${asked} times`);
     });
   }
+});
+
+describe('a worker that has not what it announces', () => {
+  for (const [status, message] of [
+    [404, 'The model `m` does not exist.'],
+    [404, 'Not Found'],
+    [405, 'Method Not Allowed'],
+  ]) {
+    test(`answers ${status} ${message}: others are asked, and soon it is not`, async () => {
+      const [bad, good] = [await startUpstream(), await startUpstream()];
+      const model = bad.on('m', ({ socket }) => socket.write(json(status, { error: { message } })));
+      good.on(model, answers);
+      const gateway = await start({ retry: { budget: 1 } });
+      await announce(gateway, 'bad', model, bad.url);
+      await announce(gateway, 'good', model, good.url, { active_tasks: 4 });
+      for (let i = 0; i < 20; ++i) {
+        const answer = await gateway.post('/v1/chat/completions', chat(model));
+        assert.equal(answer.status, 200, await answer.text());
+        assert.equal(answer.headers.get('x-sluice-worker'), 'good');
+      }
+      const asked = bad.of(model).length;
+      assert.ok(asked >= 3 && asked <= 8, `it was asked ${asked} times`);
+      const shown = (await listWorkers(gateway)).find((each) => each.id === 'bad');
+      assert.deepEqual(shown.declines, [model]);
+      assert.equal(shown.routable, false);
+      assert.match(shown.reason, /declined/);
+    });
+  }
+
+  test('is passed by for a provider, and gives its own answer where there is nobody', async () => {
+    const [bad, cloud] = [await startUpstream(), await startUpstream()];
+    const model = bad.on('m', ({ socket }) =>
+      socket.write(json(404, { error: { message: `model ${'m'} not found` } })),
+    );
+    cloud.on('big', answers);
+    const gateway = await startGateway(
+      configFor(cloud.url, {
+        routing: {
+          fallbacks: [{ from: 'workers', to: [{ target: 'oa', model: 'big' }] }],
+          retry: { budget: 1 },
+        },
+      }),
+    );
+    await announce(gateway, 'bad', model, bad.url);
+    const saved = await gateway.post('/v1/chat/completions', chat(model));
+    assert.equal(saved.status, 200, await saved.text());
+    const alone = await start();
+    await announce(alone, 'bad', model, bad.url);
+    const answer = await alone.post('/v1/chat/completions', chat(model));
+    assert.equal(answer.status, 404);
+    assert.match((await answer.json()).error.message, /not found/);
+  });
+});
+
+describe('a worker that refuses requests', () => {
+  test('which others answer is soon left out', async () => {
+    const [bad, good] = [await startUpstream(), await startUpstream()];
+    const model = bad.on('m', ({ socket }) =>
+      socket.write(json(400, { error: { message: 'What is this?' } })),
+    );
+    good.on(model, answers);
+    const gateway = await start({ retry: { budget: 1 } });
+    await announce(gateway, 'bad', model, bad.url);
+    await announce(gateway, 'good', model, good.url, { active_tasks: 4 });
+    const seen = [];
+    for (let i = 0; i < 20; ++i) {
+      const answer = await gateway.post('/v1/chat/completions', chat(model));
+      seen.push(answer.status);
+      await answer.text();
+    }
+    // The first few may be the client's own fault, as far as anybody can tell.
+    assert.deepEqual(seen.slice(4), Array(16).fill(200));
+    const asked = bad.of(model).length;
+    assert.ok(asked <= 9, `it was asked ${asked} times`);
+  });
+
+  test('that are wrong stays, however many they are', async () => {
+    const refuse = ({ socket, request }) =>
+      request.body.includes('wrong')
+        ? socket.write(json(400, { error: { message: 'What is this?' } }))
+        : answers({ socket });
+    const [one, two] = [await startUpstream(), await startUpstream()];
+    const model = one.on('m', refuse);
+    two.on(model, refuse);
+    const gateway = await start({ retry: { budget: 1 } });
+    await announce(gateway, 'one', model, one.url);
+    await announce(gateway, 'two', model, two.url, { active_tasks: 4 });
+    for (let i = 0; i < 30; ++i) {
+      const answer = await gateway.post('/v1/chat/completions', {
+        ...chat(model),
+        messages: [{ role: 'user', content: 'wrong' }],
+      });
+      assert.equal(answer.status, 400);
+      await answer.text();
+    }
+    for (const shown of await listWorkers(gateway)) {
+      assert.deepEqual(shown.declines, []);
+      assert.equal(shown.routable, true);
+    }
+    // Somebody else was asked now and then, not for each.
+    const asked = one.of(model).length + two.of(model).length;
+    assert.ok(asked >= 30 && asked <= 45, `they were asked ${asked} times`);
+  });
 });
 
 describe('a prompt that fits no worker', () => {
