@@ -1,4 +1,5 @@
 #include "admin/openapi.hpp"
+#include "admin/page.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -45,7 +46,7 @@ TEST_F(OpenApiTest, HoldsEveryRouteWithItsFields) {
     EXPECT_EQ(found["summary"].as_string(), route.summary);
     EXPECT_EQ(count(found["security"]) == 0, route.access == Access::kPublic);
     const auto variables = static_cast<size_t>(std::ranges::count(route.pattern, '{'));
-    EXPECT_EQ(count(found["parameters"]), variables + route.query.size());
+    EXPECT_EQ(count(found["parameters"]), variables + query_of(route).size());
     const json::Value schema = found["requestBody"]["content"]["application/json"]["schema"];
     EXPECT_EQ(schema.exists(), !route.body.empty());
     for (const Field& field : route.body) {

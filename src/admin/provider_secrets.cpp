@@ -14,7 +14,7 @@ namespace {
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
+    const size_t end = std::min(text.find_first_of("\r\n"), text.size());
     const std::string_view line = trim(text.substr(0, end));
     if (!line.empty()) lines.push_back(line);
     text.remove_prefix(std::min(end + 1, text.size()));

@@ -123,7 +123,9 @@ TEST_F(AdminRoutesTest, LetsCommandsInAtTheSocket) {
         auto client = admin::Client::open(config);
         if (!client) return Result<std::string>(std::unexpected(client.error()));
         EXPECT_TRUE(client->through_gateway());
-        return client->ask(method, target, text);
+        auto reply = client->ask({.method = method, .target = target, .body = text});
+        if (!reply) return Result<std::string>(std::unexpected(reply.error()));
+        return Result<std::string>(std::move(reply->body));
       };
       auto answer = co_await net::offload<Result<std::string>>(pool, std::move(work), scope);
       co_return std::move(*answer);

@@ -76,10 +76,13 @@ void Worker::start() {
   });
 }
 
-void Worker::use(relay::SnapshotPtr snapshot, net::TlsContextPtr tls) {
-  loop_.post([this, snapshot = std::move(snapshot), tls = std::move(tls)]() mutable {
+void Worker::use(relay::SnapshotPtr snapshot, net::TlsContextPtr tls,
+                 std::move_only_function<void()> taken) {
+  loop_.post([this, snapshot = std::move(snapshot), tls = std::move(tls),
+              taken = std::move(taken)]() mutable {
     context_.snapshot = std::move(snapshot);
     if (tls) server_.use_tls(std::move(tls));
+    taken();
   });
 }
 
