@@ -1,11 +1,11 @@
 #include "admin/openapi.hpp"
-#include "admin/page.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
+#include "admin/page.hpp"
 #include "admin/routes.hpp"
 #include "json/slices.hpp"
 

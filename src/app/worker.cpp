@@ -82,7 +82,7 @@ void Worker::use(relay::SnapshotPtr snapshot, net::TlsContextPtr tls,
               taken = std::move(taken)]() mutable {
     context_.snapshot = std::move(snapshot);
     if (tls) server_.use_tls(std::move(tls));
-    taken();
+    if (taken) taken();
   });
 }
 

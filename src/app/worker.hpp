@@ -36,7 +36,7 @@ class Worker {
   /// For requests and connections that begin once `taken` has been called, on the loop. `tls` null:
   /// as before.
   void use(relay::SnapshotPtr snapshot, net::TlsContextPtr tls,
-           std::move_only_function<void()> taken);
+           std::move_only_function<void()> taken = {});
   /// Closes the listener; `when_drained` runs on the loop once the last connection has ended.
   void drain(std::move_only_function<void()> when_drained);
   void cancel_all(net::CancelReason reason);
