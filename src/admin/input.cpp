@@ -183,6 +183,16 @@ Result<std::optional<int64_t>> Fields::time(std::string_view name) const {
 Result<Query> Query::parse(std::string_view query, std::span<const Field> known) {
   Query out;
   out.pairs_ = http::parse_query(query);
+  // A filter that is left out because it cannot be read would show more than was asked for.
+  size_t written = 0;
+  for (std::string_view rest = query; !rest.empty();) {
+    const size_t end = std::min(rest.find('&'), rest.size());
+    if (end > 0) ++written;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (out.pairs_.size() != written) {
+    return fail(ErrorCode::kInvalidRequest, "the query has a name or a value that cannot be read");
+  }
   for (size_t i = 0; i < out.pairs_.size(); ++i) {
     const std::string& name = out.pairs_[i].first;
     if (!is_known(name, known)) return unknown("parameter", name, known);

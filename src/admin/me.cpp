@@ -59,7 +59,14 @@ Result<Answer> change_password(const Call& call) {
   if (Status done = call.service.identity().change_password(who.user_id, *old_password,
                                                             *new_password, who.session);
       !done) {
-    return std::unexpected(done.error());
+    Error error = done.error();
+    if (error.code == ErrorCode::kInvalidCredentials) {
+      error.message = "The old password is wrong.";
+      error.param = "old_password";
+    } else if (error.param == "password") {
+      error.param = "new_password";
+    }
+    return std::unexpected(std::move(error));
   }
   Answer answer;
   json::Writer(answer.body).begin_object().member("changed", true).end_object();

@@ -162,6 +162,21 @@ test('nobody calls himself as the gateway does, or registers without end', async
   assert.equal((await register(gateway, 'somebody')).status, 201);
 });
 
+test('what is wrong with a password or a query is told by its field', async () => {
+  const { gateway } = await gatewayFor();
+  const { token } = await userOf(gateway, 'root');
+  const change = (old_password, new_password) =>
+    call(gateway, 'POST', '/api/me/password', { token, body: { old_password, new_password } });
+  const wrong = await change('not it at all', 'a new password');
+  assert.equal(wrong.status, 401);
+  assert.equal(wrong.json.error.field, 'old_password');
+  const short = await change(kPassword, 'short');
+  assert.equal(short.status, 400);
+  assert.equal(short.json.error.field, 'new_password');
+  // Left out, it would show more than was asked for.
+  assert.equal((await call(gateway, 'GET', '/api/usage?key=%00', { token })).status, 400);
+});
+
 test('live requests are those of who asks, and all for administrators', async () => {
   const { gateway } = await gatewayFor();
   const boss = await userOf(gateway, 'root');
