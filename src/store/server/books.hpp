@@ -16,9 +16,10 @@ struct BadRow {
   std::string why;
 };
 
-/// In a transaction of the caller's. Those that are there already change nothing. Throws BadRow,
-/// and what SOCI throws.
-void settle(soci::session& sql, const Dialect& dialect, std::span<const Settlement> settlements);
+/// In a transaction of the caller's, its last. Those that are there already change nothing. Other
+/// gateways are told of them by `origin`. Throws BadRow, and what SOCI throws.
+void settle(soci::session& sql, const Dialect& dialect, std::span<const Settlement> settlements,
+            const std::string& origin);
 
 /// Keeps a settlement that settle() alone refuses. Throws BadRow when there are too many already.
 void bury(soci::session& sql, const Settlement& settlement, std::string_view why);
