@@ -50,6 +50,13 @@ int64_t used_by(json::Value slot, int64_t n_ctx) {
   }
   const int64_t decoded =
       next.kind() == json::Kind::kObject ? next["n_decoded"].as_int().value_or(0) : 0;
+  // The latest count what they have generated among them; its last token is not in the cache yet.
+  const auto read = slot["n_prompt_tokens_processed"].as_int();
+  const auto cached = slot["n_prompt_tokens_cache"].as_int();
+  if (read && cached && *read >= 0 && *read <= n_ctx && *cached >= 0 && *cached <= n_ctx &&
+      decoded > 0 && decoded <= n_ctx && *prompt >= *read + *cached + decoded - 1) {
+    return std::min(*prompt, n_ctx);
+  }
   return std::clamp<int64_t>(*prompt, 0, n_ctx) + std::clamp<int64_t>(decoded, 0, n_ctx);
 }
 

@@ -41,10 +41,10 @@ TEST(Vllm, SumsCountsAndAveragesUseOverItsRanks) {
                                     {"/v1/models", "vllm_models.json"},
                                     {"/version", "vllm_version.json"}});
   EXPECT_EQ(beat.engine, "vllm");
-  EXPECT_EQ(beat.engine_version, "0.11.0");
+  EXPECT_EQ(beat.engine_version, "0.33.0");
   EXPECT_EQ(beat.active_tasks, 31);
   EXPECT_EQ(beat.waiting_tasks, 3);
-  EXPECT_EQ(beat.kv_total_tokens, 20'000 * 16);
+  EXPECT_EQ(beat.kv_total_tokens, 2 * 160'000);
   EXPECT_EQ(beat.kv_free_tokens, 200'000);  // 0.375 of it is used
   EXPECT_EQ(beat.kv_total_bytes, std::nullopt);
   EXPECT_EQ(beat.max_tasks, std::nullopt);  // it does not tell
@@ -53,6 +53,14 @@ TEST(Vllm, SumsCountsAndAveragesUseOverItsRanks) {
   EXPECT_EQ(beat.models[0].max_len, 40'960);
   EXPECT_TRUE(beat.models[0].loaded);
   EXPECT_THAT(beat.models[0].loras, ElementsAre("sql-lora"));
+}
+
+TEST(Vllm, TellsNothingBusyWhenItIsIdle) {
+  const auto beat = beat_of(kVllm, {{"/metrics", "vllm_idle_metrics.txt"}});
+  EXPECT_EQ(beat.active_tasks, 0);
+  EXPECT_EQ(beat.waiting_tasks, 0);
+  EXPECT_EQ(beat.kv_total_tokens, 320'000);
+  EXPECT_EQ(beat.kv_free_tokens, 320'000);
 }
 
 TEST(Vllm, BelievesTheNewNameWhereBothAreTold) {
@@ -100,6 +108,14 @@ TEST(Sglang, CountsARankOnceAndPrioritiesNotTwice) {
   EXPECT_THAT(workers::to_json(beat), testing::Not(testing::HasSubstr("sk-not-to-be-told")));
 }
 
+TEST(Sglang, TellsNothingBusyWhenItIsIdle) {
+  const auto beat = beat_of(kSglang, {{"/metrics", "sglang_idle_metrics.txt"}});
+  EXPECT_EQ(beat.active_tasks, 0);
+  EXPECT_EQ(beat.waiting_tasks, 0);
+  EXPECT_EQ(beat.kv_total_tokens, 500'000);
+  EXPECT_EQ(beat.kv_free_tokens, 500'000);
+}
+
 TEST(Sglang, IsUnderstoodInItsOldVersionsAndWithUnderscores) {
   const auto old = beat_of(kSglang, {{"/metrics", "sglang_old_metrics.txt"}});
   EXPECT_EQ(old.active_tasks, 162);
@@ -117,17 +133,36 @@ TEST(Llamacpp, TellsItsCacheBySlots) {
                                         {"/slots", "llamacpp_slots.json"},
                                         {"/props", "llamacpp_props.json"},
                                         {"/v1/models", "llamacpp_models.json"}});
-  EXPECT_EQ(beat.engine_version, "b6700-3df2244d");
+  EXPECT_EQ(beat.engine_version, "b11669-Debian");
   EXPECT_EQ(beat.active_tasks, 2);
   EXPECT_EQ(beat.waiting_tasks, 1);
+  EXPECT_EQ(beat.max_tasks, 2);
+  EXPECT_EQ(beat.kv_total_tokens, 2 * 2048);
+  // 81 of the prompt and 607 generated, of which the last is not in the cache yet.
+  EXPECT_EQ(beat.kv_free_tokens, 2 * 2048 - 2 * 687);
+  EXPECT_EQ(beat.prefill_tps, 9433.96);
+  EXPECT_EQ(beat.decode_tps, std::nullopt);  // no answer has ended yet
+  ASSERT_EQ(beat.models.size(), 1U);
+  EXPECT_EQ(beat.models[0].id, "tiny-llama");
+  EXPECT_EQ(beat.models[0].max_len, 2048);
+}
+
+TEST(Llamacpp, TellsNothingBusyWhenItIsIdle) {
+  const auto beat = beat_of(kLlamacpp, {{"/metrics", "llamacpp_idle_metrics.txt"},
+                                        {"/slots", "llamacpp_idle_slots.json"}});
+  EXPECT_EQ(beat.active_tasks, 0);
+  EXPECT_EQ(beat.waiting_tasks, 0);
+  EXPECT_EQ(beat.max_tasks, 2);
+  // What a slot remembers of its last request makes way for the next.
+  EXPECT_EQ(beat.kv_free_tokens, 2 * 2048);
+  EXPECT_EQ(beat.prefill_tps, std::nullopt);
+}
+
+TEST(Llamacpp, CountsWhatIsGeneratedApartWhereItsVersionDoes) {
+  const auto beat = beat_of(kLlamacpp, {{"/slots", "llamacpp_b6700_slots.json"}});
   EXPECT_EQ(beat.max_tasks, 4);
   EXPECT_EQ(beat.kv_total_tokens, 4 * 8192);
   EXPECT_EQ(beat.kv_free_tokens, 4 * 8192 - 1136 - 500);
-  EXPECT_EQ(beat.prefill_tps, 1429.15);
-  EXPECT_EQ(beat.decode_tps, 31.63);
-  ASSERT_EQ(beat.models.size(), 1U);
-  EXPECT_EQ(beat.models[0].id, "qwen3-8b");
-  EXPECT_EQ(beat.models[0].max_len, 8192);
 }
 
 TEST(Llamacpp, IsUnderstoodInItsOldVersions) {

@@ -1,4 +1,4 @@
-// vLLM: GET /metrics, names of versions 0.4 to 0.11 (https://docs.vllm.ai, "Production Metrics").
+// vLLM: GET /metrics, names of versions 0.4 to 0.33 (https://docs.vllm.ai, "Production Metrics").
 #include <algorithm>
 
 #include "agent/engine.hpp"

@@ -26,7 +26,7 @@ describe('what is told of each engine', () => {
       },
       told: {
         engine: 'vllm',
-        engine_version: '0.11.0',
+        engine_version: '0.33.0',
         supported: ['Qwen/Qwen3-32B', 'sql-lora'],
         active_tasks: 31,
         waiting_tasks: 3,
@@ -62,10 +62,10 @@ describe('what is told of each engine', () => {
         engine: 'llamacpp',
         active_tasks: 2,
         waiting_tasks: 1,
-        max_tasks: 4,
-        kv_total_tokens: 32_768,
-        kv_free_tokens: 31_132,
-        models: [{ id: 'qwen3-8b', loaded: true, max_len: 8192 }],
+        max_tasks: 2,
+        kv_total_tokens: 4096,
+        kv_free_tokens: 2722,
+        models: [{ id: 'tiny-llama', loaded: true, max_len: 2048 }],
       },
     },
     ollama: {
