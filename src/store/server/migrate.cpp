@@ -128,7 +128,9 @@ Status migrate_postgresql(soci::session& sql, const http::DatabaseUrl& url) {
 
 /// The lock is the connection's, and ends with it.
 Status migrate_mysql(soci::session& sql, const http::DatabaseUrl& url) {
-  const int64_t locked = count(sql, "SELECT GET_LOCK(CONCAT('sluice ', MD5(DATABASE())), 60)");
+  // MySQL 9 has no MD5() any more; a lock's name has 64 characters at most.
+  const int64_t locked =
+      count(sql, "SELECT GET_LOCK(CONCAT('sluice ', LEFT(SHA2(DATABASE(), 256), 32)), 60)");
   if (locked != 1) {
     return fail(ErrorCode::kLedgerUnavailable,
                 fmt::format("another process has been changing the schema of {} for a minute",
