@@ -816,21 +816,24 @@ DELETE FROM usage_rollups WHERE kind = 3 OR kind = 4 OR kind = 5;
 
 UPDATE usage_rollups SET part = (bucket % 86400000) / 900000 WHERE span = 900000;
 
-INSERT IGNORE INTO usage_rollups (span, kind, part, bucket, user_id, key_name, model, provider, requests, failed, input_tokens, cache_read_tokens,
+INSERT IGNORE INTO usage_rollups (span, kind, part, bucket, user_id, key_name, model, provider,
+  requests, failed, input_tokens, cache_read_tokens,
   cache_write_tokens, output_tokens, reasoning_tokens, cost, upstream_cost)
 SELECT span, 7, part, bucket, user_id, key_name, '', '', SUM(requests), SUM(failed),
   SUM(input_tokens), SUM(cache_read_tokens), SUM(cache_write_tokens), SUM(output_tokens),
   SUM(reasoning_tokens), SUM(cost), SUM(upstream_cost)
 FROM usage_rollups WHERE kind = 0 GROUP BY span, part, bucket, user_id, key_name;
 
-INSERT IGNORE INTO usage_rollups (span, kind, part, bucket, user_id, key_name, model, provider, requests, failed, input_tokens, cache_read_tokens,
+INSERT IGNORE INTO usage_rollups (span, kind, part, bucket, user_id, key_name, model, provider,
+  requests, failed, input_tokens, cache_read_tokens,
   cache_write_tokens, output_tokens, reasoning_tokens, cost, upstream_cost)
 SELECT span, 8, part, bucket, user_id, '', model, provider, SUM(requests), SUM(failed),
   SUM(input_tokens), SUM(cache_read_tokens), SUM(cache_write_tokens), SUM(output_tokens),
   SUM(reasoning_tokens), SUM(cost), SUM(upstream_cost)
 FROM usage_rollups WHERE kind = 0 GROUP BY span, part, bucket, user_id, model, provider;
 
-INSERT IGNORE INTO usage_rollups (span, kind, part, bucket, user_id, key_name, model, provider, requests, failed, input_tokens, cache_read_tokens,
+INSERT IGNORE INTO usage_rollups (span, kind, part, bucket, user_id, key_name, model, provider,
+  requests, failed, input_tokens, cache_read_tokens,
   cache_write_tokens, output_tokens, reasoning_tokens, cost, upstream_cost)
 SELECT 2764800000, kind, 0, bucket - bucket % 2764800000 AS began, user_id, key_name, model, provider,
   SUM(requests), SUM(failed),
@@ -841,8 +844,8 @@ FROM usage_rollups WHERE span = 86400000 GROUP BY kind, began, user_id, key_name
 -- The second one is for one key of somebody who has many requests.
 ALTER TABLE usage_logs
   DROP KEY usage_logs_key,
-  ADD KEY usage_logs_by_key (key_name, started_at),
-  ADD KEY usage_logs_by_user_key (user_id, key_name, started_at);
+  ADD KEY usage_logs_by_key (key_name(100), started_at),
+  ADD KEY usage_logs_by_user_key (user_id, key_name(100), started_at);
 
 INSERT INTO schema_migrations (version, name, applied_at)
   VALUES (10, '010_sums', UNIX_TIMESTAMP() * 1000);
