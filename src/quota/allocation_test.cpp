@@ -11,7 +11,14 @@ TEST(Allocations, ARequestThatIsLetInMakesNone) {
   Account account(1);
   account.set_has_quota(true);
   account.tokens().add(1'000'000);
-  account.set_wallet(&wallet);
+  store::Member member;
+  member.budgets.day = Money{1'000'000};
+  Spending share(member);
+  const Payer payer{.wallet = &wallet, .member = &share};
+  account.set_payer(payer);
+  store::Key limited;
+  limited.budget_month = Money{1'000'000};
+  account.spending().set_limits(limited);
   account.set_limits({.requests_per_minute = 1'000'000,
                       .burst = 1'000'000,
                       .tokens_per_minute = 1'000'000,

@@ -155,6 +155,169 @@ TEST(Spending, AnEmptyWalletIsNotTakenForABudget) {
   EXPECT_EQ(lease.look(10, 1), Lease::Held::kNoBudget);
 }
 
+store::Member member(std::optional<Money> day, std::optional<Money> month = {}) {
+  store::Member member;
+  member.id = 7;
+  member.team_id = 3;
+  member.user_id = 4;
+  member.budgets = {.day = day, .week = {}, .month = month};
+  return member;
+}
+
+store::Key numbered(int64_t id) {
+  store::Key one = key();
+  one.id = id;
+  return one;
+}
+
+Ask ask_for(int64_t output, int64_t prompt = 0) {
+  return {.prompt_tokens = prompt,
+          .prompt_exact = true,
+          .output_limit = output,
+          .by_event = false,
+          .price = kPrice,
+          .day = kMonday};
+}
+
+TEST(Member, AllHisKeysShareOneBudget) {
+  Registry registry;
+  Wallet& wallet = registry.wallet({.id = 1, .user_id = 3, .user = "red", .balance = {1000}});
+  const Payer& share = registry.share(member(Money{100}), wallet);
+  Account& one = registry.account(numbered(1), {}, share);
+  Account& two = registry.account(numbered(2), {}, share);
+  Account& hers = registry.account(numbered(3), {}, &wallet);
+  EXPECT_TRUE(is_limited(one));
+  auto first = lease(one, ask_for(60));
+  ASSERT_TRUE(first);
+  auto second = lease(two, ask_for(60));
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->output, 40);
+  const auto third = lease(one, ask_for(1));
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().error.code, ErrorCode::kInsufficientQuota);
+  EXPECT_EQ(third.error().error.message,
+            "Your budget of the day in the team that pays for this API key is used up.");
+  // The rest of the wallet is for others.
+  EXPECT_EQ(lease(hers, ask_for(800))->output, 800);
+  first->lease.settle(10, Money{10});
+  EXPECT_EQ(lease(two, ask_for(60))->output, 50);
+  EXPECT_EQ(wallet.balance.available(), 1000 - 40 - 10);
+  // The next day begins anew; the lease of the day before counts where it began.
+  Ask tomorrow = ask_for(100);
+  tomorrow.day = kMonday + 1;
+  EXPECT_EQ(lease(one, tomorrow)->output, 100);
+}
+
+TEST(Member, IsToldWhatIsUsedUp) {
+  Registry registry;
+  Wallet& wallet = registry.wallet({.id = 1, .user_id = 3, .user = "red", .balance = {100}});
+  store::Key limited = numbered(1);
+  limited.quota_money = Money{50};
+  Account& account = registry.account(limited, {}, registry.share(member({}), wallet));
+  const auto why = [&](int64_t output) {
+    auto got = lease(account, {.prompt_tokens = output,
+                               .prompt_exact = true,
+                               .output_limit = 1,
+                               .by_event = false,
+                               .price = kPrice,
+                               .day = kMonday});
+    return got ? std::string() : got.error().error.message;
+  };
+  EXPECT_EQ(why(60), "This API key has used up its budget.");
+  limited.quota_money.reset();
+  registry.account(limited, {}, account.payer());
+  EXPECT_EQ(why(200), "The balance of the team that pays for this API key is used up.");
+  store::Member weekly = member({});
+  weekly.budgets.week = Money{10};
+  registry.set_budgets(weekly);
+  EXPECT_EQ(why(60), "Your budget of the week in the team that pays for this API key is used up.");
+  registry.set_budgets(member({}, Money{10}));
+  EXPECT_EQ(why(60), "Your budget of the month in the team that pays for this API key is used up.");
+  registry.set_budgets(member({}));
+  EXPECT_EQ(why(60), "");
+  registry.account(limited, {}, Payer::kGone);
+  const std::string gone = "The team that paid for this API key pays for it no more.";
+  EXPECT_EQ(why(60), gone);
+  // What costs nothing, too: it was the team that let him in.
+  Ask free = ask_for(5);
+  free.price = {};
+  EXPECT_EQ(lease(account, free).error().error.message, gone);
+  EXPECT_TRUE(is_limited(account));
+}
+
+TEST(Member, WhoHasLeftSpendsNothingMore) {
+  Registry registry;
+  Wallet& wallet = registry.wallet({.id = 1, .user_id = 3, .user = "red", .balance = {100'000}});
+  const Payer& share = registry.share(member({}), wallet);
+  Account& account = registry.account(numbered(1), {}, share);
+  Ask ask = ask_for(5000);
+  ask.by_event = true;
+  auto running = lease(account, ask);
+  ASSERT_TRUE(running);
+  EXPECT_TRUE(running->lease.cover(0, 250));
+  const int64_t held = running->lease.money().nanos;
+  registry.close_share(7);
+  EXPECT_TRUE(running->lease.cover(0, held)) << "what it holds is his";
+  EXPECT_FALSE(running->lease.cover(0, held + 1));
+  running->lease.settle(held, Money{held});
+  EXPECT_EQ(wallet.balance.available(), 100'000 - held);
+  // A reload that has read the members before does not let him in again.
+  registry.account(numbered(1), {}, registry.share(member(Money{1'000'000}), wallet));
+  EXPECT_EQ(lease(account, ask).error().error.message,
+            "The team that paid for this API key pays for it no more.");
+}
+
+TEST(Member, ANewBudgetHoldsForWhatRuns) {
+  Registry registry;
+  Wallet& wallet = registry.wallet({.id = 1, .user_id = 3, .user = "red", .balance = {100'000}});
+  Account& account = registry.account(numbered(1), {}, registry.share(member({}), wallet));
+  Ask ask = ask_for(5000);
+  ask.by_event = true;
+  auto running = lease(account, ask);
+  ASSERT_TRUE(running->lease.cover(0, 400));
+  registry.set_budgets(member(Money{700}));
+  int64_t output = 400;
+  while (running->lease.cover(0, output + 1)) ++output;
+  EXPECT_EQ(output, 700);
+}
+
+TEST(Member, StartsFromWhatTheDatabaseSays) {
+  Registry registry;
+  Wallet& wallet = registry.wallet({.id = 1, .user_id = 3, .user = "red", .balance = {1000}});
+  store::Member spent = member(Money{100});
+  spent.spent = {.on = kMonday, .day = Money{70}, .week = Money{70}, .month = Money{70}};
+  Account& account = registry.account(numbered(1), {}, registry.share(spent, wallet));
+  EXPECT_EQ(lease(account, ask_for(90))->output, 30);
+}
+
+TEST(Spending, AFirstLimitCountsWhatRuns) {
+  Registry registry;
+  Wallet& wallet = registry.wallet({.id = 1, .user_id = 1, .user = "a", .balance = {100'000}});
+  Account& account = registry.account(key(), {}, &wallet);
+  auto running = lease(account, ask_for(300));
+  ASSERT_TRUE(running);
+  store::Key limited = key();
+  limited.quota_money = Money{400};
+  registry.account(limited, {}, &wallet);
+  EXPECT_EQ(lease(account, ask_for(300))->output, 100);
+  running->lease.settle(250, Money{250});
+  EXPECT_EQ(lease(account, ask_for(300))->output, 150);
+}
+
+TEST(Spending, AFirstLimitCountsWhatNobodyPaidFor) {
+  Registry registry;
+  Account& account = registry.account(key(), {}, nullptr);
+  EXPECT_FALSE(is_limited(account));
+  auto running = lease(account, ask_for(300));
+  ASSERT_TRUE(running);
+  EXPECT_FALSE(running->lease.bounded());
+  store::Key limited = key();
+  limited.quota_money = Money{400};
+  registry.account(limited, {}, nullptr);
+  running->lease.settle(250, Money{250});
+  EXPECT_EQ(lease(account, ask_for(300))->output, 150);
+}
+
 TEST(Registry, TellsWhichKeysWereUsedOnce) {
   Registry registry;
   Account& account = registry.account(key(), {}, nullptr);

@@ -90,6 +90,44 @@ TEST(Parallel, LeasesNeverOverdrawAndSumUpExactly) {
   }
 }
 
+// Two members of a team with keys of their own, while budgets change and a day begins.
+TEST(Parallel, MembersNeverSpendMoreThanTheirBudgets) {
+  constexpr int64_t kWallet = 50'000'000;
+  constexpr int64_t kBudgets[] = {2'000'000, 3'300'000};
+  Registry registry;
+  Wallet& wallet = registry.wallet({.id = 1, .user_id = 9, .user = "red", .balance = {kWallet}});
+  std::vector<Account*> accounts;
+  std::vector<store::Member> members(2);
+  for (size_t i = 0; i < members.size(); ++i) {
+    members[i].id = static_cast<int64_t>(i) + 1;
+    members[i].budgets.month = Money{kBudgets[i]};
+    for (int64_t k = 0; k < 3; ++k) {
+      store::Key key;
+      key.id = members[i].id * 10 + k;
+      accounts.push_back(&registry.account(key, {}, registry.share(members[i], wallet)));
+    }
+  }
+  std::array<std::atomic<int64_t>, 2> used{};
+  together([&](int thread, std::minstd_rand& random) {
+    for (int i = 0; i < 600; ++i) {
+      const size_t which = random() % accounts.size();
+      const Used one = request(*accounts[which], random, (thread + i) % 2 == 0);
+      used[which / 3] += one.nanos;
+      if (thread == 0 && i % 50 == 0) {
+        // More room by the day than by the month, so that it never decides.
+        store::Member changed = members[0];
+        changed.budgets.day = Money{kBudgets[0] + i};
+        registry.set_budgets(changed);
+      }
+    }
+  });
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_LE(used[i], kBudgets[i]);
+    EXPECT_GT(used[i], kBudgets[i] / 2) << "the budget was never reached, which proves nothing";
+  }
+  EXPECT_EQ(wallet.balance.available(), kWallet - used[0] - used[1]);
+}
+
 // Streams that do not end by themselves spend everything: what is left is less than an event.
 TEST(Parallel, StreamsStopWhereTheTokensEnd) {
   constexpr int64_t kTokens = 10'000;
