@@ -63,10 +63,10 @@ std::string cut(std::string_view text, size_t most) {
   return std::string(text.substr(0, end));
 }
 
-store::AuditEntry entry_of(const Request& request, std::string action, std::string_view subject) {
+store::AuditEntry entry_of(const Principal& who, std::string action, std::string_view subject) {
   store::AuditEntry entry;
-  entry.actor = request.who.actor();
-  entry.address = request.who.address;
+  entry.actor = who.actor();
+  entry.address = who.address;
   entry.action = std::move(action);
   entry.subject = cut(subject, kMaxSubject);
   return entry;
@@ -177,7 +177,7 @@ store::AuditEntry audit_entry(const Route& route, const Call& call, const Answer
     subject = *name;
   }
   store::AuditEntry entry =
-      entry_of(call.request, fmt::format("{} {}", route.method, route.pattern), subject);
+      entry_of(call.request.who, fmt::format("{} {}", route.method, route.pattern), subject);
   entry.before = without_secrets(call.before);
   entry.after = without_secrets(answer.body);
   if (entry.before.size() > kMaxState) entry.before.clear();
@@ -185,8 +185,15 @@ store::AuditEntry audit_entry(const Route& route, const Call& call, const Answer
   return entry;
 }
 
+store::AuditEntry audit_entry(const Principal& who, std::string action, std::string_view subject,
+                              std::string_view after) {
+  store::AuditEntry entry = entry_of(who, std::move(action), subject);
+  entry.after = without_secrets(after);
+  return entry;
+}
+
 store::AuditEntry failed_login(const Call& call) {
-  return entry_of(call.request, "login refused",
+  return entry_of(call.request.who, "login refused",
                   call.fields.text("username", kMaxName).value_or(std::string()));
 }
 

@@ -4,14 +4,17 @@
 
 #include <algorithm>
 
+#include "admin/audit.hpp"
 #include "api/answer.hpp"
 #include "api/dry_run.hpp"
+#include "api/live_routes.hpp"
 #include "api/operation.hpp"
 #include "api/worker_routes.hpp"
 #include "base/cidr.hpp"
 #include "base/text.hpp"
 #include "http/url.hpp"
 #include "net/offload.hpp"
+#include "observe/log.hpp"
 #include "relay/headers.hpp"
 
 namespace sluice::api {
@@ -115,10 +118,10 @@ net::Task<void> route(Service& service, relay::LoopContext& context, net::HttpCa
   std::string_view below = call.head().path();
   if (who.administrator && below.starts_with(kAdmin)) {
     below.remove_prefix(kAdmin.size());
-    if (below == "workers") co_return co_await handle_admin_workers(service, call, {});
+    if (below == "workers") co_return co_await handle_admin_workers(service, call, {}, who);
     if (below.starts_with(kWorkers)) {
       auto id = http::percent_decode(below.substr(kWorkers.size()));
-      co_return co_await handle_admin_workers(service, call, std::move(id).value_or("?"));
+      co_return co_await handle_admin_workers(service, call, std::move(id).value_or("?"), who);
     }
     if (below == "routing/dry-run") co_return co_await handle_dry_run(service, context, call);
   }
@@ -178,6 +181,20 @@ std::optional<Error> refuse_unless_administrator(const admin::Principal& who,
       .code = ErrorCode::kPermissionDenied, .message = "this is for administrators", .param = {}};
 }
 
+void note_change(Service& service, const admin::Principal& who, std::string action,
+                 std::string subject, std::string after) {
+  if (service.administration == nullptr) return;
+  const auto missed = [](std::string_view why) {
+    log::error("the audit log misses a change", {{"reason", why}});
+  };
+  const bool taken = service.administration->pool.submit(
+      [missed, &audit = service.administration->service.database().audit(),
+       entry = admin::audit_entry(who, std::move(action), subject, after)] {
+        if (const Status noted = audit.note(entry); !noted) missed(noted.error().message);
+      });
+  if (!taken) missed("too much waits for the database");
+}
+
 net::Task<void> handle_management(Service& service, relay::LoopContext& context,
                                   net::HttpCall& call) {
   const relay::Snapshot& snapshot = *context.snapshot;
@@ -207,6 +224,10 @@ net::Task<void> AdminSocketHandler::handle(net::HttpCall& call) {
     co_return co_await answer_error(call, Error{.code = ErrorCode::kNotFound,
                                                 .message = "only the administration is here",
                                                 .param = {}});
+  }
+  if (call.head().path() == "/api/live") co_return co_await handle_live(service_, context_, call);
+  if (call.head().path().starts_with("/api/live/")) {
+    co_return co_await handle_end_live(service_, context_, call);
   }
   // "unix:UID", as the kernel says.
   std::string name(call.peer());

@@ -13,8 +13,9 @@ namespace {
 
 using admin::ProbeVerdict;
 
-constexpr size_t kMaxSaid = 200;       // bytes
-constexpr size_t kShortestSecret = 4;  // what is shorter stands in any text
+constexpr size_t kMaxSaid = 200;         // bytes
+constexpr size_t kMaxLooked = 8 * 1024;  // bytes
+constexpr size_t kShortestSecret = 4;    // what is shorter stands in any text
 
 ProbeVerdict problem(std::string what, std::string message, int status = 0) {
   return {.status = status, .problem = std::move(what), .message = std::move(message), .said = {}};
@@ -184,12 +185,17 @@ ProbeVerdict verdict_of(const ProbeAnswer& answer, const relay::Upstream& upstre
 }
 
 std::string presentable(std::string_view text, const config::Provider& provider) {
-  // Enough that a secret at the line's end is seen whole.
-  std::string line(text.substr(0, 8 * 1024));
+  std::string line(text.substr(0, kMaxLooked));
   const auto strike = [&](std::string_view secret) {
     if (secret.size() < kShortestSecret) return;
     for (size_t at = 0; (at = line.find(secret, at)) != std::string::npos; at += 3) {
       line.replace(at, secret.size(), "***");
+    }
+    // The text may be cut inside of it.
+    for (size_t left = secret.size() - 1; left >= kShortestSecret; --left) {
+      if (!line.ends_with(secret.substr(0, left))) continue;
+      line.replace(line.size() - left, left, "***");
+      break;
     }
   };
   for (const Secret& each : provider.api_keys) strike(each.expose());

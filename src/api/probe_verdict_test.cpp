@@ -96,6 +96,8 @@ TEST_F(ProbeVerdictTest, SaysNothingSecretAndNothingLong) {
   EXPECT_EQ(told, "no *** nor ***, x");
   const std::string long_one = presentable(std::string(190, 'a') + "sk-secret-two", provider);
   EXPECT_THAT(long_one, Not(HasSubstr("sk-")));
+  const std::string cut = presentable(std::string(8 * 1024 - 9, ' ') + "sk-secret-two", provider);
+  EXPECT_EQ(cut, "***") << "what a cut leaves of a secret is one";
   EXPECT_LE(presentable(std::string(100'000, 'a'), provider).size(), 200U);
   EXPECT_EQ(presentable("a\r\n\x01 b\t", provider), "a b");
   EXPECT_EQ(presentable("\xff\xfe", provider), "(no readable text)");

@@ -97,9 +97,11 @@ net::Task<void> answer_list(Service& service, net::HttpCall& call, Shape shape, 
   co_await answer_json(call, 200, std::move(*body));
 }
 
-net::Task<void> drain(Service& service, net::HttpCall& call, Shape shape, Wanted wanted) {
+net::Task<void> drain(Service& service, net::HttpCall& call, Shape shape, Wanted wanted,
+                      const admin::Principal& who) {
   if (service.fleet.drain(wanted.id, call.loop().now())) {
-    log::info("a worker drains", {{"worker", wanted.id}});
+    log::info("a worker drains", {{"worker", wanted.id}, {"by", who.actor()}});
+    note_change(service, who, "DELETE /api/admin/workers/{id}", wanted.id, R"({"drains":true})");
   }
   co_await answer_list(service, call, shape, std::move(wanted));
 }
@@ -194,9 +196,9 @@ net::Task<void> handle_workers(Service& service, relay::LoopContext& context, ne
     if (auto refused = refuse_unless_administrator(*who, *snapshot, call)) {
       co_return co_await shape.error(std::move(*refused));
     }
-    co_return co_await drain(
-        service, call, shape,
-        {.snapshot = snapshot, .viewer = {.admin = true}, .id = std::move(id)});
+    co_return co_await drain(service, call, shape,
+                             {.snapshot = snapshot, .viewer = {.admin = true}, .id = std::move(id)},
+                             *who);
   }
   if (!reads(method)) {
     co_return co_await shape.wrong_method(id.empty() ? "GET, HEAD" : "GET, HEAD, DELETE");
@@ -212,7 +214,8 @@ net::Task<void> handle_workers(Service& service, relay::LoopContext& context, ne
                        {.snapshot = snapshot, .viewer = viewer, .id = std::move(id)});
 }
 
-net::Task<void> handle_admin_workers(Service& service, net::HttpCall& call, std::string id) {
+net::Task<void> handle_admin_workers(Service& service, net::HttpCall& call, std::string id,
+                                     admin::Principal who) {
   Shape shape(call, std::nullopt);
   const std::string_view method = call.head().method;
   const bool drains = !id.empty() && method == "DELETE";
@@ -220,7 +223,7 @@ net::Task<void> handle_admin_workers(Service& service, net::HttpCall& call, std:
     co_return co_await shape.wrong_method(id.empty() ? "GET, HEAD" : "GET, HEAD, DELETE");
   }
   Wanted wanted{.snapshot = nullptr, .viewer = {.admin = true}, .id = std::move(id)};
-  if (drains) co_return co_await drain(service, call, shape, std::move(wanted));
+  if (drains) co_return co_await drain(service, call, shape, std::move(wanted), who);
   co_await answer_list(service, call, shape, std::move(wanted));
 }
 

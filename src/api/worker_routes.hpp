@@ -28,6 +28,7 @@ net::Task<void> handle_workers(Service& service, relay::LoopContext& context, ne
 
 /// Has what handle_workers() has, below /api/admin and in its shape of errors. The caller is an
 /// administrator.
-net::Task<void> handle_admin_workers(Service& service, net::HttpCall& call, std::string id);
+net::Task<void> handle_admin_workers(Service& service, net::HttpCall& call, std::string id,
+                                     admin::Principal who);
 
 }  // namespace sluice::api

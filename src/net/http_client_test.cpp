@@ -155,6 +155,31 @@ TEST_F(HttpClientTest, GivesUpAHandshakeThatNobodyAnswersAtTheConnectTimeout) {
   test.run(body());
 }
 
+TEST_F(HttpClientTest, TellsHowFarANewConnectionCame) {
+  const auto body = [&]() -> Task<void> {
+    const TimePoint never{};
+    ConnectSteps whole;
+    const auto connection = co_await client.acquire(origin, true, scope, &whole);
+    EXPECT_TRUE(connection.has_value());
+    EXPECT_LE(whole.begun, whole.resolved);
+    EXPECT_LE(whole.resolved, whole.connected);
+    EXPECT_NE(whole.begun, never);
+    EXPECT_EQ(whole.tunnelled, never);
+    EXPECT_EQ(whole.secured, never);
+    listener.close();
+    ConnectSteps refused;
+    EXPECT_FALSE((co_await client.acquire(origin, true, scope, &refused)).has_value());
+    EXPECT_NE(refused.resolved, never);
+    EXPECT_EQ(refused.connected, never);
+    origin.host = "no such name";
+    ConnectSteps unknown;
+    EXPECT_FALSE((co_await client.acquire(origin, true, scope, &unknown)).has_value());
+    EXPECT_NE(unknown.begun, never);
+    EXPECT_EQ(unknown.resolved, never);
+  };
+  test.run(body());
+}
+
 TEST_F(HttpClientTest, SpeaksTlsThroughAProxy) {
   const TestCertificates certificates;
   const auto server_tls = *TlsContext::server(certificates.cert_file(), certificates.key_file());

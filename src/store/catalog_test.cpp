@@ -121,7 +121,9 @@ TEST_P(CatalogTest, KeepsRules) {
   EXPECT_EQ(made.priority, -5);
   RuleRow change = made;
   change.enabled = false;
+  const std::string before = routing_version(catalog().rows().value());
   EXPECT_FALSE(catalog().change(change).value().enabled);
+  EXPECT_NE(routing_version(catalog().rows().value()), before);
   EXPECT_EQ(catalog().rows().value().rules.size(), 1U);
   EXPECT_EQ(code(catalog().remove_rule(made.id, 2)), "done");
   EXPECT_TRUE(catalog().rows().value().rules.empty());

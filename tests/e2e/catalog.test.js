@@ -9,6 +9,7 @@ import { admin, kAdminToken } from '../harness/administration.mjs';
 import { selfSigned } from '../harness/certificates.mjs';
 import { configFor, startGateway } from '../harness/gateway.mjs';
 import { header, startMock } from '../harness/mock.mjs';
+import { until } from '../harness/until.mjs';
 
 const kSecret = 'sk-of-a-provider-in-the-database-0123456789';
 
@@ -480,6 +481,24 @@ test('the audit log has what was there before, of every change, and is searched'
   for (const secret of [kPassword, key.json.key, codes.json.data[0].code]) {
     assert.ok(!text.includes(secret));
   }
+});
+
+test('the audit log says who has drained a worker', async () => {
+  const { gateway } = await gatewayFor();
+  const beat = { worker_id: 'gpu', supported: ['m'], active_tasks: 0, max_tasks: 1 };
+  const sent = await fetch(`${gateway.url}/v1/workers/heartbeat`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...beat, total_vram: 1, available_vram: 1 }),
+  });
+  assert.equal(sent.status, 200, await sent.text());
+  assert.equal((await ask(gateway, 'DELETE', 'workers/gpu')).status, 200);
+  const noted = await until('the entry', async () => {
+    const [entry] = (await ask(gateway, 'GET', 'audit?target=gpu')).json.data;
+    return { done: entry !== undefined, value: entry };
+  });
+  assert.equal(noted.action, 'DELETE /api/admin/workers/{id}');
+  assert.equal(noted.actor, 'admin@127.0.0.1');
 });
 
 test('settings tell where a value comes from', async () => {
