@@ -15,7 +15,9 @@
 #include "admin/client.hpp"
 #include "app/fleet_gauges.hpp"
 #include "app/version.hpp"
+#include "app/waiting_room.hpp"
 #include "app/worker.hpp"
+#include "http/database_url.hpp"
 #include "net/socket.hpp"
 #include "observe/log.hpp"
 #include "relay/snapshot.hpp"
@@ -26,6 +28,8 @@ namespace {
 
 constexpr auto kHousekeeping = std::chrono::minutes(1);
 constexpr auto kVerifyEvery = std::chrono::hours(24);
+constexpr auto kTryAgainAfter = std::chrono::milliseconds(500);
+constexpr auto kTellAwayEvery = std::chrono::seconds(30);
 // More that wait are refused.
 constexpr size_t kMaxForeignLookups = 64;
 // After the last deadline: for error frames on their way.
@@ -113,13 +117,14 @@ Status Gateway::start() {
   // A file that may not grow is an error of that write, as a full disk is.
   std::signal(SIGXFSZ, SIG_IGN);
 
-  if (auto status = open_database(); !status) return status;
+  std::unique_ptr<WaitingRoom> room;
+  if (auto status = await_database(room); !status || stopped_early_) return status;
   if (auto status = listen(); !status) return status;
   for (const auto& worker : workers_) worker->start();
   if (watch_) watch_->start([this](const store::News& news) { return hear(news); });
   service_.phase = api::Phase::kServing;
-  std::printf("Starting server on :%u\n", unsigned{port_});
-  std::fflush(stdout);
+  if (!room) say_port();
+  room.reset();
   const config::ConfigPtr config = this->config();
   start_log(config->logging);
   for (const std::string& warning : config->warnings) log::warn(warning);
@@ -140,6 +145,59 @@ Status Gateway::start() {
               {{"setup_token", identity_->setup_token()}});
   }
   return {};
+}
+
+void Gateway::say_port() const {
+  std::printf("Starting server on :%u\n", unsigned{port_});
+  std::fflush(stdout);
+}
+
+Status Gateway::await_database(std::unique_ptr<WaitingRoom>& room) {
+  const Signals signals;
+  for (TimePoint told{};;) {
+    Status opened = open_database();
+    const bool away = !opened && opened.error().code == ErrorCode::kLedgerUnavailable &&
+                      http::is_database_server(config_->database_url.expose());
+    if (opened && room) log::info("database_back");
+    if (!away) return opened;
+    close_database();
+    if (!room) {
+      auto tls = make_tls(config_->server.tls);
+      if (!tls) return std::unexpected(std::move(tls.error()));
+      room = std::make_unique<WaitingRoom>("the database server does not answer");
+      const auto port = room->open(config_->server, std::move(*tls));
+      if (!port) return std::unexpected(port.error());
+      port_ = *port;
+      say_port();
+      start_log(config_->logging);
+    }
+    if (now() - told >= kTellAwayEvery) {
+      told = now();
+      log::error("database_away", {{"reason", opened.error().message},
+                                   {"means", "the gateway waits for it, and serves nobody yet"}});
+    }
+    const int signal = signals.wait(now() + kTryAgainAfter);
+    if (signal == 0 || signal == SIGHUP) continue;
+    stopped_early_ = true;
+    return {};
+  }
+}
+
+void Gateway::close_database() {
+  if (watch_) database_->changes()->on_carried({});
+  service_.administration = nullptr;
+  service_.authenticator = nullptr;
+  service_.logins = nullptr;
+  service_.database = nullptr;
+  metrics_.ask_ledger({});
+  metrics_.ask_workers({});
+  watch_.reset();
+  administration_.reset();
+  admin_.reset();
+  identity_.reset();
+  effective_.reset();
+  usage_keeper_.reset();
+  database_.reset();
 }
 
 Status Gateway::open_database() {
@@ -266,7 +324,7 @@ Status Gateway::listen() {
   auto tls = make_tls(server.tls);
   if (!tls) return std::unexpected(tls.error());
   tls_ = server.tls.enabled;
-  port_ = server.port;
+  if (port_ == 0) port_ = server.port;
   for (int i = 0; i < loops; ++i) {
     const auto fd = net::listen_on(server.host, port_);
     if (!fd) return std::unexpected(fd.error());
@@ -287,6 +345,11 @@ Status Gateway::listen() {
 }
 
 int Gateway::run() {
+  if (stopped_early_) {
+    log::info("stopped");
+    log::stop();
+    return 0;
+  }
   const Signals signals;
   for (;;) {
     const int signal = signals.wait(now() + kHousekeeping);

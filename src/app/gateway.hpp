@@ -35,6 +35,7 @@ namespace sluice::app {
 
 /// One event loop with all that lives on it, and its thread.
 class Worker;
+class WaitingRoom;
 
 class Gateway {
  public:
@@ -59,7 +60,13 @@ class Gateway {
   /// Null without TLS.
   static Result<net::TlsContextPtr> make_tls(const config::Tls& tls);
   static void start_log(const config::Logging& logging);
+  /// Opens the database, and waits for its server as long as that does not answer; `room` is where
+  /// clients are answered meanwhile.
+  Status await_database(std::unique_ptr<WaitingRoom>& room);
   Status open_database();
+  /// Whatever open_database() came to.
+  void close_database();
+  void say_port() const;
   Status open_identity();
   /// The configuration with what the database adds to it.
   Status open_effective();
@@ -121,7 +128,8 @@ class Gateway {
   std::string admin_socket_problem_;  // until there is a log
   TimePoint verified_at_{};
   uint16_t port_ = 0;
-  bool tls_ = false;  // as it was at the start: only a restart changes it
+  bool stopped_early_ = false;  // while it waited for the database
+  bool tls_ = false;            // as it was at the start: only a restart changes it
 };
 
 }  // namespace sluice::app

@@ -1,5 +1,6 @@
 // Several gateways on one database server: what is changed at one holds at the others.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, test } from 'node:test';
 import { admin, kAdminToken } from '../harness/administration.mjs';
 import { chat } from '../harness/clients.mjs';
@@ -7,7 +8,7 @@ import { placeFor, servers, startServer } from '../harness/databases.mjs';
 import { configFor, startGateway } from '../harness/gateway.mjs';
 import { call, costOf, kPrompt, nanos } from '../harness/metering.mjs';
 import { startMock } from '../harness/mock.mjs';
-import { temporaryFolder } from '../harness/processes.mjs';
+import { run, temporaryFolder, writeConfig } from '../harness/processes.mjs';
 import { until } from '../harness/until.mjs';
 
 const kJwtSecret = 'kX9vQ2mT7rLp4sWz8nBd3fGh6jYc1aEu';
@@ -231,5 +232,58 @@ for (const kind of servers) {
     assert.equal(await statusOf(b, quota.key, 'mock-c100'), 200);
     await heard('the tokens of b', async () => (await statusOf(a, quota.key, 'mock-c100')) === 429);
     await heard('the tokens of a', async () => (await statusOf(b, quota.key, 'mock-c100')) === 429);
+  });
+}
+
+for (const kind of servers) {
+  test(`${kind}: a gateway that starts while the server is away waits for it, and then serves`, async () => {
+    const place = await placeFor(kind);
+    const first = await startGateway(configOf(place), place);
+    const { key } = await keyFor(first);
+    assert.equal(await statusOf(first, key), 200);
+    await place.books.settled();
+    await first.stop();
+    await place.server.kill();
+    const gateway = await startGateway(configOf(place), place);
+    assert.equal((await gateway.get('/health')).status, 200);
+    const ready = await gateway.get('/ready');
+    assert.equal(ready.status, 503);
+    assert.match(await ready.text(), /the database server does not answer/);
+    const refused = await call(gateway, { key, body: chat('mock-c2') });
+    assert.equal(refused.status, 503);
+    assert.match(refused.text, /ledger_unavailable/);
+    await gateway.stdout.first(/database_away/);
+    await place.server.start();
+    await until('the gateway to be ready', async () => {
+      const { status } = await gateway.get('/ready').catch(() => ({}));
+      return { done: status === 200, value: status };
+    });
+    assert.equal(await statusOf(gateway, key), 200);
+    await gateway.stop();
+    // And one that is told to stop meanwhile does.
+    await place.server.kill();
+    const other = await startGateway(configOf(place), place);
+    assert.equal((await other.get('/health')).status, 200);
+    await other.stop();
+    await place.server.start();
+  });
+
+  test(`${kind}: what will not change by waiting ends a start at once`, async () => {
+    const place = await placeFor(kind);
+    const url = new URL(place.url);
+    for (const [what, change] of [
+      ['a wrong password', () => (url.password = 'hunter2')],
+      ['a wrong name', () => (url.pathname = '/nowhere')],
+      ['no TLS there', () => url.searchParams.set(...(kind === 'mysql' ? ['ssl-mode', 'REQUIRED'] : ['sslmode', 'require']))],
+    ]) {
+      url.href = place.url;
+      change();
+      const config = configOf({ changes: { database: { url: url.href } } });
+      const file = writeConfig(path.join(place.folder, 'wrong.yaml'), config);
+      const { code, stderr } = await run(['serve', '--config', file], { cwd: place.folder });
+      assert.equal(code, 1, `${what}: ${stderr}`);
+      assert.match(stderr, /cannot connect to/, what);
+      assert.doesNotMatch(stderr, /hunter2/);
+    }
   });
 }

@@ -4,6 +4,8 @@
 #include <soci/mysql/soci-mysql.h>
 #include <soci/postgresql/soci-postgresql.h>
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "store/server/connection_words.hpp"
@@ -35,13 +37,23 @@ void settle_in_mysql(soci::session& session, Patience patience) {
   }
 }
 
-}  // namespace
-
-Server server_of(const http::DatabaseUrl& url) {
-  return url.kind == http::DatabaseUrl::Kind::kPostgresql ? Server::kPostgresql : Server::kMysql;
+/// Whether trying again would not help, since somebody is there and does not let us in.
+bool refuses(const http::DatabaseUrl& url, const std::exception& error) {
+  if (const auto* mysql = dynamic_cast<const soci::mysql_soci_error*>(&error)) {
+    // Who, from where, to which database, how, and with which certificates.
+    constexpr unsigned kRefusals[] = {1044, 1045, 1049, 1130, 1227, 1251,
+                                      1698, 2026, 2054, 2059, 2061};
+    return std::ranges::find(kRefusals, mysql->err_num_) != std::end(kRefusals);
+  }
+  const std::string message = message_of(error);
+  if (message.contains("too many") || message.contains("remaining connection slots")) return false;
+  // Without TLS, so that what is wrong with that is told from a server that is not there.
+  const std::string words = postgresql_words(url, system_authorities()) + " sslmode=disable";
+  return PQping(words.c_str()) == PQPING_OK;
 }
 
-Result<std::unique_ptr<soci::session>> connect(const http::DatabaseUrl& url, Patience patience) {
+Result<std::unique_ptr<soci::session>> try_connect(const http::DatabaseUrl& url,
+                                                   Patience patience) {
   try {
     auto session = std::make_unique<soci::session>();
     if (url.kind == http::DatabaseUrl::Kind::kPostgresql) {
@@ -54,7 +66,7 @@ Result<std::unique_ptr<soci::session>> connect(const http::DatabaseUrl& url, Pat
       session->open(soci::mysql, mysql_words(url, patience));
       auto* backend = static_cast<soci::mysql_session_backend*>(session->get_backend());
       if (mysql_must_encrypt(url) && mysql_get_ssl_cipher(backend->conn_) == nullptr) {
-        return fail(ErrorCode::kLedgerUnavailable,
+        return fail(ErrorCode::kConfig,
                     fmt::format("cannot connect to {}: the server does not speak TLS, and the "
                                 "options of the address want it",
                                 url.shown()));
@@ -63,9 +75,22 @@ Result<std::unique_ptr<soci::session>> connect(const http::DatabaseUrl& url, Pat
     }
     return session;
   } catch (const std::exception& error) {
-    return fail(ErrorCode::kLedgerUnavailable,
+    return fail(refuses(url, error) ? ErrorCode::kConfig : ErrorCode::kLedgerUnavailable,
                 fmt::format("cannot connect to {}: {}", url.shown(), message_of(error)));
   }
+}
+
+}  // namespace
+
+Server server_of(const http::DatabaseUrl& url) {
+  return url.kind == http::DatabaseUrl::Kind::kPostgresql ? Server::kPostgresql : Server::kMysql;
+}
+
+Result<std::unique_ptr<soci::session>> connect(const http::DatabaseUrl& url, Patience patience) {
+  auto session = try_connect(url, patience);
+  // Away when it was tried, and there when it was asked: it has just come up.
+  if (!session && session.error().code == ErrorCode::kConfig) return try_connect(url, patience);
+  return session;
 }
 
 bool is_mariadb(soci::session& mysql) {

@@ -12,6 +12,12 @@ constexpr std::chrono::seconds kPatience{10};
 /// Of a transaction that others were in the way of.
 constexpr int kTries = 5;
 
+/// Of a gateway that runs: its address was right once, and may be again.
+Error unavailable(Error error) {
+  error.code = ErrorCode::kLedgerUnavailable;
+  return error;
+}
+
 ServerSessions::Failed failed(const std::exception& error) {
   return {.failure = failure_of(error),
           .error = {ErrorCode::kLedgerUnavailable, "database: " + message_of(error), {}}};
@@ -63,7 +69,7 @@ std::expected<void, ServerSessions::Failed> ServerSessions::transact(
       if (!session) {
         Result<Session> opened = connect(url_, Patience::kQuick);
         if (!opened) {
-          done = std::unexpected(Failed{Failure::kGone, opened.error()});
+          done = std::unexpected(Failed{Failure::kGone, unavailable(opened.error())});
           break;
         }
         session = std::move(*opened);
@@ -112,7 +118,7 @@ Status ServerSessions::run_read(const std::function<void(soci::session&)>& work,
     return {};
   }
   Result<Session> session = connect(url_, Patience::kLong);
-  if (!session) return std::unexpected(session.error());
+  if (!session) return std::unexpected(unavailable(session.error()));
   try {
     OpenTransaction transaction(**session, dialect().begin_read);
     work(**session);
