@@ -43,6 +43,10 @@ Status take_texts(const Fields& fields,
                   std::span<const std::pair<std::string_view, std::string*>> texts) {
   for (const auto& [name, into] : texts) {
     if (!fields.given(name)) continue;
+    if (fields.raw(name) == R"("")") {
+      into->clear();
+      continue;
+    }
     auto text = fields.text(name, kMaxModel);
     if (!text) return std::unexpected(text.error());
     *into = std::move(*text);
@@ -155,6 +159,10 @@ template <typename Row>
 Result<Row> read_entry(json::Value value, const DraftOf<Row>& of, const std::vector<Row>& there) {
   std::vector<Field> known(of.fields.begin(), of.fields.end());
   known.push_back({"id", FieldKind::kCount, {}});
+  // What is only told may stand in what was read before and is sent back.
+  for (const std::string_view told : {"source", "shadowed", "in_force", "problem", "updated_at"}) {
+    known.push_back({told, FieldKind::kText, {}});
+  }
   const auto fields = Fields::parse(value.raw(), known);
   if (!fields) return std::unexpected(fields.error());
   const auto id = fields->count("id");

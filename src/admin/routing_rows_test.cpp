@@ -52,6 +52,21 @@ TEST_F(RoutingDraftTest, WhatHasAnIdStaysItselfAndIsSaidAnew) {
   EXPECT_EQ(rows.rules[1].id, 7);
 }
 
+TEST_F(RoutingDraftTest, TakesBackWhatIsTold) {
+  EffectiveConfig::State state;
+  std::string told;
+  json::Writer json(told);
+  json.begin_object().key("rules").begin_array();
+  write_row(json, state, there.rules[0]);
+  json.end_array().key("groups").begin_array();
+  write_row(json, state, there.groups[0]);
+  json.end_array().end_object();
+  const auto draft = read(told);
+  ASSERT_TRUE(draft) << draft.error().message;
+  EXPECT_EQ(draft->rules, there.rules);
+  EXPECT_EQ(draft->groups, there.groups);
+}
+
 TEST_F(RoutingDraftTest, RefusesWhatIsNone) {
   EXPECT_EQ(refused(R"({"rules":{}})"), "invalid_request");
   EXPECT_EQ(refused(R"({"rule":[]})"), "invalid_request");
