@@ -1,15 +1,13 @@
-// The same gateway on each of the three databases, and on a server that goes away.
+// The same gateway on each of the three databases.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { chat } from '../harness/clients.mjs';
-import { dieAgainAndAgain } from '../harness/crashes.mjs';
 import { kinds, placeFor, servers, startServer } from '../harness/databases.mjs';
 import { configFor, startGateway } from '../harness/gateway.mjs';
 import { Books, call, costOf, kPrompt, nanos, sluice, sluiceJson } from '../harness/metering.mjs';
 import { startMock } from '../harness/mock.mjs';
-import { outage } from '../harness/outages.mjs';
 import { run, temporaryFolder, writeConfig } from '../harness/processes.mjs';
 import { checkTraffic, kPricedModels, randomTraffic } from '../harness/traffic.mjs';
 
@@ -64,18 +62,6 @@ for (const kind of kinds) {
 }
 
 for (const kind of servers) {
-  test(`on ${kind} deaths under load lose no request that a client has seen the end of`, async () => {
-    const place = await placeFor(kind);
-    const { completed } = await dieAgainAndAgain(mock, { deaths: 2, seed: 5, clients: 12, place });
-    assert.ok(completed > 5, `${completed}`);
-  });
-
-  test(`on ${kind} calls are served while the server is away, and each arrives once`, async () => {
-    const place = await placeFor(kind);
-    const { during } = await outage(mock, place, { seconds: 2 });
-    assert.ok(during > 10, `${during} calls were served meanwhile`);
-  });
-
   test(`${kind}: nothing shows the password`, async () => {
     const place = await placeFor(kind);
     const gateway = await startGateway(configOf(place, { logging: { level: 'debug' } }), place);

@@ -178,12 +178,15 @@ class ServerBooks extends Books {
     Object.assign(this, { server, database });
   }
 
-  settled() {
-    return until('every settlement to arrive', async () => {
-      const sql = `SELECT (SELECT count(*) FROM open_leases) + (SELECT count(*) FROM usage_logs) AS n`;
-      const { n } = super.all(sql)[0];
-      return { done: n === 0, value: n };
-    }, kPatience);
+  /// For as long as it goes on.
+  async settled() {
+    const sql = `SELECT (SELECT count(*) FROM open_leases) + (SELECT count(*) FROM usage_logs) AS n`;
+    for (let before = Infinity; before > 0; ) {
+      before = await until('settlements to arrive', async () => {
+        const { n } = super.all(sql)[0];
+        return { done: n === 0 || n < before, value: n };
+      }, kPatience);
+    }
   }
 
   all(sql, ...values) {
