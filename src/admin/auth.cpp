@@ -27,15 +27,15 @@ std::string_view refresh_token(const Request& request) {
   return {};
 }
 
-void set_cookie(Answer& answer, const Identity& identity, std::string_view token) {
+void set_cookie(Answer& answer, const Principal& who, std::string_view token) {
   std::string cookie = std::string(kCookie) + '=' + std::string(token);
   cookie += "; Path=/api/auth; HttpOnly; SameSite=Strict; Max-Age=";
   cookie += token.empty() ? "0" : std::to_string(Identity::kLoginDays * 86'400);
-  if (identity.secure()) cookie += "; Secure";
+  if (who.encrypted) cookie += "; Secure";
   answer.headers.emplace_back("set-cookie", std::move(cookie));
 }
 
-Answer answer_tokens(const Identity& identity, const Identity::Tokens& tokens) {
+Answer answer_tokens(const Principal& who, const Identity::Tokens& tokens) {
   Answer answer;
   json::Writer json(answer.body);
   json.begin_object()
@@ -44,7 +44,7 @@ Answer answer_tokens(const Identity& identity, const Identity::Tokens& tokens) {
       .key("user");
   write_person(json, tokens.user);
   json.end_object();
-  set_cookie(answer, identity, tokens.refresh);
+  set_cookie(answer, who, tokens.refresh);
   return answer;
 }
 
@@ -75,7 +75,7 @@ Result<Answer> boot(const Call& call) {
       .member("registration", modes[static_cast<size_t>(identity.registration())])
       .member("first_run", *first)
       .member("setup_token_required", *first && !call.request.who.here)
-      .member("secure", identity.secure())
+      .member("secure", call.request.who.encrypted)
       .end_object();
   return answer;
 }
@@ -120,7 +120,7 @@ Result<Answer> log_in(const Call& call) {
   Identity& identity = call.service.identity();
   Duration wait{0};
   const auto tokens = identity.login(*name, *password, client_of(call.request), wait);
-  if (tokens) return answer_tokens(identity, *tokens);
+  if (tokens) return answer_tokens(call.request.who, *tokens);
   if (tokens.error().code != ErrorCode::kRateLimitExceeded) return std::unexpected(tokens.error());
   return told_to_wait(wait, tokens.error().message);
 }
@@ -131,7 +131,7 @@ Result<Answer> refresh(const Call& call) {
   if (token.empty()) return fail(ErrorCode::kUnauthenticated, "There is no login to go on with.");
   const auto tokens = identity.refresh_login(token, client_of(call.request));
   if (!tokens) return std::unexpected(tokens.error());
-  return answer_tokens(identity, *tokens);
+  return answer_tokens(call.request.who, *tokens);
 }
 
 Result<Answer> log_out(const Call& call) {
@@ -148,7 +148,7 @@ Result<Answer> log_out(const Call& call) {
   }
   Answer answer;
   json::Writer(answer.body).begin_object().member("logged_out", true).end_object();
-  set_cookie(answer, identity, "");
+  set_cookie(answer, who, "");
   return answer;
 }
 

@@ -9,9 +9,17 @@ namespace sluice::admin {
 
 namespace {
 
+/// What a spreadsheet takes for the beginning of a formula: also = + - @ in their wide forms.
+bool could_be_a_formula(std::string_view text) {
+  for (const std::string_view start : {"=", "+", "-", "@", "\t", "\r", "\xef\xbc\x9d",
+                                       "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"}) {
+    if (text.starts_with(start)) return true;
+  }
+  return false;
+}
+
 std::string csv_cell(std::string text, bool is_text) {
-  if (is_text && !text.empty() && std::string_view("=+-@\t\r").contains(text.front()) &&
-      !parse_money(text)) {
+  if (is_text && could_be_a_formula(text) && !parse_money(text)) {
     text.insert(text.begin(), '\'');
   }
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;

@@ -83,7 +83,7 @@ std::unexpected<Error> not_logged_in() {
 }  // namespace
 
 Identity::Options Identity::options_of(const config::Config& config) {
-  return {.auth = config.auth, .data_dir = config.data_dir, .secure = config.server.tls.enabled};
+  return {.auth = config.auth, .data_dir = config.data_dir};
 }
 
 Identity::Identity(store::Identities& identities, std::string key_secret, Options options)
@@ -392,11 +392,6 @@ Result<bool> Identity::first_run() const {
 config::Registration Identity::registration() const {
   const std::shared_lock lock(mutex_);
   return options_.auth.registration;
-}
-
-bool Identity::secure() const {
-  const std::shared_lock lock(mutex_);
-  return options_.secure;
 }
 
 void Identity::remember(const store::User& user) {

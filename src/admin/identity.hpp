@@ -36,7 +36,6 @@ class Identity final : public Authenticator, public accounts::Logins {
   struct Options {
     config::Auth auth;
     std::string data_dir;
-    bool secure = false;  // the gateway speaks TLS itself
     crypto::PasswordCost cost = {};
   };
   static Options options_of(const config::Config& config);
@@ -111,7 +110,6 @@ class Identity final : public Authenticator, public accounts::Logins {
   /// With which the first user may register from afar. Made once a process.
   const std::string& setup_token() const { return setup_token_; }
   config::Registration registration() const;
-  bool secure() const;
 
  private:
   Identity(store::Identities& identities, std::string key_secret, Options options);

@@ -29,6 +29,8 @@ struct Principal {
   /// Certainly from this machine: its shell, or a connection that neither a proxy nor a page in a
   /// browser stands behind.
   bool here = false;
+  /// The client speaks TLS, to the gateway or to a trusted proxy.
+  bool encrypted = false;
   std::string behind;  // the shell that asks as a user; empty: nobody
 
   bool may(Access access) const {

@@ -76,6 +76,14 @@ bool is_of_another_site(const config::Cors& cors, const net::HttpCall& call) {
   return scheme == std::string_view::npos || origin.substr(scheme + 3) != fields.get("host");
 }
 
+/// By the gateway's own listener, or by what a trusted proxy says of its client.
+bool is_encrypted(const relay::Snapshot& snapshot, const net::HttpCall& call) {
+  if (snapshot.config->server.tls.enabled) return true;
+  const auto peer = IpAddress::parse(call.peer());
+  return peer && contains(snapshot.trusted_proxies, *peer) &&
+         iequals(call.head().fields.get("x-forwarded-proto"), "https");
+}
+
 /// Hands the request to the services on the administration's own threads.
 net::Task<void> serve(Administration& administration, net::HttpCall& call, admin::Principal who) {
   const std::string path(call.head().path());
@@ -207,6 +215,7 @@ net::Task<void> handle_management(Service& service, relay::LoopContext& context,
   }
   auto who = principal_of(service, snapshot, call);
   if (!who) co_return co_await answer_error(call, std::move(who.error()));
+  who->encrypted = is_encrypted(snapshot, call);
   who->here = is_local(snapshot, call) && !could_be_a_web_page(call.head().fields);
   const std::string_view path = call.head().path();
   const bool administration =

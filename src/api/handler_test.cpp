@@ -81,12 +81,16 @@ TEST_F(HandlerTest, ServesMetricsAsTextAndAsJsonAndNotWhereTheyHaveTheirOwnPort)
 
 TEST_F(HandlerTest, ShowsTheLiveBoardToThisMachineOnlyWhileThereIsNoToken) {
   const auto body = [&]() -> Task<void> {
-    EXPECT_THAT(co_await gateway.ask("GET /api/live"), HasSubstr("\"running\":["));
+    EXPECT_THAT(co_await gateway.ask_at("localhost", "GET /api/live"), HasSubstr("\"running\":["));
+    // A page in a browser here, under a name that it has made point here.
+    EXPECT_THAT(co_await gateway.ask_at("evil.example", "GET /api/live"),
+                StartsWith("HTTP/1.1 403 "));
     // Whoever comes through a proxy on this machine is not on this machine.
     for (const char* field : {"X-Forwarded-For: 8.8.8.8", "X-Forwarded-For: 127.0.0.1",
                               "Forwarded: for=8.8.8.8", "X-Real-IP: 8.8.8.8"}) {
-      EXPECT_THAT(co_await gateway.ask("GET /api/live", std::string(field) + "\r\n"),
-                  StartsWith("HTTP/1.1 403 "))
+      EXPECT_THAT(
+          co_await gateway.ask_at("localhost", "GET /api/live", std::string(field) + "\r\n"),
+          StartsWith("HTTP/1.1 403 "))
           << field;
     }
   };

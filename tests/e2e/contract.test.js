@@ -290,6 +290,27 @@ test('nobody is logged in or out by a page of another site', async () => {
   }
 });
 
+test('a cookie is for TLS alone where a trusted proxy says that its client speaks it', async () => {
+  for (const trusted_proxies of [['127.0.0.1'], []]) {
+    const server = { host: '127.0.0.1', port: 0, trusted_proxies };
+    const { gateway } = await gatewayFor({ server });
+    await userOf(gateway, 'root');
+    for (const proto of ['https', 'http']) {
+      const headers = { 'x-forwarded-proto': proto, 'x-forwarded-for': '192.0.2.1' };
+      const login = await call(gateway, 'POST', '/api/auth/login', {
+        body: { username: 'root', password: kPassword },
+        headers,
+      });
+      const secure = trusted_proxies.length > 0 && proto === 'https';
+      const cookie = login.headers.get('set-cookie');
+      assert.match(cookie, /; Path=\/api\/auth; HttpOnly; SameSite=Strict; Max-Age=2592000/);
+      assert.equal(cookie.endsWith('; Secure'), secure, `${trusted_proxies} ${proto}`);
+      const boot = await call(gateway, 'GET', '/api/boot', { headers });
+      assert.equal(boot.json.secure, secure);
+    }
+  }
+});
+
 test('a page of an allowed site logs in, and reads what it needs', async () => {
   const origin = 'https://app.example.com';
   const { gateway } = await gatewayFor({
