@@ -48,7 +48,7 @@ bool refuses(const http::DatabaseUrl& url, const std::exception& error) {
   const std::string message = message_of(error);
   if (message.contains("too many") || message.contains("remaining connection slots")) return false;
   // Without TLS, so that what is wrong with that is told from a server that is not there.
-  const std::string words = postgresql_words(url, system_authorities()) + " sslmode=disable";
+  const std::string words = postgresql_words(url, system_authorities()) + "&sslmode=disable";
   return PQping(words.c_str()) == PQPING_OK;
 }
 

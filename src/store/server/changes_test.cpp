@@ -1,0 +1,165 @@
+#include "store/changes.hpp"
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "store/test_store.hpp"
+
+namespace sluice::store {
+namespace {
+
+using testing::AnyShell;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using testing::must_open;
+using testing::ServerShell;
+using testing::TestPlace;
+
+/// Two gateways on one database, each with a spool of its own.
+class ChangesOnServers : public ::testing::TestWithParam<Server> {
+ protected:
+  ChangesOnServers() : place_(GetParam()), here_(must_open(place_.options())) {
+    Options other = place_.options();
+    other.data_dir = place_.file("other");
+    other.spool.clear();
+    there_ = must_open(other);
+    cursor_ = here_->changes()->now().value();
+  }
+
+  /// Here, of what has been changed since the last call.
+  News news() {
+    const News heard = here_->changes()->since(cursor_).value();
+    cursor_ = heard.cursor;
+    return heard;
+  }
+
+  TestPlace place_;
+  std::unique_ptr<Database> here_, there_;
+  int64_t cursor_ = 0;
+};
+
+TEST_P(ChangesOnServers, SayWhatWasMadeChangedAndDeletedAndNothingElse) {
+  EXPECT_TRUE(news().empty());
+  const Wallet alice = there_->ensure_wallet("alice").value();
+  Key key = there_->api_keys().add(testing::key("one", alice.user_id), 10).value();
+  News heard = news();
+  EXPECT_THAT(heard.users, ElementsAre(alice.user_id));
+  EXPECT_THAT(heard.wallets, ElementsAre(alice.id));
+  EXPECT_THAT(heard.keys, ElementsAre(key.id));
+  EXPECT_FALSE(heard.prices || heard.catalog || heard.logins || heard.all);
+
+  key.rpm = 7;
+  key = there_->api_keys().change(key).value();
+  EXPECT_THAT(news().keys, ElementsAre(key.id));
+  ASSERT_TRUE(there_->delete_key(key.id));
+  EXPECT_THAT(news().keys, ElementsAre(key.id));
+  EXPECT_TRUE(news().empty());
+
+  Rate rate;
+  rate.model = "gpt";
+  there_->ensure_rate(rate).value();
+  there_->ensure_rate(rate).value();
+  heard = news();
+  EXPECT_TRUE(heard.prices);
+  EXPECT_FALSE(heard.catalog);
+  ProviderRow provider;
+  provider.name = "p";
+  provider.type = "openai";
+  there_->catalog().add(provider).value();
+  EXPECT_TRUE(news().catalog);
+  there_->post("alice", "top_up", Money{5}, "", "once", "cli").value();
+  EXPECT_THAT(news().wallets, ElementsAre(alice.id));
+  EXPECT_TRUE(news().empty());
+}
+
+TEST_P(ChangesOnServers, TellOfRowsThatSomebodyChangesByHand) {
+  const int64_t key = there_->create_key(testing::key("one")).value().id;
+  news();
+  AnyShell shell(place_);
+  shell.run("UPDATE api_keys SET enabled = 0");
+  EXPECT_THAT(news().keys, ElementsAre(key));
+  shell.run(
+      "INSERT INTO routing_rules (rule_type, pattern, provider_name) VALUES ('exact', 'a', 'b')");
+  EXPECT_TRUE(news().catalog);
+  shell.run("DELETE FROM api_keys");
+  EXPECT_THAT(news().keys, ElementsAre(key));
+}
+
+TEST_P(ChangesOnServers, TellOfSettlementsOfOthersAndNotOfTheirOwn) {
+  const Wallet alice = there_->ensure_wallet("alice").value();
+  const int64_t key = there_->create_key(testing::key("one", alice.user_id)).value().id;
+  news();
+  testing::settle_now(*here_, testing::settlement("here", key, alice.id));
+  EXPECT_TRUE(news().empty());
+  testing::settle_now(*there_, testing::settlement("there", key, alice.id));
+  const News heard = news();
+  EXPECT_THAT(heard.wallets, ElementsAre(alice.id));
+  EXPECT_THAT(heard.used_keys, ElementsAre(key));
+  EXPECT_THAT(heard.keys, IsEmpty()) << "its limits are as they were";
+
+  Figures figures;
+  const int64_t nobody = 999;
+  ASSERT_TRUE(here_->changes()->look({{alice.id, nobody}}, {{key, nobody}},
+                                     [&](const Figures& now) { figures = now; }));
+  ASSERT_EQ(figures.wallets.size(), 1u);
+  EXPECT_EQ(figures.wallets[0].balance, Money{-2 * 1'234'567});
+  ASSERT_EQ(figures.keys.size(), 1u);
+  EXPECT_EQ(figures.keys[0].used_money, Money{2 * 1'234'567});
+  EXPECT_EQ(figures.keys[0].used_tokens, 2 * testing::settlement("any").charged.total());
+}
+
+TEST_P(ChangesOnServers, WhatHasArrivedInTheBooksIsToldOnce) {
+  const Wallet alice = here_->ensure_wallet("alice").value();
+  std::vector<Money> told;
+  here_->changes()->on_carried([&](const Carried& carried) {
+    for (const WalletFigure& each : carried.wallets) told.push_back(each.balance);
+  });
+  testing::settle_now(*here_, testing::settlement("one", 0, alice.id));
+  // Looking waits for what is on its way.
+  ASSERT_TRUE(here_->changes()->look({{alice.id}}, {}, [&](const Figures& figures) {
+    EXPECT_EQ(figures.wallets.at(0).balance, Money{-1'234'567});
+    EXPECT_THAT(told, ElementsAre(Money{1'234'567}));
+  }));
+  here_->changes()->on_carried({});
+}
+
+TEST_P(ChangesOnServers, WhatCommitsLateIsNotMissed) {
+  const int64_t first = there_->create_key(testing::key("first")).value().id;
+  const int64_t second = there_->create_key(testing::key("second")).value().id;
+  news();
+  ServerShell slow(place_.url());
+  slow.run("BEGIN");
+  slow.run(fmt::format("UPDATE api_keys SET rpm = 1 WHERE id = {}", first));
+  EXPECT_TRUE(news().empty());
+  // It has to wait for the first one to end, so that it cannot overtake it.
+  std::thread quick([&] {
+    AnyShell(place_).run(fmt::format("UPDATE api_keys SET rpm = 2 WHERE id = {}", second));
+  });
+  slow.run("COMMIT");
+  quick.join();
+  EXPECT_THAT(news().keys, ElementsAre(first, second));
+}
+
+TEST_P(ChangesOnServers, WhoHasMissedSomethingHearsThatAnythingMayHaveChanged) {
+  const int64_t before = cursor_;
+  there_->create_key(testing::key("one")).value();
+  there_->create_key(testing::key("two")).value();
+  const News heard = here_->changes()->since(before).value();
+  ASSERT_TRUE(there_->changes()->forget(before + 1));
+  EXPECT_TRUE(here_->changes()->since(before).value().all);
+  EXPECT_FALSE(here_->changes()->since(before + 1).value().all);
+  ASSERT_TRUE(there_->changes()->forget(heard.cursor));
+  EXPECT_FALSE(here_->changes()->since(heard.cursor).value().all) << "it has read them";
+  EXPECT_TRUE(here_->changes()->since(heard.cursor + 1000).value().all) << "of another database";
+}
+
+INSTANTIATE_TEST_SUITE_P(Databases, ChangesOnServers, testing::servers(), testing::database_name);
+
+TEST(ChangesOfAnEmbeddedDatabase, AreNobodyElses) {
+  const testing::TempFolder folder;
+  EXPECT_EQ(must_open(folder.options())->changes(), nullptr);
+}
+
+}  // namespace
+}  // namespace sluice::store
