@@ -32,10 +32,18 @@ std::string one_member(std::string_view name, const std::string& text) {
 
 }  // namespace
 
-AdminCommands::AdminCommands(CLI::App& cli) {
-  for (const Topic& each : topics()) place(cli, each.words, std::string(each.help));
-  for (const Command& each : all_commands()) add(cli, each);
-  add_routing(cli);
+AdminCommands::AdminCommands(CLI::App& cli, std::string_view topic) {
+  const auto is_meant = [&](std::string_view words) {
+    return words.substr(0, words.find(' ')) == topic;
+  };
+  for (const Topic& each : topics()) {
+    if (is_meant(each.words) || !each.words.contains(' '))
+      place(cli, each.words, std::string(each.help));
+  }
+  for (const Command& each : all_commands()) {
+    if (is_meant(each.words)) add(cli, each);
+  }
+  if (is_meant("route")) add_routing(cli);
   add_copies(cli);
 }
 

@@ -22,8 +22,10 @@ class ExplainCommand;
 
 class AdminCommands {
  public:
-  /// Adds the subcommands to `cli`, which must not outlive this.
-  explicit AdminCommands(CLI::App& cli);
+  /// Adds the subcommands to `cli`, which must not outlive this. What stands below them is added
+  /// only to `topic`, the first word of the command line: there is so much of it that a gateway
+  /// would start later.
+  AdminCommands(CLI::App& cli, std::string_view topic);
   ~AdminCommands();
   AdminCommands(const AdminCommands&) = delete;
   AdminCommands& operator=(const AdminCommands&) = delete;

@@ -37,7 +37,12 @@ struct Renamed {
 };
 
 /// As whom a route is asked that deals with a user's own.
-enum class ActAs : uint8_t { kNobody, kOption, kArgument };
+enum class ActAs : uint8_t {
+  kNobody,
+  kArgument,  // who is given first
+  kOption,    // --as USER
+  kOwner,     // --as USER, or an owner of the team that the path names
+};
 
 struct Command {
   std::string_view words;  // "provider add"

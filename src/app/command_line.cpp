@@ -122,12 +122,7 @@ CLI::Validator choice_check(const Choice& choice) {
 
 CommandLine::CommandLine(CLI::App& app, const Command& command)
     : app_(app), command_(command), changes_(command.method == "PATCH") {
-  if (command.as == ActAs::kArgument) {
-    as_ = offer(app, "user", "Whose; name or id");
-  } else if (command.as == ActAs::kOption) {
-    as_ = offer(app, "--as", "As which user; name or id")->type_name("USER");
-  }
-  if (as_ != nullptr) as_->required()->check(not_empty());
+  add_user();
   add_subjects();
   if (const admin::Route* route = route_of(command)) {
     add_fields(route->body, Place::kBody);
@@ -137,6 +132,23 @@ CommandLine::CommandLine(CLI::App& app, const Command& command)
     shorthands_.emplace_back(&each,
                              offer_flag(app, std::string(each.flag), std::string(each.help)));
   }
+}
+
+void CommandLine::add_user() {
+  switch (command_.as) {
+    case ActAs::kNobody:
+      return;
+    case ActAs::kArgument:
+      as_ = offer(app_, "user", "Whose; name or id")->required();
+      break;
+    case ActAs::kOption:
+      as_ = offer(app_, "--as", "As which user; name or id")->required();
+      break;
+    case ActAs::kOwner:
+      as_ = offer(app_, "--as", "As which user; name or id (default: an owner of the team)");
+      break;
+  }
+  as_->type_name("USER")->check(not_empty());
 }
 
 void CommandLine::add_subjects() {
@@ -456,7 +468,7 @@ Status CommandLine::write_body(Asked& asked) const {
 
 Result<Asked> CommandLine::read() const {
   Asked asked;
-  if (as_ != nullptr) asked.user = as_->results().front();
+  if (as_ != nullptr && !as_->empty()) asked.user = as_->results().front();
   asked.path = command_.pattern;
   for (const Parameter& each : parameters_) {
     if (each.place != Place::kPath) continue;

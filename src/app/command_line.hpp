@@ -23,7 +23,7 @@ struct Asked {
   std::string path;
   std::string query;  // empty, or beginning with '?'; without limit and cursor
   std::string body;
-  std::string user;             // as whom
+  std::string user;             // as whom; empty: whoever it takes, as the command's `as` says
   std::string idempotency_key;  // of the body
 };
 
@@ -69,6 +69,7 @@ class CommandLine {
     bool asked_for = false;  // on the terminal, where the option is absent
   };
 
+  void add_user();
   void add_subjects();
   void add_fields(std::span<const admin::Field> fields, Place place);
   void add_argument(const admin::Field& field, Place place, bool needed);

@@ -1,6 +1,7 @@
 #include "app/command_run.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include "http/url.hpp"
 #include "json/slices.hpp"
 #include "json/writer.hpp"
+#include "observe/log.hpp"
 
 namespace sluice::app {
 
@@ -119,6 +121,8 @@ struct Reached {
                        .param = {}},
                       kFailed);
     }
+    // The log of what is refused is a gateway's; whoever is at the shell is told.
+    log::start({.level = log::Level::kError, .fd = STDERR_FILENO});
     prober.emplace();
     auto alone = admin::Client::open(
         *config, {.options = shared.config.load_options(),
@@ -152,6 +156,7 @@ class Run {
     if (const int failed = reached_.reach(shared_, command_.needs_gateway); failed != 0) {
       return failed;
     }
+    if (Status found = find_owner(); !found) return complain(found.error(), kFailed);
     const auto status = line_.in_pages() ? list() : single();
     if (!status) return complain(explained(status.error()), kFailed);
     reached_.say_where(shared_);
@@ -159,6 +164,22 @@ class Run {
   }
 
  private:
+  /// Who may do it where the command line names nobody.
+  Status find_owner() {
+    if (command_.as != ActAs::kOwner || !asked_.user.empty()) return {};
+    const std::string team = beginning_like("/api/teams/{id}");
+    const auto members = reached_.client->ask(
+        {.method = "GET",
+         .target = fmt::format("/api/admin{}/members?limit={}", team.substr(4), kPage)});
+    if (!members) return std::unexpected(members.error());
+    for (const json::Value& each : rows_in(json::Value(members->body)["data"])) {
+      if (each["role"].as_string() != "owner") continue;
+      asked_.user = shown(each["user_id"]);
+      return {};
+    }
+    return fail(ErrorCode::kNotFound, "the team has no owner: say as whom, with --as");
+  }
+
   Result<admin::Reply> ask(std::string query) {
     admin::Question question{.method = command_.method,
                              .target = asked_.path + std::move(query),

@@ -22,7 +22,7 @@ constexpr Column kGroups[] = {
     {"ID", "id", true},     {"NAME", "name"},     {"STRATEGY", "strategy"}, {"RESUME", "resume"},
     {"MEMBERS", "members"}, {"SOURCE", "source"}, {"IN FORCE", "in_force"}, {"PROBLEM", "problem"}};
 
-constexpr Column kProviderKeys[] = {{"ID", "id"}, {"KEY", "key"}};
+constexpr Column kProviderKeys[] = {{"ID", "id"}, {"KEY", "prefix"}};
 
 constexpr Renamed kKeyFile[] = {{"api_key", "key"}};
 constexpr Choice kTypes[] = {{"type", "openai,anthropic,gemini,zai,openai_compatible"}};
@@ -70,8 +70,7 @@ constexpr Command kCommands[] = {
      .pattern = "/api/admin/providers/{id}/keys",
      .example = "provider keys add openai-main --key-file -",
      .subject = kProvider,
-     .renamed = kKeyFile,
-     .columns = kProviderKeys},
+     .renamed = kKeyFile},
     {.words = "provider keys set",
      .method = "PATCH",
      .pattern = "/api/admin/providers/{id}",
@@ -84,8 +83,7 @@ constexpr Command kCommands[] = {
      .pattern = "/api/admin/providers/{id}/keys/{key}",
      .example = "provider keys remove openai-main 3f9c2a",
      .subject = kProvider,
-     .version_of = "/api/admin/providers/{id}",
-     .columns = kProviderKeys},
+     .version_of = "/api/admin/providers/{id}"},
     {.words = "provider remove",
      .method = "DELETE",
      .pattern = "/api/admin/providers/{id}",

@@ -37,7 +37,9 @@ void write_entries(json::Writer& json, json::Value list) {
     json.begin_object();
     json::Members members(entry);
     for (json::Member each; members.next(each);) {
-      if (!is_told(each.key.str())) json.raw_member(each.key.str(), each.value.raw());
+      // A text that is empty is shown, and not said.
+      if (is_told(each.key.str()) || each.value.raw() == R"("")") continue;
+      json.raw_member(each.key.str(), each.value.raw());
     }
     json.end_object();
   }

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <string>
 
 #include "agent/agent.hpp"
 #include "agent/cli.hpp"
@@ -75,6 +76,17 @@ int run_agent(agent::Options options, const std::string& file) {
   return agent::run(options);
 }
 
+/// As far as the command line was understood: "sluice key add".
+std::string words_of(const CLI::App& cli) {
+  std::string words = "sluice";
+  const CLI::App* app = &cli;
+  for (auto below = app->get_subcommands(); !below.empty(); below = app->get_subcommands()) {
+    app = below.front();
+    words += ' ' + app->get_name();
+  }
+  return words;
+}
+
 int version() {
   std::printf("sluice %s (%s)\n", app::kVersion, app::kBuildType);
   std::printf("dialects: openai, anthropic\nevent loop: epoll\n");
@@ -114,7 +126,7 @@ int main(int argc, char** argv) {
   CLI::App* bench_command =
       cli.add_subcommand("bench", "Puts load on a gateway or an upstream and measures it");
   load::add_options(*bench_command, bench_options);
-  app::AdminCommands admin_commands(cli);
+  app::AdminCommands admin_commands(cli, argc > 1 ? argv[1] : "");
   CLI::App* tokens_command = cli.add_subcommand("tokens", "Counts the tokens of files");
   tokens::add_options(*tokens_command, tokens_options);
   CLI::App* version_command = cli.add_subcommand("version", "Prints version and features");
@@ -124,7 +136,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::CallForHelp& help) {
     return cli.exit(help);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "sluice: %s (see --help)\n", error.what());
+    std::fprintf(stderr, "sluice: %s (see %s --help)\n", error.what(), words_of(cli).c_str());
     return kWrong;
   }
   if (serve_command->parsed()) return serve(given);

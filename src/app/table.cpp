@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::app {
 
@@ -28,12 +29,38 @@ std::string harmless(std::string text) {
   return text;
 }
 
+/// As a cell of a table: of a list of objects their values, "openai:3,workers:1".
+std::string cell_of(json::Value value) {
+  if (value.kind() != json::Kind::kArray) return harmless(shown(value));
+  std::string out;
+  for (const json::Value& each : rows_in(value)) {
+    if (!out.empty()) out += ',';
+    if (each.kind() != json::Kind::kObject) {
+      out += shown(each);
+      continue;
+    }
+    bool first = true;
+    json::Members members(each);
+    for (json::Member member; members.next(member);) {
+      const std::string text = shown(member.value);
+      if (text.empty()) continue;
+      out += (std::exchange(first, false) ? "" : ":") + text;
+    }
+  }
+  return harmless(std::move(out));
+}
+
 std::string cut(const std::string& text, size_t width) {
   if (width_of(text) <= width) return text;
   size_t left = width;  // one of them for the sign that it is cut
   size_t end = 0;
   while (end < text.size() && (!begins_character(text[end]) || --left > 0)) ++end;
   return text.substr(0, end) + std::string(kCut);
+}
+
+/// Half a number, id or time is of no use.
+bool may_be_cut(const Column& column) {
+  return !column.number && column.field != "id" && column.field != "at";
 }
 
 /// Takes from the widest texts until the line fits, or all are as narrow as is of any use.
@@ -44,7 +71,7 @@ void narrow(std::span<const Column> columns, std::vector<size_t>& widths, size_t
   while (total > width) {
     size_t widest = widths.size();
     for (size_t i = 0; i < widths.size(); ++i) {
-      if (columns[i].number || widths[i] <= kNarrowest) continue;
+      if (!may_be_cut(columns[i]) || widths[i] <= kNarrowest) continue;
       if (widest == widths.size() || widths[i] > widths[widest]) widest = i;
     }
     if (widest == widths.size()) return;
@@ -145,7 +172,7 @@ std::string table(std::span<const Column> columns, const std::vector<json::Value
   for (const json::Value& row : rows) {
     auto& line = lines.emplace_back();
     for (const Column& column : columns) {
-      line.push_back(harmless(shown(value_at(row, column.field))));
+      line.push_back(cell_of(value_at(row, column.field)));
     }
   }
   std::vector<size_t> widths(columns.size());

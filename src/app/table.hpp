@@ -16,12 +16,12 @@ namespace sluice::app {
 struct Column {
   std::string_view title;
   std::string_view field;  // of every row; "wallet.balance" for one of an inner object
-  bool number = false;     // flush right, and never cut
+  bool number = false;     // flush right
 };
 
 /// Columns as wide as their longest value; "nothing" when there is no row. Control characters,
 /// which a terminal would obey, become '?'. `width`: characters of a line at most, as far as
-/// cutting texts gets it there; 0: any.
+/// cutting texts gets it there (numbers, ids and times stay whole); 0: any.
 std::string table(std::span<const Column> columns, const std::vector<json::Value>& rows,
                   size_t width = 0);
 inline std::string table(std::initializer_list<Column> columns,

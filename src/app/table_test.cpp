@@ -24,6 +24,38 @@ TEST(Table, SendsATerminalNothingThatItWouldObey) {
             "MODEL\n?[2Jx?\n");
 }
 
+TEST(Table, ShowsInnerObjectsByTheirValues) {
+  const json::Value row(R"({"wallet":{"held":"1"},"members":[{"t":"a","m":"","w":3},{"t":"b"}]})");
+  EXPECT_EQ(table({{"HELD", "wallet.held", true}, {"MEMBERS", "members"}, {"NONE", "a.b"}}, {row}),
+            "HELD  MEMBERS  NONE\n"
+            "   1  a:3,b\n");
+}
+
+TEST(Table, CutsTextsToTheTerminalAndNoNumbers) {
+  const Column columns[] = {{"NAME", "n"}, {"USD", "u", true}};
+  const json::Value row(
+      "{\"n\":\"\xc3\xbc"
+      "bertrieben lang\",\"u\":\"12.123456789\"}");
+  EXPECT_EQ(table(columns, {row}, 22),
+            "NAME               USD\n"
+            "\xc3\xbc"
+            "bertri\xe2\x80\xa6  12.123456789\n");
+  EXPECT_EQ(table(columns, {row}, 1).find('\n'), 22U) << "what is left of use stays";
+}
+
+TEST(Details, ShowEveryMemberThatSaysSomething) {
+  EXPECT_EQ(
+      details(json::Value(
+          R"({"id":7,"note":null,"wallet":{"held":"0"},"lines":[{"class":"input","n":1},{"class":"output","n":20}]})")),
+      "id           7\n"
+      "wallet.held  0\n"
+      "\nlines\n"
+      "CLASS    N\n"
+      "input    1\n"
+      "output  20\n");
+  EXPECT_EQ(details(json::Value("{}")), "nothing\n");
+}
+
 TEST(Table, ShowsListsAndNothingForNull) {
   EXPECT_EQ(shown(json::Value(R"(["a","b"])")), "a,b");
   EXPECT_EQ(shown(json::Value("null")), "");

@@ -137,7 +137,7 @@ describe('over HTTP', async () => {
     assert.match(csv[0], /^id,at,request_id,key,user,/);
     const long = (await here.text('usage', '--limit', '100000', '--csv')).stdout.trim();
     assert.equal(long.match(/^id,at,/gm).length, 1);
-    const summary = await here.text('usage', '--summary', 'key');
+    const summary = await here.text('usage', 'summary', 'key');
     assert.match(summary.stdout, /^KEY +REQUESTS/);
     assert.match(summary.stdout, /^counted +3 /m);
     assert.match(summary.stdout, /^total +/m);
