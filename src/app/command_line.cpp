@@ -55,7 +55,8 @@ std::string dashed(std::string_view field) {
 
 /// "none" is no value of it.
 bool takes_none(const Field& field) {
-  return field.kind == FieldKind::kMoney || field.kind == FieldKind::kTime || field.name == "mode";
+  return field.kind == FieldKind::kMoney || field.kind == FieldKind::kTime ||
+         field.name == "mode" || field.name == "team";
 }
 
 // What is given stays with the option: which value that is depends on its form.

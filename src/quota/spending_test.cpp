@@ -7,6 +7,7 @@
 
 #include "base/calendar.hpp"
 #include "quota/admission.hpp"
+#include "quota/purse.hpp"
 #include "quota/registry.hpp"
 
 namespace sluice::quota {
@@ -206,6 +207,26 @@ TEST(Member, AllHisKeysShareOneBudget) {
   Ask tomorrow = ask_for(100);
   tomorrow.day = kMonday + 1;
   EXPECT_EQ(lease(one, tomorrow)->output, 100);
+}
+
+TEST(Member, WhatHisBudgetDoesNotCoverGoesBackToTheKeyAndTheWallet) {
+  Wallet wallet{.id = 1, .user_id = 3, .balance = Balance(1000)};
+  store::Key limited = key();
+  limited.quota_money = Money{500};
+  Spending spending(limited);
+  Spending share(member(Money{30}));
+  const Payer payer{.wallet = &wallet, .member = &share};
+  Purse purse(payer, spending, kMonday);
+  EXPECT_EQ(purse.take(100, 31), 0);
+  EXPECT_EQ(wallet.balance.available(), 1000);
+  EXPECT_EQ(spending.available(spending.enter(kMonday)), 500);
+  EXPECT_EQ(purse.take(100, 1), 30);
+  EXPECT_EQ(wallet.balance.available(), 970);
+  EXPECT_EQ(spending.available(spending.enter(kMonday)), 470);
+  purse.add(30);
+  EXPECT_EQ(wallet.balance.available(), 1000);
+  EXPECT_EQ(spending.available(spending.enter(kMonday)), 500);
+  EXPECT_EQ(share.available(share.enter(kMonday)), 30);
 }
 
 TEST(Member, IsToldWhatIsUsedUp) {

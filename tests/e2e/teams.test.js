@@ -365,6 +365,51 @@ test('a first limit on a key counts what runs', async () => {
   refused(await chat(gateway, key.key), /^This API key has used up its budget/);
 });
 
+test('a key in the configuration file has limits in money, and a team that pays', async () => {
+  const upstream = await startMock();
+  // 12 tokens a call, so 12 micro-dollars.
+  const shared = { key: 'sk-of-a-team', name: 'of a team', user: 'bob', team: 'red' };
+  const configured = (more, others = []) => ({
+    keys: [{ key: 'sk-limited', name: 'limited', ...more }, ...others],
+  });
+  const place = await placeFor('sqlite');
+  const changes = (...keys) => ({ ...place.changes, ...configured(...keys) });
+  const gateway = await gatewayFor(upstream, changes({ quota_usd: '0.00002' }), place);
+  assert.equal((await chat(gateway, 'sk-limited')).status, 200);
+  refused(await chat(gateway, 'sk-limited'), /^This API key has used up its budget/);
+
+  const reload = async (...keys) => {
+    const config = configFor(upstream.url, { models: kModels, ...changes(...keys) });
+    assert.ok(await gateway.reload(config));
+  };
+  // By the difference: what has been used stays used.
+  await reload({ quota_usd: '0.000028' });
+  assert.equal((await chat(gateway, 'sk-limited')).status, 200);
+  refused(await chat(gateway, 'sk-limited'), /^This API key has used up its budget/);
+  await reload({ budgets: { day: '0.00004' } });
+  assert.equal((await chat(gateway, 'sk-limited')).status, 200);
+  refused(await chat(gateway, 'sk-limited'), /^This API key has used up its budget/);
+
+  // The file names a team of whom its user is no member yet.
+  const red = await team(gateway);
+  const { root, alice } = red;
+  const leave = () => must(gateway, 'DELETE', `${red.route}/members/bob`, { token: alice.token });
+  await leave();
+  await topUp(gateway, root, 'bob', '1');
+  await reload({}, [shared]);
+  refused(await chat(gateway, shared.key), /pays for it no more/);
+  await must(gateway, 'POST', `${red.route}/members`, { token: alice.token, body: { user: 'bob' } });
+  await reload({}, [shared]);
+  assert.equal((await chat(gateway, shared.key)).status, 200);
+  const spent = await spentBy(gateway, red, 'bob');
+  assert.equal(nanos(await balance(gateway, root, 'red')) + nanos(spent.day), nanos('1'));
+  await leave();
+  refused(await chat(gateway, shared.key), /pays for it no more/);
+  await reload({}, [shared]);
+  refused(await chat(gateway, shared.key), /pays for it no more/);
+  assert.equal(await balance(gateway, root, 'bob'), '1');
+});
+
 for (const kind of kinds) {
   test(`on ${kind} 1,000 parallel calls share a budget, which outlives a kill -9`, async () => {
     const place = await placeFor(kind);
