@@ -15,6 +15,7 @@
 #include "store/hex.hpp"
 #include "store/server/changes.hpp"
 #include "store/server/migrate.hpp"
+#include "store/server/notes.hpp"
 #include "store/server/spool_owner.hpp"
 #include "store/sql_audit.hpp"
 #include "store/sql_catalog.hpp"
@@ -145,6 +146,13 @@ Status SqlDatabase::open_server(const Options& options, http::DatabaseUrl url) {
   auto sessions = std::make_unique<server::ServerSessions>(std::move(url), options.pool);
   carrier_ = std::make_unique<server::Carrier>(*sessions, *spool_);
   changes_ = std::make_unique<server::ServerChanges>(*sessions, *carrier_);
+  if (sessions->dialect().server == Server::kMysql) {
+    bool noted = true;
+    const auto looked =
+        sessions->try_read([&](soci::session& sql) { noted = server::has_triggers(sql); });
+    if (!looked) return std::unexpected(looked.error().error);
+    if (!noted) sessions->note_changes(carrier_->origin());
+  }
   // What has been settled is seen.
   sessions->before_work([carrier = carrier_.get()] { carrier->wait(kArrival); });
   sessions_ = std::move(sessions);

@@ -63,6 +63,10 @@ void add(const ChangeRow& row, News& news) {
   } else {
     news.all = true;  // of a newer gateway
   }
+  // Noted without a trigger.
+  const bool unknown = row.subject == 0 && (row.kind == "key" || row.kind == "user" ||
+                                            row.kind == "wallet" || row.kind == "team");
+  if (unknown) news.all = true;
 }
 
 void keep_each_once(std::vector<int64_t>& ids) {

@@ -154,6 +154,41 @@ TEST_P(ChangesOnServers, WhoHasMissedSomethingHearsThatAnythingMayHaveChanged) {
   EXPECT_TRUE(here_->changes()->since(heard.cursor + 1000).value().all) << "of another database";
 }
 
+TEST(ChangesWithoutTriggers, AreNotedByThoseWhoMakeThem) {
+  const TestPlace place(Server::kMysql);
+  must_open(place.options());
+  AnyShell shell(place);
+  for (const std::string& trigger :
+       shell.texts("SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = "
+                   "DATABASE()")) {
+    shell.run("DROP TRIGGER " + trigger);
+  }
+  const auto here = must_open(place.options());
+  Options other = place.options();
+  other.data_dir = place.file("other");
+  other.spool.clear();
+  const auto there = must_open(other);
+  int64_t cursor = here->changes()->now().value();
+  const auto news = [&] {
+    const News heard = here->changes()->since(cursor).value();
+    cursor = heard.cursor;
+    return heard;
+  };
+  const int64_t key = there->create_key(testing::key("one")).value().id;
+  EXPECT_TRUE(news().all) << "which key is not known";
+  const Keys::Used used{key, 5};
+  ASSERT_TRUE(there->api_keys().note_used({&used, 1}));
+  EXPECT_TRUE(news().empty());
+  Rate rate;
+  rate.model = "gpt";
+  there->ensure_rate(rate).value();
+  EXPECT_TRUE(news().prices);
+  ASSERT_TRUE(here->delete_key(key));
+  EXPECT_TRUE(news().empty()) << "its own";
+  EXPECT_FALSE(there->delete_key(key));
+  EXPECT_TRUE(news().empty()) << "nothing was changed";
+}
+
 INSTANTIATE_TEST_SUITE_P(Databases, ChangesOnServers, testing::servers(), testing::database_name);
 
 TEST(ChangesOfAnEmbeddedDatabase, AreNobodyElses) {

@@ -98,7 +98,8 @@ Status apply(soci::session& sql, const Migration& migration, std::string_view co
       if (error.err_num_ != kNoTriggers) throw;
       log::warn("database_trigger_not_made",
                 {{"reason", message_of(error)},
-                 {"means", "the database itself does not refuse changes of wallet_transactions"}});
+                 {"means", "the database itself does not refuse changes of wallet_transactions, and does not "
+                           "tell gateways of what is changed by hand"}});
     }
   }
   note(sql, migration);

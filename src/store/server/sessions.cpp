@@ -1,5 +1,7 @@
 #include "store/server/sessions.hpp"
 
+#include "store/server/notes.hpp"
+
 #include <fmt/format.h>
 
 #include <chrono>
@@ -131,8 +133,14 @@ Status ServerSessions::run_read(const std::function<void(soci::session&)>& work,
 
 Status ServerSessions::run_write(const std::function<bool(soci::session&)>& work) {
   if (before_work_) before_work_();
+  const auto noted = [&](soci::session& sql) {
+    Notes notes(sql);
+    const bool commits = work(sql);
+    if (commits) notes.write(origin_);
+    return commits;
+  };
   for (int tried = 1;; ++tried) {
-    const auto done = try_write(work);
+    const auto done = origin_.empty() ? try_write(work) : try_write(noted);
     if (done) return {};
     if (done.error().failure != Failure::kAgain || tried == kTries) {
       return std::unexpected(done.error().error);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "http/database_url.hpp"
@@ -27,6 +28,9 @@ class ServerSessions final : public Sessions {
 
   /// Is called before each read() and write().
   void before_work(std::function<void()> hook) { before_work_ = std::move(hook); }
+
+  /// Each write() notes what it has changed, by `origin`: there are no triggers that do.
+  void note_changes(std::string origin) { origin_ = std::move(origin); }
 
   /// One writing transaction, tried once; what `work` returns says whether to commit.
   std::expected<void, Failed> try_write(const std::function<bool(soci::session&)>& work);
@@ -51,6 +55,7 @@ class ServerSessions final : public Sessions {
   const http::DatabaseUrl url_;
   const size_t most_;
   std::function<void()> before_work_;
+  std::string origin_;  // empty: nothing is to be noted
   std::mutex mutex_;
   std::condition_variable returned_;
   std::vector<Session> free_;
