@@ -4,10 +4,14 @@
 
 #include "dialect/models.hpp"
 #include "dialect/upstream_error.hpp"
+#include "json/slices.hpp"
+#include "json/writer.hpp"
 #include "net/offload.hpp"
 #include "observe/log.hpp"
 #include "relay/caller.hpp"
 #include "relay/headers.hpp"
+#include "relay/selection.hpp"
+#include "relay/translation.hpp"
 
 namespace sluice::relay {
 
@@ -20,6 +24,8 @@ constexpr size_t kMaxAnswer = 256 * 1024;
 constexpr auto kUpstreamPatience = std::chrono::seconds(10);
 constexpr auto kCountPatience = std::chrono::seconds(60);
 constexpr auto kSendTime = std::chrono::seconds(30);
+/// Of Gemini's models (ai.google.dev, "models.countTokens").
+constexpr std::string_view kGeminiCount = ":countTokens";
 
 /// The request is at fault, so that no other counter would take it. Who has no counter says 404
 /// or 405.
@@ -42,7 +48,8 @@ CountTokens::CountTokens(LoopContext& context, net::HttpCall& call, dialect::Cou
       request_id_(observe::request_id(call.head().fields.get("x-request-id"))),
       trace_(observe::continue_trace(call.head().fields.get("traceparent"))),
       live_gauge_(context.metrics.live_requests),
-      client_address_(client_of(call, snapshot_->trusted_proxies).to_string()) {
+      client_address_(client_of(call, snapshot_->trusted_proxies).to_string()),
+      remote_(*snapshot_, context.foreign_hosts) {
   live_ = context.live.begin({.id = request_id_,
                               .route = route_,
                               .dialect = dialect::to_string(dialect_),
@@ -99,6 +106,18 @@ void CountTokens::choose() {
                              dialect::detect_provider(request_.model));
   // A model that goes to no upstream of this dialect can be counted all the same.
   if (!plan) return;
+  // Where the request itself would go, Gemini's models are counted by who knows them.
+  const auto endpoint = endpoint_ == dialect::CountEndpoint::kMessages
+                            ? dialect::Endpoint::kMessages
+                            : dialect::Endpoint::kResponses;
+  auto meant = plan_of(*snapshot_, context_.dispatcher.fleet(), endpoint, request_.model);
+  if (meant) {
+    route::Target& first = meant->tiers.front().targets.front();
+    if (!first.workers() && first.provider->type == config::ProviderType::kGemini) {
+      target_ = std::move(first);
+      return;
+    }
+  }
   route::Target& first = plan->tiers.front().targets.front();
   if (!first.workers()) target_ = std::move(first);
 }
@@ -120,9 +139,19 @@ net::Task<std::optional<CountTokens::Reply>> CountTokens::ask_upstream() {
   const Upstream& upstream = snapshot_->upstream(*target_);
   const Secret* credential = any_credential(upstream, call_.loop().now());
   live_.attempt(target_->provider->name, target_->model);
-  auto reply = co_await exchange(upstream, credential);
+  auto asked = co_await question(upstream);
+  Result<Reply> reply;
+  if (asked) {
+    reply = co_await exchange(*asked, upstream, credential);
+  } else {
+    reply = std::unexpected(std::move(asked.error()));
+  }
   int status = 0;
-  if (reply) {
+  if (reply && asked->converted) {
+    // What is wrong with it may be the conversion's fault, and the gateway can count by itself.
+    if (auto count = converted(*reply)) co_return count;
+    status = reply->status;
+  } else if (reply) {
     if (reply->status == 200) co_return std::move(*reply);
     const auto failure =
         dialect::classify_upstream_error(upstream.dialect, reply->status, reply->body);
@@ -144,7 +173,50 @@ net::Task<std::optional<CountTokens::Reply>> CountTokens::ask_upstream() {
   co_return std::nullopt;
 }
 
-net::Task<Result<CountTokens::Reply>> CountTokens::exchange(const Upstream& upstream,
+net::Task<Result<CountTokens::Question>> CountTokens::question(const Upstream& upstream) {
+  if (upstream.dialect != dialect::Dialect::kGemini) {
+    std::string storage;
+    const dialect::UpstreamTerms terms{.model = target_->model,
+                                       .provider = upstream.provider->type};
+    const std::string_view body = dialect::upstream_body(request_, terms, storage);
+    co_return Question{
+        .endpoint = request_.endpoint, .body = std::string(body), .below = dialect::kCountPath};
+  }
+  const TranslationTerms terms{.upstream = upstream,
+                               .model = target_->model,
+                               .output_limit = {},
+                               .config = *snapshot_->config,
+                               .strict = false,
+                               .fields = call_.head().fields,
+                               .remote = remote_,
+                               .blocking = context_.blocking,
+                               .learned = context_.learned};
+  auto translated = co_await translate(request_, terms, call_.scope());
+  if (!translated) co_return std::unexpected(std::move(translated.error()));
+  // An object with something in it.
+  if (translated->body.size() <= 2) co_return fail(ErrorCode::kInternal, "nothing to ask");
+  std::string body = R"({"generateContentRequest":{"model":)";
+  json::append_string(body, "models/" + target_->model);
+  body += ',';
+  body.append(std::string_view(translated->body).substr(1));
+  body += '}';
+  co_return Question{.endpoint = translated->upstream,
+                     .body = std::move(body),
+                     .converted = true,
+                     .below = kGeminiCount};
+}
+
+std::optional<CountTokens::Reply> CountTokens::converted(const Reply& reply) const {
+  if (reply.status != 200 || !json::valid(reply.body)) return std::nullopt;
+  const auto total = json::Value(reply.body)["totalTokens"].as_int();
+  if (!total || *total < 0) return std::nullopt;
+  Reply count{.status = 200, .headers = {}, .body = dialect::render_count(endpoint_, *total)};
+  count.headers.emplace_back("content-type", "application/json");
+  return count;
+}
+
+net::Task<Result<CountTokens::Reply>> CountTokens::exchange(const Question& question,
+                                                            const Upstream& upstream,
                                                             const Secret* credential) {
   net::Scope& scope = call_.scope();
   scope.set_deadline(call_.loop().now() + kUpstreamPatience);
@@ -153,7 +225,7 @@ net::Task<Result<CountTokens::Reply>> CountTokens::exchange(const Upstream& upst
     auto acquired = co_await context_.client.acquire(upstream.origin, fresh, scope);
     if (!acquired) co_return std::unexpected(std::move(acquired.error()));
     connection = std::move(*acquired);
-    Status sent = co_await send(*connection, upstream, credential);
+    Status sent = co_await send(*connection, question, upstream, credential);
     if (sent) break;
     // An idle connection may have been closed just as it was taken.
     const bool stale =
@@ -179,26 +251,25 @@ net::Task<Result<CountTokens::Reply>> CountTokens::exchange(const Upstream& upst
   co_return reply;
 }
 
-net::Task<Status> CountTokens::send(net::UpstreamConnection& connection, const Upstream& upstream,
-                                    const Secret* credential) {
-  std::string storage;
-  const dialect::UpstreamTerms terms{.model = target_->model, .provider = upstream.provider->type};
-  const std::string_view body = dialect::upstream_body(request_, terms, storage);
+net::Task<Status> CountTokens::send(net::UpstreamConnection& connection, const Question& question,
+                                    const Upstream& upstream, const Secret* credential) {
   const std::string traceparent = trace_.header();
   const UpstreamRequest request{
       .client = call_.head(),
       .upstream = upstream,
-      .endpoint = request_.endpoint,
-      .below = dialect::kCountPath,
+      .endpoint = question.endpoint,
+      .model = target_->model,
+      .translated = question.converted,
+      .below = question.below,
       .stream = true,  // so that the answer is not compressed
-      .body_size = body.size(),
+      .body_size = question.body.size(),
       .credential = credential,
       .request_id = request_id_,
       .traceparent = traceparent,
       .trace_continued = trace_.continued,
   };
   const std::string head = upstream_head(request);
-  Status status = co_await connection.send(head, body, call_.scope());
+  Status status = co_await connection.send(head, question.body, call_.scope());
   if (status) status = co_await connection.read_head("POST", call_.scope());
   co_return status;
 }

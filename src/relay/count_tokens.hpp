@@ -13,6 +13,7 @@
 #include "observe/trace_context.hpp"
 #include "quota/admission.hpp"
 #include "relay/context.hpp"
+#include "relay/remote_content.hpp"
 
 namespace sluice::relay {
 
@@ -32,6 +33,14 @@ class CountTokens {
   net::Task<bool> admit();
   /// The first target, if it is an upstream that can count.
   void choose();
+  /// What it is asked.
+  struct Question {
+    dialect::Endpoint endpoint;
+    std::string body;
+    bool converted = false;  // it speaks another dialect
+    std::string_view below;  // UpstreamRequest::below
+  };
+  net::Task<Result<Question>> question(const Upstream& upstream);
   /// What the upstream answered, if that is an answer for the client.
   struct Reply {
     int status = 0;
@@ -39,10 +48,13 @@ class CountTokens {
     std::string body;
   };
   net::Task<std::optional<Reply>> ask_upstream();
-  net::Task<Result<Reply>> exchange(const Upstream& upstream, const Secret* credential);
+  net::Task<Result<Reply>> exchange(const Question& question, const Upstream& upstream,
+                                    const Secret* credential);
   /// Sends the request and reads the answer's head.
-  net::Task<Status> send(net::UpstreamConnection& connection, const Upstream& upstream,
-                         const Secret* credential);
+  net::Task<Status> send(net::UpstreamConnection& connection, const Question& question,
+                         const Upstream& upstream, const Secret* credential);
+  /// Of a converted question: the count as the client reads it; nullopt where there is none.
+  std::optional<Reply> converted(const Reply& reply) const;
   net::Task<Result<int64_t>> count();
   net::Task<void> answer();
   net::Task<void> answer_reply(Reply reply);
@@ -63,6 +75,7 @@ class CountTokens {
   observe::LiveEntry live_;
   const accounts::KeyRecord* key_ = nullptr;
   dialect::InferenceRequest request_;
+  RemoteContent remote_;
   std::optional<route::Target> target_;
   quota::LimitState limits_;  // as they stood at the admission
   bool limited_ = false;

@@ -135,6 +135,7 @@ std::string upstream_head(const UpstreamRequest& request) {
   const http::Fields& fields = request.client.fields;
   std::string path =
       dialect::upstream_path(request.endpoint, upstream.base_path, request.model, request.stream);
+  if (request.below.starts_with(':')) path.resize(path.rfind(':'));
   path.append(request.below);
   if (!request.translated) path.append(upstream_query(request.client.query()));
   HeadWriter head(upstream, "POST", path);

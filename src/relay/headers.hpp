@@ -30,7 +30,9 @@ struct UpstreamRequest {
   std::string_view model = {};  // the upstream's name; only Gemini's path has it
   /// The client speaks another dialect: what it says in its own words is not meant for upstream.
   bool translated = false;
-  std::string_view below = {};  // what follows the endpoint's path: "/count_tokens"
+  /// What follows the endpoint's path, "/count_tokens"; or stands in place of its method where
+  /// that begins with a colon, ":countTokens".
+  std::string_view below = {};
   bool stream = false;
   size_t body_size = 0;
   const Secret* credential = nullptr;  // null: call without

@@ -48,6 +48,50 @@ const kPng =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==';
 const textOf = (content) => content.map((block) => block.text ?? '').join('');
 
+describe('a count of tokens', () => {
+  test("is Gemini's own, for what it would be sent", async () => {
+    const model = 'mock-c3-b2';
+    const ask = {
+      model,
+      system: 'You are a scientist',
+      messages: [{ role: 'user', content: 'Hello there, Gemini' }],
+      tools,
+    };
+    const { data, response } = await messages.messages.countTokens(ask).withResponse();
+    assert.equal(response.headers.get('x-sluice-provider'), 'google');
+    const sent = await lastSent(model);
+    assert.equal(sent.target, `/v1beta/models/${model}:countTokens`);
+    assert.equal(sent.body.generateContentRequest.model, `models/${model}`);
+    assert.equal(
+      sent.body.generateContentRequest.systemInstruction.parts[0].text,
+      'You are a scientist',
+    );
+    const direct = await fetch(`${mock.url}/v1beta/models/${model}:countTokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-goog-api-key': kGoogleKey },
+      body: JSON.stringify(sent.body),
+    });
+    assert.deepEqual(data, { input_tokens: (await direct.json()).totalTokens });
+
+    const responses = await gateway.post('/v1/responses/input_tokens', {
+      model,
+      input: 'Hello there, Gemini',
+    });
+    assert.equal(responses.headers.get('x-sluice-provider'), 'google');
+    assert.equal((await responses.json()).object, 'response.input_tokens');
+  });
+
+  test("is the gateway's where Gemini does not answer", async () => {
+    for (const model of ['mock-e500', 'mock-e400', 'mock-e404']) {
+      const { data, response } = await messages.messages
+        .countTokens({ model, messages: [{ role: 'user', content: 'Hello' }] })
+        .withResponse();
+      assert.equal(response.headers.get('x-sluice-provider'), null);
+      assert.ok(data.input_tokens > 0);
+    }
+  });
+});
+
 describe('an OpenAI client', () => {
   test('has a whole answer, and what it cost', async () => {
     const model = 'mock-c7-b3';
