@@ -34,7 +34,9 @@ class AccountingBinder {
     const Node& limiter = at(root_, "limiter");
     config.limiter = {.enabled = flag(limiter, "enabled"),
                       .requests_per_minute = get<int64_t>(limiter, "requests_per_minute"),
-                      .burst = get<int64_t>(limiter, "burst")};
+                      .burst = get<int64_t>(limiter, "burst"),
+                      .default_rate = get<double>(limiter, "default_rate"),
+                      .max_rate = get<double>(limiter, "max_rate")};
     bind_models(config);
   }
 

@@ -93,6 +93,8 @@ TEST(Limiter, IsReadFromFileAndEnvironment) {
   EXPECT_FALSE(standard->limiter.enabled);
   EXPECT_EQ(standard->limiter.requests_per_minute, 60);
   EXPECT_EQ(standard->limiter.burst, 10);
+  EXPECT_EQ(standard->limiter.default_rate, 1000);
+  EXPECT_EQ(standard->limiter.max_rate, 10'000);
   const auto config =
       parsed("limiter: { enabled: true, burst: 3 }", {{"RATE_LIMIT_REQUESTS_PER_MINUTE", "7"}});
   EXPECT_TRUE(config->limiter.enabled);

@@ -103,6 +103,9 @@ struct Limiter {
   bool enabled = false;
   int64_t requests_per_minute = 60;
   int64_t burst = 10;
+  // Of the whole gateway, requests a second; 0: no limit.
+  double default_rate = 1000;  // over time
+  double max_rate = 10'000;    // in any second
 };
 
 /// Where a provider of type zai lies.
@@ -294,7 +297,7 @@ struct Key {
   std::optional<int64_t> quota_tokens;  // none: unlimited, as for the next four
   std::optional<Money> quota_usd;
   std::optional<Money> budget_day, budget_week, budget_month;
-  int64_t rpm = 0;                      // 0: no limit, as for the next two
+  int64_t rpm = 0;  // 0: no limit, as for the next two
   int64_t tpm = 0;
   int64_t max_parallel = 0;
   std::optional<bool> strict;  // as Routing::strict; absent: that holds

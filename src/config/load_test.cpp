@@ -205,11 +205,11 @@ redis:
   enabled: true
 keys:
   - { key: b, name: b, mode: lenient, rpm: 10 }
-limiter: { enabled: true, burst: 11, max_rate: 2 }
+limiter: { enabled: true, burst: 11, cleanup_interval: 1m }
 )");
   EXPECT_EQ(said,
             "redis.enabled: accepted, but has no effect in this version (test.yaml:3)\n"
-            "limiter.max_rate: accepted, but has no effect in this version (test.yaml:6)");
+            "limiter.cleanup_interval: accepted, but has no effect in this version (test.yaml:6)");
 }
 
 }  // namespace

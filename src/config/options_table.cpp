@@ -180,13 +180,13 @@ constexpr auto kOptions = std::to_array<Option>({
     {.name = "usage", .type = kSection, .help = "The usage log."},
     {.name = "usage.retention", .type = kDuration, .standard = "0s", .help = "How long single rows are kept; sums by quarter of an hour stay. 0: for ever.", .max = kYear * 10},
 
-    {.name = "limiter", .type = kSection, .help = "Request rate per key."},
-    {.name = "limiter.enabled", .type = kBool, .standard = "false", .help = "Limit the request rate of every key.", .env = "RATE_LIMIT_ENABLED"},
+    {.name = "limiter", .type = kSection, .help = "Request rate of each key, and of the gateway."},
+    {.name = "limiter.enabled", .type = kBool, .standard = "false", .help = "Limit the request rate of every key, and of all together.", .env = "RATE_LIMIT_ENABLED"},
     {.name = "limiter.requests_per_minute", .type = kInteger, .standard = "60", .help = "Rate of a key that has no rpm of its own.", .env = "RATE_LIMIT_REQUESTS_PER_MINUTE", .min = 1, .max = 1e9},
     {.name = "limiter.burst", .type = kInteger, .standard = "10", .help = "Requests that such a key may send at once.", .env = "RATE_LIMIT_BURST", .min = 1, .max = 1e9},
-    {.name = "limiter.default_rate", .type = kNumber, .standard = "1000.0", .help = "Requests per second of the whole gateway.", .effective = false, .max = 1e9},
-    {.name = "limiter.max_rate", .type = kNumber, .standard = "10000.0", .help = "Upper bound of the adapted rate, per second.", .effective = false, .max = 1e9},
-    {.name = "limiter.cleanup_interval", .type = kDuration, .standard = "5m", .help = "How often idle keys are forgotten.", .effective = false, .min = kMs, .max = kWeek},
+    {.name = "limiter.default_rate", .type = kNumber, .standard = "1000.0", .help = "Requests per second of the whole gateway over time; 0: as max_rate.", .max = 1e9},
+    {.name = "limiter.max_rate", .type = kNumber, .standard = "10000.0", .help = "Requests of the whole gateway in any one second; 0: no such limit.", .max = 1e9},
+    {.name = "limiter.cleanup_interval", .type = kDuration, .standard = "5m", .help = "How often idle keys were forgotten. There is nothing to forget: a key's rate is one number.", .effective = false, .min = kMs, .max = kWeek},
 
     {.name = "workers", .type = kSection, .help = "GPU workers that register by heartbeat."},
     {.name = "workers.ttl", .type = kDuration, .standard = "15s", .help = "Silence after which a worker is no longer routed to.", .env = "WORKER_TTL", .min = kMs, .max = kWeek},

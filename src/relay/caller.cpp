@@ -26,6 +26,12 @@ Result<const accounts::KeyRecord*> authenticate(const LoopContext& context,
   return keys.authenticate(*user, static_cast<int64_t>(*key_id), client, now);
 }
 
+Error too_many_arrivals() {
+  return {.code = ErrorCode::kRateLimitExceeded,
+          .message = "The gateway has reached its requests per second.",
+          .param = {}};
+}
+
 net::Task<Result<std::string>> read_body(LoopContext& context, const Snapshot& snapshot,
                                          net::HttpCall& call) {
   auto body = co_await call.read_body(snapshot.config->server.max_body);

@@ -19,6 +19,9 @@ Result<const accounts::KeyRecord*> authenticate(const LoopContext& context,
                                                 const Snapshot& snapshot,
                                                 const net::HttpCall& call);
 
+/// Where Snapshot::arrivals lets nobody in.
+Error too_many_arrivals();
+
 /// The body, counted as traffic. `snapshot` outlives this.
 net::Task<Result<std::string>> read_body(LoopContext& context, const Snapshot& snapshot,
                                          net::HttpCall& call);

@@ -89,23 +89,23 @@ net::Task<Status> CountTokens::understand() {
 net::Task<bool> CountTokens::admit() {
   quota::Account& account = snapshot_->clients.account(key_->key_id);
   const TimePoint now = call_.loop().now();
+  if (const auto wait = snapshot_->arrivals->enter(now)) {
+    context_.metrics.limited(observe::LimitReason::kRequests);
+    co_await answer_error(too_many_arrivals(), wait);
+    co_return false;
+  }
   const auto entered = quota::enter_for_nothing(account, now);
   limited_ = quota::is_limited(account);
   // It takes no tokens, and says nothing of those that are left.
   limits_.requests = quota::limit_state(account, now).requests;
   if (entered) co_return true;
+  snapshot_->arrivals->give_back(now);
   context_.metrics.limited(entered.error().limit);
   co_await answer_error(entered.error().error, entered.error().retry_after);
   co_return false;
 }
 
 void CountTokens::choose() {
-  if (endpoint_ != dialect::CountEndpoint::kMessages) return;
-  auto plan =
-      snapshot_->routes.plan(request_.model, {route::kAnthropicSpeakers, route::kAnthropicSpeakers},
-                             dialect::detect_provider(request_.model));
-  // A model that goes to no upstream of this dialect can be counted all the same.
-  if (!plan) return;
   // Where the request itself would go, Gemini's models are counted by who knows them.
   const auto endpoint = endpoint_ == dialect::CountEndpoint::kMessages
                             ? dialect::Endpoint::kMessages
@@ -118,6 +118,12 @@ void CountTokens::choose() {
       return;
     }
   }
+  if (endpoint_ != dialect::CountEndpoint::kMessages) return;
+  auto plan =
+      snapshot_->routes.plan(request_.model, {route::kAnthropicSpeakers, route::kAnthropicSpeakers},
+                             dialect::detect_provider(request_.model));
+  // A model that goes to no upstream of this dialect can be counted all the same.
+  if (!plan) return;
   route::Target& first = plan->tiers.front().targets.front();
   if (!first.workers()) target_ = std::move(first);
 }

@@ -108,6 +108,11 @@ net::Task<bool> Exchange::admit() {
                            .param = "model"});
     co_return false;
   }
+  if (const auto wait = snapshot_->arrivals->enter(call_.loop().now())) {
+    context_.metrics.limited(observe::LimitReason::kRequests);
+    co_await answer_error(too_many_arrivals(), wait);
+    co_return false;
+  }
   quota::Account& account = snapshot_->clients.account(key_->key_id);
   auto admitted = co_await charge_.admit({.account = account,
                                           .request_id = request_id_,
@@ -121,6 +126,8 @@ net::Task<bool> Exchange::admit() {
     if (snapshot_->config->routing.drain_on_disconnect) call_.outlive_client();
     co_return true;
   }
+  // What a key may not send takes nothing from the others.
+  snapshot_->arrivals->give_back(call_.loop().now());
   if (call_.scope().cancelled()) {
     co_await answer_cancelled();
     co_return false;

@@ -101,6 +101,15 @@ const Secret* any_credential(const Upstream& upstream, TimePoint now) {
   return choice && choice->key ? &keys[*choice->key] : nullptr;
 }
 
+namespace {
+
+std::shared_ptr<quota::Arrivals> arrivals_of(const config::Limiter& limiter) {
+  if (!limiter.enabled) return std::make_shared<quota::Arrivals>();
+  return std::make_shared<quota::Arrivals>(limiter.default_rate, limiter.max_rate);
+}
+
+}  // namespace
+
 int64_t Snapshot::max_output(std::string_view model) const {
   const auto found = std::ranges::find(config->models, model, &config::Model::name);
   return found == config->models.end() ? 0 : found->max_output;
@@ -134,6 +143,7 @@ Result<SnapshotPtr> make_snapshot(const config::ConfigPtr& config, Clients clien
       .upstreams = std::move(upstreams),
       .groups = std::move(groups),
       .retries = std::make_shared<route::RetryBudget>(config->routing.retry.budget),
+      .arrivals = arrivals_of(config->limiter),
   });
 }
 
@@ -147,6 +157,7 @@ SnapshotPtr with_clients(const Snapshot& snapshot, Clients clients) {
       .upstreams = snapshot.upstreams,
       .groups = snapshot.groups,
       .retries = snapshot.retries,
+      .arrivals = snapshot.arrivals,
   });
 }
 

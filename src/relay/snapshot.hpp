@@ -13,6 +13,7 @@
 #include "dialect/dialect.hpp"
 #include "net/origin.hpp"
 #include "net/public_fetch.hpp"
+#include "quota/arrivals.hpp"
 #include "relay/clients.hpp"
 #include "route/balancer.hpp"
 #include "route/provider_state.hpp"
@@ -47,6 +48,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const Upstream>> upstreams;  // as Config::providers
   std::vector<std::shared_ptr<route::Balancer>> groups;    // as Routing::groups
   std::shared_ptr<route::RetryBudget> retries;             // never null
+  std::shared_ptr<quota::Arrivals> arrivals;               // never null
 
   const Upstream& upstream(const route::Target& target) const {
     return *upstreams[target.provider_index];

@@ -88,6 +88,24 @@ describe('requests a minute', () => {
     assert.equal(cut.error.error.type, 'rate_limit_error');
   });
 
+  test('of the whole gateway are shared by all keys, and what is refused for its own key is not one', async () => {
+    const crowded = await startGateway(
+      configFor(mock.url, {
+        keys: [keyOf('one', { rpm: 1 }), keyOf('two', { rpm: 1000 }), keyOf('three', { rpm: 1000 })],
+        limiter: { enabled: true, default_rate: 0.1, max_rate: 3.1 },
+      }),
+    );
+    const send = (name, more = {}) =>
+      call(crowded, { key: `sk-${name}-0123456789`, body: chat('mock-c5'), ...more });
+    assert.equal((await send('one')).status, 200);
+    for (let i = 0; i < 5; ++i) assertLimited(await send('one'), 60);
+    assert.equal((await send('two')).status, 200);
+    assert.equal((await send('three')).status, 200);
+    assertLimited(await send('two'), 10);
+    const count = { route: '/v1/messages/count_tokens', body: message('mock-c5') };
+    assert.equal((await send('three', count)).status, 429);
+  });
+
   test('of keys without their own are those of the limiter', async () => {
     const limited = await startGateway(
       configFor(mock.url, {
