@@ -183,8 +183,9 @@ void Fleet::State::note_rivals(size_t chosen, const Demand& demand, Strategy str
                                TimePoint now, PickTerms& terms) const {
   std::array<const Choice*, PickTerms::kRivals> best{};
   for (size_t i = 0; i < choices.size(); ++i) {
-    if (i == chosen) continue;
     const Choice* next = &choices[i];
+    if (best.back() != nullptr && next->score <= best.back()->score) continue;
+    if (i == chosen) continue;
     for (const Choice*& held : best) {
       if (held == nullptr || next->score > held->score) std::swap(next, held);
       if (next == nullptr) break;
