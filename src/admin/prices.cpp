@@ -287,13 +287,17 @@ Result<Answer> preview(const Call& call) {
   if (!to) return std::unexpected(to.error());
   std::map<std::string, Comparison> models;
   Comparison total;
-  int64_t after = 0;
-  for (bool more = true; more;) {
-    const auto rows = call.service.database().prices().used(after, *from, *to, kRowsAtOnce);
+  store::Prices& prices = call.service.database().prices();
+  // Rows of a time lie together in the order in which they came.
+  const auto seqs = prices.seqs_of(*from, *to);
+  if (!seqs) return std::unexpected(seqs.error());
+  auto [first, last] = *seqs;
+  for (bool more = last > 0; more;) {
+    const auto rows = prices.used(first, last, *from, *to, kRowsAtOnce);
     if (!rows) return std::unexpected(rows.error());
     more = rows->size() == static_cast<size_t>(kRowsAtOnce);
     for (const store::Prices::Used& row : *rows) {
-      after = row.seq;
+      first = row.seq + 1;
       const accounts::Price* price = list->find(row.user_id, row.model, row.upstream_model);
       const auto cost =
           accounts::cost_of(price != nullptr ? *price : accounts::Price{}, row.counts);

@@ -138,20 +138,23 @@ Result<std::optional<User>> SqlIdentities::user(std::string_view name) {
 
 Result<std::vector<User>> SqlIdentities::users(int64_t after, int limit, std::string_view prefix) {
   // Names from the prefix to the last that begins with it: an index serves that, where a pattern
-  // would scan. No valid text has this byte.
-  const std::string from(prefix);
-  const std::string to = from + "\U0010FFFF";
+  // would scan. No valid text has this byte. They are in the order of that index.
+  const std::string prefix_of_all(prefix);
+  const std::string to = prefix_of_all + "\U0010FFFF";
   return sessions_.read([&](soci::session& sql) -> Result<std::vector<User>> {
-    if (from.empty()) {
+    if (prefix_of_all.empty()) {
       return select_users(sql, "WHERE id > :after AND kind = 'person' ORDER BY id LIMIT :most",
                           [&](auto& query) { query, soci::use(after), soci::use(limit); });
     }
-    return select_users(sql,
-                        "WHERE name >= :from AND name <= :to AND id > :after AND kind = 'person'"
-                        " ORDER BY id LIMIT :most",
-                        [&](auto& query) {
-                          query, soci::use(from), soci::use(to), soci::use(after), soci::use(limit);
-                        });
+    std::string last;
+    sql << "SELECT name FROM users WHERE id = :after", soci::use(after), soci::into(last);
+    const bool goes_on = sql.got_data() && last >= prefix_of_all;
+    const std::string& from = goes_on ? last : prefix_of_all;
+    return select_users(
+        sql,
+        std::string("WHERE name ") + (goes_on ? ">" : ">=") +
+            " :from AND name <= :to AND kind = 'person' ORDER BY name LIMIT :most",
+        [&](auto& query) { query, soci::use(from), soci::use(to), soci::use(limit); });
   });
 }
 

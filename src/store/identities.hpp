@@ -67,7 +67,8 @@ class Identities {
                                 bool first = false) = 0;
   virtual Result<std::optional<User>> user(int64_t id) = 0;
   virtual Result<std::optional<User>> user(std::string_view name) = 0;
-  /// In the order of their ids, behind `after`; `prefix` of the name, empty: all.
+  /// In the order of their ids, behind `after`, or where a prefix of the name is given in that of
+  /// their names.
   virtual Result<std::vector<User>> users(int64_t after, int limit, std::string_view prefix) = 0;
   /// Somebody can log in.
   virtual Result<bool> anybody() = 0;

@@ -114,7 +114,9 @@ TEST_P(IdentitiesTest, UsersAreFoundByTheBeginningOfTheirNames) {
       all += user.name + " ";
     return all;
   };
-  EXPECT_EQ(names("al"), "alice al% albert al_ ");
+  EXPECT_EQ(names("al"), "al% al_ albert alice ");
+  EXPECT_EQ(names("al", 2), "al% al_ ");
+  EXPECT_EQ(names("al", 2, identities().user("al_").value()->id), "albert alice ");
   EXPECT_EQ(names("al%"), "al% ");
   EXPECT_EQ(names("%"), "");
   EXPECT_EQ(names("", 2), "alice al% ");

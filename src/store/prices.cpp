@@ -202,21 +202,32 @@ Status SqlPrices::set_group(std::string_view user, std::string_view group) {
   });
 }
 
-Result<std::vector<Prices::Used>> SqlPrices::used(int64_t after, int64_t from, int64_t to,
-                                                  int limit) {
+Result<std::pair<int64_t, int64_t>> SqlPrices::seqs_of(int64_t from, int64_t to) {
+  return sessions_.read_long([&](soci::session& sql) -> Result<std::pair<int64_t, int64_t>> {
+    std::pair<int64_t, int64_t> seqs;
+    sql << "SELECT COALESCE(MIN(seq), 0), COALESCE(MAX(seq), 0) FROM usage_logs"
+           " WHERE started_at >= :from AND started_at < :to",
+        soci::use(from), soci::use(to), soci::into(seqs.first), soci::into(seqs.second);
+    return seqs;
+  });
+}
+
+Result<std::vector<Prices::Used>> SqlPrices::used(int64_t first, int64_t last, int64_t from,
+                                                  int64_t to, int limit) {
   return sessions_.read_long([&](soci::session& sql) -> Result<std::vector<Used>> {
     std::vector<Used> all;
     Used row;
     soci::statement statement =
-        (sql.prepare << "SELECT seq, requested_model, upstream_model, provider, user_id,"
-                        " input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, cost"
-                        " FROM usage_logs WHERE seq > :after AND started_at + 0 >= :from"
-                        " AND started_at + 0 < :to ORDER BY seq LIMIT :limit",
-         soci::use(after), soci::use(from), soci::use(to), soci::use(limit), soci::into(row.seq),
-         soci::into(row.model), soci::into(row.upstream_model), soci::into(row.provider),
-         soci::into(row.user_id), soci::into(row.counts.input), soci::into(row.counts.cache_read),
-         soci::into(row.counts.cache_write), soci::into(row.counts.output),
-         soci::into(row.cost.nanos));
+        (sql.prepare
+             << "SELECT seq, requested_model, upstream_model, provider, user_id,"
+                " input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, cost"
+                " FROM usage_logs WHERE seq >= :first AND seq <= :last AND started_at + 0 >= :from"
+                " AND started_at + 0 < :to ORDER BY seq LIMIT :limit",
+         soci::use(first), soci::use(last), soci::use(from), soci::use(to), soci::use(limit),
+         soci::into(row.seq), soci::into(row.model), soci::into(row.upstream_model),
+         soci::into(row.provider), soci::into(row.user_id), soci::into(row.counts.input),
+         soci::into(row.counts.cache_read), soci::into(row.counts.cache_write),
+         soci::into(row.counts.output), soci::into(row.cost.nanos));
     statement.execute();
     while (statement.fetch()) all.push_back(row);
     return all;

@@ -53,8 +53,11 @@ class Prices {
     TokenCounts counts;
     Money cost;
   };
-  /// In the order in which they came, behind `after`, that began in [from, to).
-  virtual Result<std::vector<Used>> used(int64_t after, int64_t from, int64_t to, int limit) = 0;
+  /// The first and the last seq of the rows that began in [from, to); (0, 0): there are none.
+  virtual Result<std::pair<int64_t, int64_t>> seqs_of(int64_t from, int64_t to) = 0;
+  /// Those of them in the order in which they came, of [first, last].
+  virtual Result<std::vector<Used>> used(int64_t first, int64_t last, int64_t from, int64_t to,
+                                         int limit) = 0;
 };
 
 }  // namespace sluice::store

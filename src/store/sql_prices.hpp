@@ -19,7 +19,9 @@ class SqlPrices final : public Prices {
   Result<std::string> group_of(int64_t user_id) override;
   Result<std::vector<PricedUser>> users_with_prices() override;
   Status set_group(std::string_view user, std::string_view group) override;
-  Result<std::vector<Used>> used(int64_t after, int64_t from, int64_t to, int limit) override;
+  Result<std::pair<int64_t, int64_t>> seqs_of(int64_t from, int64_t to) override;
+  Result<std::vector<Used>> used(int64_t first, int64_t last, int64_t from, int64_t to,
+                                 int limit) override;
 
  private:
   Sessions& sessions_;

@@ -14,7 +14,9 @@ namespace {
 /// into the text.
 class Condition {
  public:
-  explicit Condition(const Database::UsageFilter& filter) : filter_(filter) {
+  /// Of rows that began before `to`: one limit, since SQLite begins at one and looks at all up to
+  /// the other.
+  Condition(const Database::UsageFilter& filter, int64_t to) : filter_(filter), to_(to) {
     text_ = "l.started_at >= :from AND l.started_at < :to";
     if (!filter.key_name.empty()) text_ += " AND l.key_name = :key";
     if (!filter.user.empty()) {
@@ -28,7 +30,7 @@ class Condition {
   const std::string& text() const { return text_; }
 
   void use(soci::details::prepare_temp_type& query) const {
-    query, soci::use(filter_.from), soci::use(filter_.to);
+    query, soci::use(filter_.from), soci::use(to_);
     if (!filter_.key_name.empty()) query, soci::use(filter_.key_name);
     if (!filter_.user.empty()) query, soci::use(filter_.user);
     if (filter_.user_id != 0) query, soci::use(filter_.user_id);
@@ -38,6 +40,7 @@ class Condition {
 
  private:
   const Database::UsageFilter& filter_;
+  const int64_t to_;
   std::string text_;
 };
 
@@ -57,9 +60,9 @@ std::optional<Settlement> find(soci::session& sql, const std::string& id) {
 Result<std::vector<Settlement>> SqlDatabase::usage(const UsageFilter& filter) {
   const int limit = std::clamp(filter.limit, 1, Database::kMostListed);
   return sessions_->read([&](soci::session& sql) -> Result<std::vector<Settlement>> {
-    const Condition condition(filter);
     std::string after;
     int64_t before_at = 0;
+    int64_t to = filter.to;
     if (!filter.before_id.empty()) {
       const std::optional<Settlement> before = find(sql, filter.before_id);
       if (!before || (filter.user_id != 0 && before->user_id != filter.user_id)) {
@@ -68,9 +71,10 @@ Result<std::vector<Settlement>> SqlDatabase::usage(const UsageFilter& filter) {
                     "cursor");
       }
       before_at = before->started_at;
-      // The first part is what MySQL can find by an index.
-      after = " AND l.started_at <= :most_at AND (l.started_at, l.id) < (:before_at, :before_id)";
+      to = std::min(to, before_at + 1);
+      after = " AND (l.started_at < :before_at OR l.id < :before_id)";
     }
+    const Condition condition(filter, to);
     std::vector<Settlement> all;
     UsageRow row;
     soci::details::prepare_temp_type query =
@@ -79,7 +83,7 @@ Result<std::vector<Settlement>> SqlDatabase::usage(const UsageFilter& filter) {
                     << " ORDER BY l.started_at DESC, l.id DESC LIMIT :limit";
     condition.use(query);
     if (!after.empty()) {
-      query, soci::use(before_at), soci::use(before_at), soci::use(filter.before_id);
+      query, soci::use(before_at), soci::use(filter.before_id);
     }
     query, soci::use(limit);
     row.into(query);

@@ -89,8 +89,9 @@ std::string parts_in(const Period& period) {
 
 class Summary {
  public:
-  Summary(std::span<const By> by, const Database::UsageFilter& filter, const TimeZone& zone)
-      : by_(by), filter_(filter), zone_(zone), user_id_(filter.user_id) {}
+  Summary(std::span<const By> by, const Database::UsageFilter& filter, const TimeZone& zone,
+          Server server)
+      : by_(by), filter_(filter), zone_(zone), server_(server), user_id_(filter.user_id) {}
 
   Result<std::vector<Database::UsageSum>> run(soci::session& sql) {
     if (!find_user(sql)) return std::vector<Database::UsageSum>();
@@ -173,11 +174,12 @@ class Summary {
     return text;
   }
 
-  std::string sums_where(const Period& period, int64_t span) const {
+  /// `parts` of days as SQL, which an index finds; empty: those of the period.
+  std::string sums_where(const Period& period, int64_t span, std::string parts = {}) const {
+    if (parts.empty()) parts = span == kQuarter ? parts_in(period) : "part = 0";
     std::string text =
         fmt::format("span = {} AND kind = {} AND bucket >= {} AND bucket < {} AND {}{}", span,
-                    static_cast<int>(kind()), period.from, period.to,
-                    span == kQuarter ? parts_in(period) : "part = 0", filters("model"));
+                    static_cast<int>(kind()), period.from, period.to, parts, filters("model"));
     // For the indexes: there are no others, and one of them has no sums without a key.
     if (!many()) text += " AND user_id = 0";
     if (!filter_.key_name.empty()) text += " AND key_name <> ''";
@@ -192,13 +194,12 @@ class Summary {
 
   /// `day` as SQL; `sign` is "-" where they are taken away.
   void add_sums(const Period& period, int64_t span, std::string_view day,
-                const std::string& more = "", std::string_view sign = "") {
+                const std::string& parts = {}, std::string_view sign = "") {
     std::string sums;
     for (const char* each : kSums) sums += fmt::format(", {0}{1} AS {1}", sign, each);
-    add_part(
-        fmt::format("SELECT {} AS local_day, user_id, key_name, model, provider{} FROM "
-                    "usage_rollups WHERE {}{}",
-                    day, sums, sums_where(period, span), more));
+    add_part(fmt::format(
+        "SELECT {} AS local_day, user_id, key_name, model, provider{} FROM usage_rollups WHERE {}",
+        day, sums, sums_where(period, span, parts)));
   }
 
   /// Days are those of UTC in the sums. What is on another day where the zone is, which is at one
@@ -210,23 +211,23 @@ class Summary {
       const bool later = each.offset > 0;
       const Period moved = later ? Period{ceil_to(kDay - each.offset, kQuarter), kDay}
                                  : Period{0, ceil_to(-each.offset, kQuarter)};
-      const std::string only = " AND " + parts_in(moved);
-      add_sums(period, kQuarter, "bucket - bucket % 86400000", only, "-");
+      const std::string parts = parts_in(moved);
+      add_sums(period, kQuarter, "bucket - bucket % 86400000", parts, "-");
       add_sums(
           period, kQuarter,
           later ? "bucket - bucket % 86400000 + 86400000" : "bucket - bucket % 86400000 - 86400000",
-          only);
+          parts);
       moves_ = true;
     }
   }
 
-  void add_rows(const std::string& where) {
+  void add_rows(const std::string& where, std::string_view how = "") {
     add_part(fmt::format(
         "SELECT {} AS local_day, user_id, key_name, requested_model AS model, provider,"
         " 1 AS requests, CASE WHEN outcome = 'finished' THEN 0 ELSE 1 END AS failed, input_tokens,"
         " cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost,"
-        " upstream_cost FROM usage_logs WHERE {}{}",
-        local_day("started_at"), where, filters("requested_model")));
+        " upstream_cost FROM usage_logs{} WHERE {}{}",
+        local_day("started_at"), how, where, filters("requested_model")));
   }
 
   void add_parts(const Sources& sources) {
@@ -238,15 +239,18 @@ class Summary {
       add_rows(fmt::format("started_at >= {} AND started_at < {} AND seq + 0 <= {}", each.from,
                            each.to, rolled_));
     }
-    // By seq, of which there are few: not by the time, which may be all.
+    // By seq, of which there are few: not by the time or whose they are, which may be all.
     add_rows(fmt::format("seq > {} AND started_at + 0 >= {} AND started_at + 0 < {}", rolled_,
-                         filter_.from, filter_.to));
+                         filter_.from, filter_.to),
+             server_ == Server::kSqlite ? " NOT INDEXED" : "");
   }
 
   /// Finds out before all are summed up. There may be twice as many by days of UTC as by others.
   Status check_groups(soci::session& sql, const Sources& sources) const {
     const auto& periods = sources.months.empty() ? sources.days : sources.months;
-    if (!many() || periods.empty()) return {};
+    // Looking for users would take as long as summing up.
+    const bool users_alone = kind() == RollupKind::kUser && !asks_for(By::kDay);
+    if (!many() || users_alone || periods.empty()) return {};
     std::string columns;
     for (const By by : by_) {
       columns += columns.empty() ? "" : ", ";
@@ -394,6 +398,7 @@ class Summary {
   const std::span<const By> by_;
   const Database::UsageFilter& filter_;
   const TimeZone& zone_;
+  const Server server_;
   int64_t user_id_;
   int64_t rolled_ = 0;
   struct Offset {
@@ -412,7 +417,9 @@ Result<std::vector<Database::UsageSum>> SqlDatabase::usage_summary(std::span<con
                                                                    const UsageFilter& filter,
                                                                    const TimeZone& zone) {
   if (by.empty()) return fail(ErrorCode::kInvalidRequest, "Sums are by something.", "group_by");
-  return sessions_->read([&](soci::session& sql) { return Summary(by, filter, zone).run(sql); });
+  const Server server = sessions_->dialect().server;
+  return sessions_->read(
+      [&](soci::session& sql) { return Summary(by, filter, zone, server).run(sql); });
 }
 
 }  // namespace sluice::store
