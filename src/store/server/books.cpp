@@ -209,13 +209,16 @@ void settle(soci::session& sql, const Dialect& dialect, std::span<const Settleme
 }
 
 void bury(soci::session& sql, const Settlement& settlement, std::string_view why) {
-  int64_t buried = 0;
-  sql << "SELECT COUNT(*) FROM dead_letters", soci::into(buried);
-  if (buried >= sqlite::Settler::kMostBuried) throw BadRow{"dead_letters is full"};
   std::string id = settlement.id;
   std::string failure(why);
   std::string record = sqlite::to_json(settlement);
   for (std::string* text : {&id, &failure, &record}) make_text(*text);
+  int64_t buried = 0;
+  sql << "SELECT COUNT(*) FROM dead_letters WHERE usage_id = :id", soci::use(id),
+      soci::into(buried);
+  if (buried > 0) return;
+  sql << "SELECT COUNT(*) FROM dead_letters", soci::into(buried);
+  if (buried >= sqlite::Settler::kMostBuried) throw BadRow{"dead_letters is full"};
   const int64_t at = unix_ms();
   sql << "INSERT INTO dead_letters (usage_id, failure, record, created_at)"
          " VALUES (:id, :failure, :record, :at)",
