@@ -154,7 +154,7 @@ Result<Answer> log_out(const Call& call) {
 
 constexpr Field kRegistration[] = {
     {"username", FieldKind::kText, "2 to 64 letters, digits and any of . _ - @ +", true},
-    {"email", FieldKind::kText, "Where the user is written to."},
+    {"email", FieldKind::kText, "Where the user is written to.", true},
     {"password", FieldKind::kSecret, "At least 8 characters.", true},
     {"invite", FieldKind::kText, "Code of an invitation."},
     {"setup_token", FieldKind::kText, "For the first user, from the gateway's log."},

@@ -140,6 +140,21 @@ test('of many who register first at once one is administrator, and nobody is sen
   assert.equal(roles.filter((role) => role === 'administrator').length, 1);
 });
 
+test('registering takes a name, an address and a password', async () => {
+  const { gateway } = await gatewayFor();
+  const whole = { username: 'root', email: 'root@example.com', password: kPassword };
+  for (const field of Object.keys(whole)) {
+    for (const body of [{ ...whole, [field]: undefined }, { ...whole, [field]: null }]) {
+      const refused = await call(gateway, 'POST', '/api/auth/register', { body });
+      assert.equal(refused.status, 400, `${field} ${refused.text}`);
+      assert.equal(refused.json.error.field, field);
+    }
+  }
+  const made = await call(gateway, 'POST', '/api/auth/register', { body: whole });
+  assert.equal(made.status, 201);
+  assert.deepEqual(Object.keys(made.json), ['user']);
+});
+
 test('nobody calls himself as the gateway does, or registers without end', async () => {
   const { gateway } = await gatewayFor();
   await userOf(gateway, 'root');

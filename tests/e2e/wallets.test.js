@@ -34,7 +34,7 @@ async function call(gateway, method, route, { token, body, from, match } = {}) {
 /// A user with a token; `ask` is a request of his.
 async function join(gateway, username) {
   const made = await call(gateway, 'POST', '/api/auth/register', {
-    body: { username, password: kPassword },
+    body: { username, email: `${username}@example.com`, password: kPassword },
   });
   assert.equal(made.status, 201, JSON.stringify(made.json));
   const login = await call(gateway, 'POST', '/api/auth/login', {
@@ -325,8 +325,9 @@ test('what members may do is changed by owners who have read it', async () => {
 test('nobody logs in as a team, or makes himself one', async () => {
   const { gateway, root, alice } = await start();
   const { team } = (await alice.ask('POST', 'teams', { name: 'red' })).json;
-  const body = { username: 'red', password: kPassword };
-  assert.equal((await call(gateway, 'POST', '/api/auth/login', { body })).status, 401);
+  const login = { username: 'red', password: kPassword };
+  const body = { ...login, email: 'red@example.com' };
+  assert.equal((await call(gateway, 'POST', '/api/auth/login', { body: login })).status, 401);
   assert.equal((await call(gateway, 'POST', '/api/auth/register', { body })).status, 409);
   const change = { password: kPassword };
   for (const id of [team.id, 'red']) {
@@ -353,7 +354,12 @@ test('users, invitations and codes from a shell', async () => {
   assert.equal((await login('root')).status, 200);
   const { stdout: invite } = await at.text('user', 'invite');
   const joined = await call(gateway, 'POST', '/api/auth/register', {
-    body: { username: 'alice', password: kPassword, invite: invite.trim() },
+    body: {
+      username: 'alice',
+      email: 'alice@example.com',
+      password: kPassword,
+      invite: invite.trim(),
+    },
   });
   assert.equal(joined.status, 201, JSON.stringify(joined.json));
   await at.json('user', 'disable', 'alice');
