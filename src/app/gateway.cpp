@@ -374,6 +374,8 @@ void Gateway::drain() {
   const Signals signals;
   const TimePoint begun = now();
   log::info("draining", {{"live_requests", live_count()}});
+  // What only asks whether somebody else works is not waited for.
+  prober_.stop();
   const auto hurry = [&](TimePoint until, int also) {
     for (;;) {
       const int signal = signals.wait(until, also);

@@ -238,13 +238,20 @@ describe('a test of a provider', async () => {
   });
 
   test('ends with the gateway', async () => {
-    const other = await startGateway(
-      configFor(`http://127.0.0.1:${ports.silent}`, { auth: { admin_token: kAdminToken } }),
+    const silent = net.createServer();
+    const port = await listen(silent);
+    const asked = new Promise((resolve) =>
+      silent.once('connection', (socket) => socket.once('data', resolve)),
     );
-    const asked = admin(other, 'POST', 'providers/oa/test').catch(() => undefined);
-    await new Promise((resolve) => setImmediate(resolve));
-    await other.stop();
+    const other = await startGateway(
+      configFor(`http://127.0.0.1:${port}`, { auth: { admin_token: kAdminToken } }),
+    );
+    const answer = admin(other, 'POST', 'providers/oa/test');
     await asked;
+    other.kill('SIGTERM');
+    const told = await (await answer).json();
+    assert.deepEqual([told.ok, told.problem], [false, 'stopped']);
+    await other.stop();
   });
 });
 
