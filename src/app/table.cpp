@@ -63,12 +63,19 @@ bool may_be_cut(const Column& column) {
   return !column.number && column.field != "id" && column.field != "at";
 }
 
+/// Of a line with two blanks between its columns; those of width 0 are left out.
+size_t total_of(const std::vector<size_t>& widths) {
+  size_t total = 0;
+  for (const size_t each : widths) {
+    if (each > 0) total += each + (total > 0 ? 2 : 0);
+  }
+  return total;
+}
+
 /// Takes from the widest texts until the line fits, or all are as narrow as is of any use.
 void narrow(std::span<const Column> columns, std::vector<size_t>& widths, size_t width) {
   if (width == 0) return;
-  size_t total = 2 * (widths.size() - 1);
-  for (const size_t each : widths) total += each;
-  while (total > width) {
+  while (total_of(widths) > width) {
     size_t widest = widths.size();
     for (size_t i = 0; i < widths.size(); ++i) {
       if (!may_be_cut(columns[i]) || widths[i] <= kNarrowest) continue;
@@ -76,7 +83,6 @@ void narrow(std::span<const Column> columns, std::vector<size_t>& widths, size_t
     }
     if (widest == widths.size()) return;
     --widths[widest];
-    --total;
   }
 }
 
@@ -176,15 +182,25 @@ std::string table(std::span<const Column> columns, const std::vector<json::Value
     }
   }
   std::vector<size_t> widths(columns.size());
+  std::vector<bool> kept(columns.size(), true);
   for (const auto& line : lines) {
     for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width_of(line[i]));
+  }
+  // Where there is no room, columns go first that say nothing.
+  if (width != 0 && total_of(widths) > width) {
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const auto says = [i](const auto& line) { return !line[i].empty(); };
+      kept[i] = std::any_of(lines.begin() + 1, lines.end(), says);
+      if (!kept[i]) widths[i] = 0;
+    }
   }
   narrow(columns, widths, width);
   std::string out;
   for (const auto& line : lines) {
     std::string text;
     for (size_t i = 0; i < line.size(); ++i) {
-      if (i > 0) text += "  ";
+      if (!kept[i]) continue;
+      if (!text.empty()) text += "  ";
       const std::string cell = cut(line[i], widths[i]);
       const std::string padding(widths[i] - width_of(cell), ' ');
       text += columns[i].number ? padding + cell : cell + padding;

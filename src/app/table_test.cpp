@@ -43,6 +43,13 @@ TEST(Table, CutsTextsToTheTerminalAndNoNumbers) {
   EXPECT_EQ(table(columns, {row}, 1).find('\n'), 22U) << "what is left of use stays";
 }
 
+TEST(Table, LeavesEmptyColumnsOutWhereThereIsNoRoom) {
+  const Column columns[] = {{"NAME", "n"}, {"NOTE", "x"}, {"ID", "id"}};
+  const json::Value row(R"({"n":"a","x":null,"id":"use_0123456789"})");
+  EXPECT_EQ(table(columns, {row}, 20), "NAME  ID\na     use_0123456789\n");
+  EXPECT_EQ(table(columns, {row}), "NAME  NOTE  ID\na           use_0123456789\n");
+}
+
 TEST(Details, ShowEveryMemberThatSaysSomething) {
   EXPECT_EQ(
       details(json::Value(
