@@ -62,6 +62,17 @@ void write_pick(json::Writer& json, const workers::PickTerms& terms) {
   json.end_object();
 }
 
+/// As in x-sluice-dropped: names with commas between them.
+void write_dropped(json::Writer& json, std::string_view names) {
+  json.key("dropped").begin_array();
+  while (!names.empty()) {
+    const size_t end = std::min(names.find(", "), names.size());
+    json.string(names.substr(0, end));
+    names.remove_prefix(std::min(end + 2, names.size()));
+  }
+  json.end_array();
+}
+
 }  // namespace
 
 net::Task<Status> Exchange::settle(Outcome outcome) {
@@ -167,6 +178,7 @@ std::string Exchange::decision() const {
     }
     json.end_array();
   }
+  if (!charge_.dropped().empty()) write_dropped(json, charge_.dropped());
   const quota::Lease& lease = charge_.lease();
   if (lease.bounded()) {
     json.key("lease")
