@@ -20,8 +20,12 @@ const kTopUp = '1000000';
 const kQuota = 1_000_000_000_000;
 
 /// Returns how many requests had ended for their client, and how many were found open. `place` is
-/// where the books are, as placeFor() of databases.mjs says it; in a file by default.
-export async function dieAgainAndAgain(mock, { deaths, seed, clients = 24, place }) {
+/// where the books are, as placeFor() of databases.mjs says it; in a file by default. `together`: the
+/// database server is killed in the same moment.
+export async function dieAgainAndAgain(
+  mock,
+  { deaths, seed, clients = 24, place, together = false },
+) {
   const random = randomNumbers(seed);
   const folder = place?.folder ?? temporaryFolder();
   const books = place?.books ?? new Books(folder);
@@ -64,8 +68,10 @@ export async function dieAgainAndAgain(mock, { deaths, seed, clients = 24, place
     await pause(100 + random(400));
     gateway.kill('SIGKILL');
     alive = false;
+    if (together) await place.server.kill();
     await gateway.expectEnd();
     await Promise.all(load);
+    if (together) await place.server.start();
   }
   const rows = books.usage();
   const spent = rows.reduce((sum, { cost }) => sum + cost, 0);

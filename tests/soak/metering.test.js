@@ -77,4 +77,14 @@ for (const kind of chosen) {
     t.diagnostic(`${completed} requests had ended, ${recovered} were found open`);
     assert.ok(completed > deaths);
   });
+
+  const both = Math.ceil(deaths / 10);
+  const skip = kind === 'sqlite' && 'it has no server';
+  test(`${kind}: ${both} deaths together with the server's lose none either`, { timeout, skip }, async (t) => {
+    t.diagnostic(`SEED=${seed}`);
+    const place = await placeFor(kind);
+    const { completed, recovered } = await dieAgainAndAgain(mock, { deaths: both, seed, place, together: true });
+    t.diagnostic(`${completed} requests had ended, ${recovered} were found open`);
+    assert.ok(completed > both);
+  });
 }
