@@ -1,10 +1,13 @@
 -- What several gateways on one database tell each other: each reads it once or twice a second.
 
 -- The number of the last change. Whoever changes something raises it, and so holds it until his
--- transaction ends: changes come to light in the order of their numbers.
+-- transaction ends: changes come to light in the order of their numbers. holder is the transaction
+-- that raised it last: all that it changes has one number, since each version of a row that a
+-- transaction makes is one more that its next statement walks through.
 CREATE TABLE change_turn (
   id BIGINT NOT NULL PRIMARY KEY,
-  seq BIGINT NOT NULL
+  seq BIGINT NOT NULL,
+  holder BIGINT NOT NULL DEFAULT 0
 );
 
 INSERT INTO change_turn (id, seq) VALUES (1, 0);
@@ -13,11 +16,12 @@ INSERT INTO change_turn (id, seq) VALUES (1, 0);
 -- settlements, and touched says of which wallets and keys; both are empty elsewhere. Rows go after
 -- some minutes: who has missed one reads everything.
 CREATE TABLE changes (
-  seq BIGINT NOT NULL PRIMARY KEY,
+  seq BIGINT NOT NULL,
   kind TEXT COLLATE "C" NOT NULL,
   subject BIGINT NOT NULL,
   origin TEXT COLLATE "C" NOT NULL DEFAULT '',
-  touched TEXT COLLATE "C" NOT NULL DEFAULT ''
+  touched TEXT COLLATE "C" NOT NULL DEFAULT '',
+  PRIMARY KEY (seq, kind, subject)
 );
 
 -- Its arguments are the kind, and the column of the subject. Made by the database, so that what
@@ -25,12 +29,13 @@ CREATE TABLE changes (
 CREATE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   changed jsonb;
-  number BIGINT;
 BEGIN
   IF TG_OP = 'DELETE' THEN changed := to_jsonb(OLD); ELSE changed := to_jsonb(NEW); END IF;
-  UPDATE change_turn SET seq = seq + 1 WHERE id = 1 RETURNING seq INTO number;
+  UPDATE change_turn SET seq = seq + 1, holder = txid_current()
+    WHERE id = 1 AND holder <> txid_current();
   INSERT INTO changes (seq, kind, subject)
-    VALUES (number, TG_ARGV[0], COALESCE(CAST(changed ->> TG_ARGV[1] AS BIGINT), 0));
+    SELECT seq, TG_ARGV[0], COALESCE(CAST(changed ->> TG_ARGV[1] AS BIGINT), 0)
+    FROM change_turn WHERE id = 1 ON CONFLICT DO NOTHING;
   RETURN NULL;
 END
 $$;

@@ -132,14 +132,17 @@ Result<News> ServerChanges::since(int64_t cursor) {
          soci::into(row.kind), soci::into(row.subject), soci::into(row.touched, has_touched));
     statement.execute();
     int read = 0;
+    int64_t first = 0;
     for (; statement.fetch(); ++read) {
+      if (read == 0) first = row.seq;
       if (has_touched == soci::i_null) row.touched.clear();
       add(row, news);
     }
-    if (read == kMost) {
-      news.more = true;
-      news.cursor = row.seq;
-    }
+    if (read < kMost) return;
+    // A transaction may have many under one number; the last one's come once more.
+    news.all = row.seq == first;
+    news.more = !news.all;
+    if (news.more) news.cursor = row.seq - 1;
   });
   if (!done) return std::unexpected(done.error().error);
   for (auto* ids : {&news.keys, &news.users, &news.teams, &news.wallets, &news.used_keys}) {
