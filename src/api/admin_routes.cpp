@@ -190,7 +190,7 @@ std::optional<Error> refuse_unless_administrator(const admin::Principal& who,
 }
 
 void note_change(Service& service, const admin::Principal& who, std::string action,
-                 std::string subject, std::string after) {
+                 std::string_view subject, std::string_view after) {
   if (service.administration == nullptr) return;
   const auto missed = [](std::string_view why) {
     log::error("the audit log misses a change", {{"reason", why}});

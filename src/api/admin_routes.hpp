@@ -40,7 +40,7 @@ std::optional<Error> refuse_admin(const relay::Snapshot& snapshot, const net::Ht
 /// Notes for the audit log what a loop has changed by itself. `after` is JSON. Does not wait; where
 /// the database is slower than what is to be noted, the log says what is missing.
 void note_change(Service& service, const admin::Principal& who, std::string action,
-                 std::string subject, std::string after);
+                 std::string_view subject, std::string_view after);
 
 /// A page in somebody's browser on this machine is on this machine, too. It gives itself away by
 /// its Origin, or by the name that it has made point here.
