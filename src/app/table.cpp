@@ -29,8 +29,17 @@ std::string harmless(std::string text) {
   return text;
 }
 
-/// As a cell of a table: of a list of objects their values, "openai:3,workers:1".
+/// As a cell of a table: of a list of objects their values, "openai:3,workers:1", and of one object
+/// its members in the same way.
 std::string cell_of(json::Value value) {
+  if (value.kind() == json::Kind::kObject) {
+    std::string pairs;
+    json::Members members(value);
+    for (json::Member each; members.next(each);) {
+      pairs += (pairs.empty() ? "" : ",") + each.key.str() + ':' + shown(each.value);
+    }
+    return harmless(std::move(pairs));
+  }
   if (value.kind() != json::Kind::kArray) return harmless(shown(value));
   std::string out;
   for (const json::Value& each : rows_in(value)) {

@@ -26,9 +26,13 @@ TEST(Table, SendsATerminalNothingThatItWouldObey) {
 
 TEST(Table, ShowsInnerObjectsByTheirValues) {
   const json::Value row(R"({"wallet":{"held":"1"},"members":[{"t":"a","m":"","w":3},{"t":"b"}]})");
-  EXPECT_EQ(table({{"HELD", "wallet.held", true}, {"MEMBERS", "members"}, {"NONE", "a.b"}}, {row}),
-            "HELD  MEMBERS  NONE\n"
-            "   1  a:3,b\n");
+  EXPECT_EQ(table({{"HELD", "wallet.held", true},
+                   {"MEMBERS", "members"},
+                   {"NONE", "a.b"},
+                   {"ALL", "wallet"}},
+                  {row}),
+            "HELD  MEMBERS  NONE  ALL\n"
+            "   1  a:3,b          held:1\n");
 }
 
 TEST(Table, CutsTextsToTheTerminalAndNoNumbers) {

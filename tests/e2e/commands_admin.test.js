@@ -358,6 +358,17 @@ test('a shell is enough from an empty folder to a call that is paid for', async 
   assert.equal((1 - Number(wallet.balance)).toFixed(9), Number(row.cost).toFixed(9));
   assert.equal((await json('wallet', 'verify')).equal, true);
 
+  const long = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({ ...chat('mock-c5000-i10'), stream: true }),
+  });
+  const ended = long.text();
+  const [live] = (await json('live', 'list')).running;
+  assert.equal(live.model, 'mock-c5000-i10');
+  assert.equal((await json('live', 'cancel', live.id)).requests, 1);
+  assert.ok(!(await ended).includes('[DONE]'));
+
   const id = String((await json('key', 'list', '--user', 'ann')).data[0].id);
   await sluice('key', 'remove', id);
   assert.equal(await call(), 401);
