@@ -20,6 +20,10 @@ constexpr Duration kShortestRetry = std::chrono::seconds(1);
 constexpr Duration kLongestRetry = std::chrono::seconds(120);
 // One that cannot use what is free does not stop those behind it; so many are looked at.
 constexpr int kLooks = 16;
+// Of a model at one tick, for the lock's sake.
+constexpr size_t kMostSentAway = 64;
+// Patience that is still to come when it is worth leaving before its end.
+constexpr Duration kWorthLeaving = std::chrono::seconds(1);
 // Of an answer whose length is not known, and the longest that is believed, in tokens.
 constexpr int64_t kUsualOutput = 512;
 constexpr int64_t kLongOutput = 4096;
@@ -110,6 +114,9 @@ struct Dispatcher::State {
   Ticket* next(const ModelQueue& queue, TimePoint now);
   void grant(ModelQueue& queue, TimePoint now, std::vector<Granted>& calls);
   void grant_all(TimePoint now, std::vector<Granted>& calls);
+  void follow_all(const std::vector<std::string>& served, const std::vector<Fleet::Load>& loads,
+                  TimePoint now, std::vector<Granted>& calls);
+  void send_away(TimePoint now, std::vector<Granted>& calls);
   void pump(TimePoint now);
 };
 
@@ -221,6 +228,26 @@ void Dispatcher::State::grant_all(TimePoint now, std::vector<Granted>& calls) {
   if (round.empty()) return;
   std::ranges::rotate(round, round.begin() + static_cast<ptrdiff_t>(turn++ % round.size()));
   for (ModelQueue* queue : round) grant(*queue, now, calls);
+}
+
+/// Who would not be served in time by the pace of now, and can go elsewhere, need not wait to its
+/// patience's end to learn it.
+void Dispatcher::State::send_away(TimePoint now, std::vector<Granted>& calls) {
+  for (ModelQueue* queue : std::vector<ModelQueue*>(busy)) {
+    if (!queue->saturated()) continue;
+    size_t sent = 0;
+    for (bool any = true; any && sent < kMostSentAway;) {
+      any = false;
+      for (Waiting* each : queue->too_late(kWorthLeaving, now)) {
+        auto& ticket = static_cast<Ticket&>(*each);
+        if (!may_go_elsewhere(ticket.ask) || sent == kMostSentAway) continue;
+        remove(ticket, now);
+        if (ticket.granted) calls.push_back(std::exchange(ticket.granted, nullptr));
+        any = true;
+        ++sent;
+      }
+    }
+  }
 }
 
 void Dispatcher::State::pump(TimePoint now) {
@@ -374,14 +401,23 @@ void Dispatcher::tick(TimePoint now) {
   state_->pump(now);
   const std::vector<std::string> served = fleet_.models();  // sorted
   const std::vector<Fleet::Load> loads = loads_of(fleet_, served, now);
-  const std::scoped_lock lock(state_->mutex);
+  std::vector<Granted> calls;
+  state_->follow_all(served, loads, now, calls);
+  for (Granted& call : calls) call();
+}
+
+void Dispatcher::State::follow_all(const std::vector<std::string>& served,
+                                   const std::vector<Fleet::Load>& loads, TimePoint now,
+                                   std::vector<Granted>& calls) {
+  const std::scoped_lock lock(mutex);
   for (size_t i = 0; i < served.size(); ++i) {
     // A model that never was full needs no memory of it.
-    const bool known = state_->models.contains(served[i]);
+    const bool known = models.contains(served[i]);
     if (!known && loads[i].saturation <= Saturation::kAbove) continue;
-    if (ModelQueue* queue = state_->queue_of(served[i])) queue->follow(loads[i], now);
+    if (ModelQueue* queue = queue_of(served[i])) queue->follow(loads[i], now);
   }
-  std::erase_if(state_->models, [&](const auto& each) {
+  send_away(now, calls);
+  std::erase_if(models, [&](const auto& each) {
     return each.second.waiting() == 0 && !std::ranges::binary_search(served, each.first);
   });
 }

@@ -73,4 +73,26 @@ TimePoint FairQueue::oldest() const {
   return ages_.empty() ? TimePoint::max() : ages_.begin()->first;
 }
 
+std::vector<FairQueue::Last> FairQueue::lasts() const {
+  std::vector<int64_t> sizes;
+  std::vector<Last> all;
+  for (const auto& [key, flow] : flows_) {
+    if (flow.waiting.empty()) continue;
+    sizes.push_back(static_cast<int64_t>(flow.waiting.size()));
+    all.push_back({.waiting = *flow.waiting.rbegin(), .ahead = sizes.back() - 1});
+  }
+  std::ranges::sort(sizes);
+  std::vector<int64_t> below(sizes.size() + 1, 0);  // sums of the smallest
+  for (size_t i = 0; i < sizes.size(); ++i) below[i + 1] = below[i] + sizes[i];
+  for (Last& each : all) {
+    // While its key has so many turns, the others have as many, or all that they want.
+    const int64_t turns = each.ahead;
+    const auto smaller =
+        static_cast<size_t>(std::ranges::upper_bound(sizes, turns) - sizes.begin());
+    const auto larger = static_cast<int64_t>(sizes.size() - smaller);
+    each.ahead = below[smaller] + larger * turns;
+  }
+  return all;
+}
+
 }  // namespace sluice::workers

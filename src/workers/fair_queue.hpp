@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
 
@@ -44,6 +45,12 @@ class FairQueue {
   int64_t ahead_of(int64_t key) const;
   /// Of who has waited longest; TimePoint::max() where nobody waits.
   TimePoint oldest() const;
+  /// Who is served last of each key, and how many at least are likely to be served before.
+  struct Last {
+    Waiting* waiting;
+    int64_t ahead;
+  };
+  std::vector<Last> lasts() const;
 
   /// Calls `each` in the order of turns, until it says that this was enough; a few of every key.
   /// The queue must not be changed meanwhile.

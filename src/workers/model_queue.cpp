@@ -9,6 +9,8 @@ namespace {
 
 constexpr double kDesiredLoad = 0.8;
 constexpr double kMostWorkers = 1e6;  // that anybody would want
+/// A pace is a guess: who was let in by it is not sent away because it has become a little slower.
+constexpr double kSurely = 1.5;
 
 }  // namespace
 
@@ -50,6 +52,21 @@ std::optional<Duration> ModelQueue::predicted_wait(int64_t key, config::Class ur
   int64_t ahead = queue(urgency).ahead_of(key);
   for (size_t i = 0; i < static_cast<size_t>(urgency); ++i) ahead += queues_[i].size();
   return drain_.time_for(ahead + 1, now);
+}
+
+std::vector<Waiting*> ModelQueue::too_late(Duration enough, TimePoint now) const {
+  std::vector<Waiting*> late;
+  int64_t before = 0;
+  for (const FairQueue& queue : queues_) {
+    for (const auto& [waiting, ahead] : queue.lasts()) {
+      const Duration left = waiting->until - now;
+      if (left < enough) continue;
+      const auto wait = drain_.time_for(before + ahead + 1, now);
+      if (wait && seconds(*wait) > kSurely * seconds(left)) late.push_back(waiting);
+    }
+    before += queue.size();
+  }
+  return late;
 }
 
 bool ModelQueue::follow(const Fleet::Load& load, TimePoint now) {

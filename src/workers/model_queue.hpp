@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "config/config.hpp"
@@ -49,6 +50,9 @@ class ModelQueue {
 
   /// How long a newcomer would wait; nullopt: nothing has been seen yet.
   std::optional<Duration> predicted_wait(int64_t key, config::Class urgency, TimePoint now) const;
+  /// Who by the present pace is not served in time, with some room for error: the last of each key,
+  /// so those before them stay. `enough`: more of their patience is left than would be of use.
+  std::vector<Waiting*> too_late(Duration enough, TimePoint now) const;
   /// What has been seen is old, and nobody waits who would see more.
   bool unwatched(TimePoint now) const { return waiting() == 0 && drain_.stale(now); }
 
