@@ -62,7 +62,9 @@ describe('a test of a provider', async () => {
     wrong: await secure(wrong),
     old: await secure(old),
     silent: await listen(net.createServer()),
-    resets: await listen(net.createServer((socket) => socket.once('data', () => socket.resetAndDestroy()))),
+    resets: await listen(
+      net.createServer((socket) => socket.once('data', () => socket.resetAndDestroy())),
+    ),
     garbage: await listen(net.createServer((socket) => socket.end('220 mail.example ESMTP\r\n'))),
     page: await listen(
       http.createServer((_, response) => response.end('<html>Log in here</html>')),
@@ -73,7 +75,11 @@ describe('a test of a provider', async () => {
         response.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
       ),
     ),
-    proxy: await listen(http.createServer().on('connect', (_, socket) => socket.end('HTTP/1.1 403 no\r\n\r\n'))),
+    proxy: await listen(
+      http
+        .createServer()
+        .on('connect', (_, socket) => socket.end('HTTP/1.1 403 no\r\n\r\n')),
+    ),
   };
   const gateway = await startGateway(configFor(mock.url, { auth: { admin_token: kAdminToken } }));
 

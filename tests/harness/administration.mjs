@@ -39,3 +39,10 @@ export function admin(gateway, method, route, body, headers = {}) {
     body: body && JSON.stringify(body),
   });
 }
+
+/// The same, read: {status, etag, text, json}.
+export async function ask(gateway, method, route, body, headers) {
+  const answer = await admin(gateway, method, route, body, headers);
+  const text = await answer.text();
+  return { status: answer.status, etag: answer.headers.get('etag'), text, json: JSON.parse(text) };
+}
