@@ -20,8 +20,8 @@ const upstream = await startUpstream();
 const config = configFor(upstream.url, { routing: { retry: { max_wait: '30s' } } });
 config.providers[0].timeouts = {
   connect: '1s',
-  first_token: '500ms',
-  between_tokens: '1500ms',
+  first_token: '2s',
+  between_tokens: '2s',
   total: '60s',
 };
 config.providers[0].pool = { max_idle: 0 };
@@ -125,7 +125,7 @@ describe('an upstream', { concurrency: 8 }, () => {
         if (--left > 0) return socket.write(chunk(': keep-alive\n\n'));
         clearInterval(timer);
         return socket.write(chunk(oa.text('two') + oa.finish() + oa.done()) + kLastChunk);
-      }, 200);
+      }, 250);
     });
     const got = await exchange(gateway.port, bytesOf(model, { stream: true }));
     assert.match(got.text, /one[^]*two[^]*\[DONE\]/);
