@@ -95,6 +95,45 @@ TEST(Registry, AKnownWalletKeepsItsOwnFigure) {
   EXPECT_EQ(wallet.balance.available(), 30);
 }
 
+TEST(Registry, WhatOthersHaveSpentIsTakenFromWhatIsLeftHere) {
+  Registry registry;
+  Wallet& wallet = registry.wallet({.id = 3, .user_id = 8, .user = "a", .balance = {1000}});
+  Account& account = registry.account(key(1, 500), {}, &wallet);
+  wallet.balance.add(-100);  // a lease, or what has been spent and not been carried
+  registry.observe({.wallets = {{3, 8, {700}}, {4, 9, {5}}}, .keys = {{1, 80, {}}, {2, 5, {}}}});
+  EXPECT_EQ(wallet.balance.available(), 600);
+  EXPECT_EQ(account.tokens().available(), 420);
+  registry.observe({.wallets = {{3, 8, {700}}}, .keys = {{1, 80, {}}}});
+  EXPECT_EQ(wallet.balance.available(), 600) << "heard twice";
+  registry.observe({.wallets = {{3, 8, {2700}}}, .keys = {}});
+  EXPECT_EQ(wallet.balance.available(), 2600) << "a top-up elsewhere";
+}
+
+TEST(Registry, WhatThisGatewayHasSpentIsNotTakenAgainWhenTheBooksHaveIt) {
+  Registry registry;
+  Wallet& wallet = registry.wallet({.id = 3, .user_id = 8, .user = "a", .balance = {1000}});
+  Account& account = registry.account(key(1, 500), {}, &wallet);
+  wallet.balance.add(-100);
+  account.tokens().add(-20);
+  registry.booked({.wallets = {{3, 0, {100}}}, .keys = {{1, 20, {100}}}});
+  EXPECT_EQ(wallet.balance.available(), 900);
+  // The books have it now, and 50 of somebody else's.
+  registry.observe({.wallets = {{3, 8, {850}}}, .keys = {{1, 30, {150}}}});
+  EXPECT_EQ(wallet.balance.available(), 850);
+  EXPECT_EQ(account.tokens().available(), 470);
+}
+
+TEST(Registry, WhatWasSeenInTheBooksBeforeItWasToldIsGivenBack) {
+  Registry registry;
+  Wallet& wallet = registry.wallet({.id = 3, .user_id = 8, .user = "a", .balance = {1000}});
+  wallet.balance.add(-100);
+  registry.observe({.wallets = {{3, 8, {900}}}, .keys = {}});  // it arrived, and nobody knew
+  EXPECT_EQ(wallet.balance.available(), 800) << "too little rather than too much";
+  registry.booked({.wallets = {{3, 0, {100}}}, .keys = {}, .uncertain = true});
+  registry.observe({.wallets = {{3, 8, {900}}}, .keys = {}});
+  EXPECT_EQ(wallet.balance.available(), 900);
+}
+
 TEST(Registry, WithoutAKeyThereIsNoLimit) {
   Registry registry;
   EXPECT_EQ(registry.anonymous().limits(), Limits{});
