@@ -17,9 +17,9 @@ Server server_of(const http::DatabaseUrl& url);
 enum class Patience : uint8_t { kQuick, kLong };
 inline constexpr int kStatementSeconds = 60;
 
-/// kLedgerUnavailable with what the server, or the way to it, said; kConfig when the server is there
-/// and lets nobody in with this address; never the password. Blocks for
-/// some seconds at most where nobody answers.
+/// kLedgerUnavailable with what the server, or the way to it, said; kConfig when the server is
+/// there and lets nobody in with this address; never the password. Blocks for some seconds at most
+/// where nobody answers.
 Result<std::unique_ptr<soci::session>> connect(const http::DatabaseUrl& url, Patience patience);
 
 /// MariaDB and MySQL differ here and there.

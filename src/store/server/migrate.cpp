@@ -96,10 +96,12 @@ Status apply(soci::session& sql, const Migration& migration, std::string_view co
       // An earlier run did not come to its end.
       if (error.err_num_ == kColumnThere || error.err_num_ == kKeyGone) continue;
       if (error.err_num_ != kNoTriggers) throw;
-      log::warn("database_trigger_not_made",
-                {{"reason", message_of(error)},
-                 {"means", "the database itself does not refuse changes of wallet_transactions, and does not "
-                           "tell gateways of what is changed by hand"}});
+      log::warn(
+          "database_trigger_not_made",
+          {{"reason", message_of(error)},
+           {"means",
+            "the database itself does not refuse changes of wallet_transactions, and does not "
+            "tell gateways of what is changed by hand"}});
     }
   }
   note(sql, migration);
