@@ -20,8 +20,8 @@ const config = configFor(upstream.url);
 for (const provider of config.providers) {
   provider.timeouts = {
     connect: '1s',
-    first_token: '400ms',
-    between_tokens: '400ms',
+    first_token: '900ms',
+    between_tokens: '900ms',
     total: '5s',
   };
   // Every attempt on a connection of its own: one that was waiting may fail for being old.

@@ -13,7 +13,7 @@ for (const provider of config.providers) {
   provider.timeouts = {
     connect: '1s',
     first_token: '2s',
-    between_tokens: '300ms',
+    between_tokens: '800ms',
     total: '2s',
   };
   // Every attempt on a connection of its own: one that was waiting may fail for being old.

@@ -19,7 +19,7 @@ import { beat } from '../harness/workers.mjs';
 // Nobody waits longer than this for anything here.
 const kBound = 15_000;
 const kRest = 'mock-c17'; // what the fallback is asked for
-const timeouts = { connect: '1s', first_token: '400ms', between_tokens: '400ms', total: '5s' };
+const timeouts = { connect: '1s', first_token: '900ms', between_tokens: '900ms', total: '5s' };
 
 const primary = await startMock();
 const fallback = await startMock();

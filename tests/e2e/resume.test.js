@@ -16,7 +16,7 @@ import { events } from '../harness/raw.mjs';
 import { an, chunk, kLastChunk, kStreamHead, oa, startUpstream } from '../harness/upstream.mjs';
 
 const mock = await startMock();
-const timeouts = { connect: '1s', first_token: '5s', between_tokens: '300ms', total: '20s' };
+const timeouts = { connect: '1s', first_token: '5s', between_tokens: '800ms', total: '20s' };
 const kinds = {
   openai: { base: '/v1', key: kOpenAiKey },
   openai_compatible: { base: '/v1', key: kOpenAiKey },

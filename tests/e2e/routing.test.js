@@ -99,7 +99,7 @@ test('a model that nobody serves is a 404 in either dialect', async () => {
 
 describe('fallbacks', { concurrency: 4 }, async () => {
   const upstreams = { a: await startUpstream(), b: await startUpstream() };
-  const timeouts = { connect: '1s', first_token: '300ms', between_tokens: '300ms', total: '5s' };
+  const timeouts = { connect: '1s', first_token: '800ms', between_tokens: '800ms', total: '5s' };
   const config = configFor('http://127.0.0.1:1', {
     providers: [
       provider('a', upstreams.a.url, { default: true, timeouts }),
