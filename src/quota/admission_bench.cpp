@@ -32,10 +32,18 @@ struct Metered {
   Metered() {
     account.set_has_quota(true);
     account.tokens().add(kPlenty);
-    account.set_wallet(&wallet);
+    store::Member budgets;
+    budgets.budgets = {.day = Money{kPlenty}, .week = Money{kPlenty}, .month = Money{kPlenty}};
+    member.set_limits(budgets.budgets);
+    store::Key key;
+    key.quota_money = key.budget_day = key.budget_week = key.budget_month = Money{kPlenty};
+    account.spending().set_limits(key);
+    account.set_payer(payer);
     account.set_limits(kLimits);
   }
   Wallet wallet{.id = 1, .user_id = 1, .balance = Balance(kPlenty)};
+  Spending member;
+  const Payer payer{.wallet = &wallet, .member = &member};
   Account account{1};
 };
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "store/spent_sums.hpp"
 #include "store/records.hpp"
+#include "store/spent_sums.hpp"
 #include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/file.hpp"
