@@ -235,6 +235,24 @@ for (const kind of servers) {
   });
 }
 
+test('sqlite: a price set for a user before he registers is his when he does', async () => {
+  const place = await placeFor('sqlite');
+  const gateway = await startGateway(configOf(place), place);
+  const price = { input: '1.00', output: '3.00' };
+  await ask(gateway, 'POST', 'models', { model: 'mock-c5', input: '2.50', output: '10.00' });
+  await ask(gateway, 'POST', 'models', { model: 'mock-c5', scope: 'user:late', ...price });
+  await ask(gateway, 'POST', 'users', { username: 'late', password: kPassword });
+  await topUp(gateway, 'late', '5');
+  const { key } = await keyFor(gateway, 'late');
+  assert.equal((await call(gateway, { key, id: 'first', body: chat('mock-c5') })).status, 200);
+  await place.books.settled?.();
+  const [row] = await until('the row', async () => {
+    const rows = place.books.rowsOf('first');
+    return { done: rows.length === 1, value: rows };
+  });
+  assert.equal(row.cost, costOf(price, kPrompt.openai, 5));
+});
+
 for (const kind of servers) {
   test(`${kind}: a gateway that starts while the server is away waits for it, and then serves`, async () => {
     const place = await placeFor(kind);
