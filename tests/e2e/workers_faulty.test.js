@@ -102,6 +102,34 @@ describe('a worker that has not what it announces', () => {
   });
 });
 
+test('a decision names the best others with their terms, and why the rest were passed over', async () => {
+  const token = 'admin-token-of-this-test-0123456789';
+  const gateway = await startGateway(
+    configFor(kNowhere, { providers: [], auth: { admin_token: token } }),
+  );
+  const upstream = await startUpstream();
+  const model = upstream.on('m', answers);
+  for (let i = 0; i < 6; ++i) {
+    await announce(gateway, `w${i}`, model, upstream.url, { active_tasks: i });
+  }
+  await announce(gateway, 'full', model, upstream.url, { active_tasks: 8 });
+  const answer = await gateway.post('/v1/chat/completions', chat(model));
+  assert.equal(answer.status, 200, await answer.text());
+  const get = async (path) =>
+    (await gateway.get(`/api/admin/usage${path}`, { authorization: `Bearer ${token}` })).json();
+  const { decision } = await get(`/${(await get('?limit=1')).data[0].id}`);
+  const picked = answer.headers.get('x-sluice-worker');
+  assert.equal(decision.worker, picked);
+  assert.equal(decision.candidates, 6);
+  assert.deepEqual(decision.passed_over, { 'it is full': 1 });
+  const rivals = ['w0', 'w1', 'w2', 'w3'].filter((id) => id !== picked).slice(0, 3);
+  assert.deepEqual(
+    decision.rivals.map(({ worker, active }) => [worker, active]),
+    rivals.map((id) => [id, Number(id.slice(1))]),
+  );
+  assert.ok(JSON.stringify(decision).length < 700);
+});
+
 describe('a worker that refuses requests', () => {
   test('which others answer is soon left out', async () => {
     const [bad, good] = [await startUpstream(), await startUpstream()];
