@@ -106,6 +106,10 @@ int main(int argc, char** argv) {
   std::string agent_config;
 
   CLI::App* serve_command = cli.add_subcommand("serve", "Runs the gateway");
+  serve_command->footer(
+      "A database server that does not answer is waited for: /health says 200 meanwhile, /ready "
+      "503.\n"
+      "One that is there and refuses (password, name, TLS) ends the start with status 1.");
   given.add_to(*serve_command);
   CLI::App* check_command = cli.add_subcommand("check", "Validates a configuration");
   given.add_to(*check_command);
