@@ -109,7 +109,10 @@ export async function checkTraffic(done, books, mock) {
       if (/-s\d/.test(asked.body.model)) assert.equal(row.output_tokens, answer.output, what);
       // A client that reads slowly may leave when all has been sent to it already.
       const allSent = row.outcome === 'finished' && row.output_tokens === most;
-      assert.ok(row.outcome === 'client_gone' || allSent, `${row.outcome}: ${what}`);
+      // Or after an upstream that stalls has been given up, with the same to pay.
+      const givenUp = /-s\d/.test(asked.body.model) && row.outcome === 'upstream_failed';
+      const left = row.outcome === 'client_gone' || allSent || givenUp;
+      assert.ok(left, `${row.outcome}: ${what}`);
     } else if (answer.status === 200 && answer.done) {
       ++seen.finished;
       // All of it was sent, though the chunk that ends a body may have been too late for anybody.

@@ -21,7 +21,8 @@ struct BadRow {
 void settle(soci::session& sql, const Dialect& dialect, std::span<const Settlement> settlements,
             const std::string& origin);
 
-/// Keeps a settlement that settle() alone refuses, once. Throws BadRow when there are too many already.
+/// Keeps a settlement that settle() alone refuses, once. Throws BadRow when there are too many
+/// already.
 void bury(soci::session& sql, const Settlement& settlement, std::string_view why);
 
 }  // namespace sluice::store::server
