@@ -205,7 +205,8 @@ Status SqlPrices::set_group(std::string_view user, std::string_view group) {
 Result<std::pair<int64_t, int64_t>> SqlPrices::seqs_of(int64_t from, int64_t to) {
   return sessions_.read_long([&](soci::session& sql) -> Result<std::pair<int64_t, int64_t>> {
     std::pair<int64_t, int64_t> seqs;
-    sql << "SELECT COALESCE(MIN(seq), 0), COALESCE(MAX(seq), 0) FROM usage_logs"
+    // Not the least by its own index, along which rows of a time are found late.
+    sql << "SELECT COALESCE(MIN(seq + 0), 0), COALESCE(MAX(seq + 0), 0) FROM usage_logs"
            " WHERE started_at >= :from AND started_at < :to",
         soci::use(from), soci::use(to), soci::into(seqs.first), soci::into(seqs.second);
     return seqs;
@@ -214,7 +215,7 @@ Result<std::pair<int64_t, int64_t>> SqlPrices::seqs_of(int64_t from, int64_t to)
 
 Result<std::vector<Prices::Used>> SqlPrices::used(int64_t first, int64_t last, int64_t from,
                                                   int64_t to, int limit) {
-  return sessions_.read_long([&](soci::session& sql) -> Result<std::vector<Used>> {
+  return sessions_.read([&](soci::session& sql) -> Result<std::vector<Used>> {
     std::vector<Used> all;
     Used row;
     soci::statement statement =
