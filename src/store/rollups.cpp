@@ -16,7 +16,7 @@ namespace sluice::store {
 namespace {
 
 /// Rows in one transaction. An embedded database's ledger waits for it.
-constexpr int64_t kRowsOfFile = 500;
+constexpr int64_t kRowsOfFile = 100;
 constexpr int64_t kRowsOfServer = 5000;
 constexpr int kPurged = 250;
 
