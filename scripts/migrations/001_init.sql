@@ -856,3 +856,13 @@ INSERT INTO schema_migrations (version, name, applied_at)
 
 INSERT INTO schema_migrations (version, name, applied_at)
   VALUES (11, '011_charges', UNIX_TIMESTAMP() * 1000);
+
+-- 012_affinity.sql
+
+-- Whether a group keeps a conversation with the member that has had it. A column that is there
+-- already was added by a run that did not come to its end.
+ALTER TABLE load_balance_groups
+  ADD COLUMN affinity VARCHAR(16) NOT NULL DEFAULT 'conversation';
+
+INSERT INTO schema_migrations (version, name, applied_at)
+  VALUES (12, '012_affinity', UNIX_TIMESTAMP() * 1000);

@@ -45,6 +45,7 @@ Addition addition_of(const store::GroupRow& group) {
       .kind = Kind::kGroup, .label = label_of(Kind::kGroup, group.id, group.name), .json = {}};
   json::Writer json(out.json);
   json.begin_object().member("name", group.name).member("strategy", group.strategy);
+  json.member("affinity", group.affinity);
   if (!group.resume.empty()) json.member("resume", group.resume);
   json.key("members").begin_array();
   for (const store::MemberRow& each : group.members) {

@@ -136,6 +136,8 @@ consteval auto fields_of_group(bool needed) {
       {"name", FieldKind::kText, "Unique among providers and groups.", needed},
       {"strategy", FieldKind::kText,
        "round_robin, random, weighted_round_robin, least_connections, vram or predicted."},
+      {"affinity", FieldKind::kText,
+       "conversation: what goes on is asked of the member that has had it; or none."},
       {"resume", FieldKind::kText, "none, restart or continue; empty: as routing.resume."},
       {"members", FieldKind::kObjects,
        "A list of {target, model?, weight?}: a provider, or workers.", needed},
@@ -250,6 +252,7 @@ void write_row(json::Writer& json, const EffectiveConfig::State& state, const Gr
       .member("id", group.id)
       .member("name", group.name)
       .member("strategy", group.strategy)
+      .member("affinity", group.affinity)
       .member("resume", group.resume)
       .key("members")
       .begin_array();
@@ -269,6 +272,7 @@ void write_row(json::Writer& json, const config::Group& group) {
       .null_member("id")
       .member("name", group.name)
       .member("strategy", kStrategies[static_cast<size_t>(group.strategy)])
+      .member("affinity", group.keep_conversations ? "conversation" : "none")
       .member("resume", group.resume ? kResumes[static_cast<size_t>(*group.resume)] : "")
       .key("members")
       .begin_array();
@@ -299,10 +303,13 @@ Status take_fields(const Fields& fields, RuleRow& row) {
 }
 
 Status take_fields(const Fields& fields, GroupRow& row) {
-  const std::pair<std::string_view, std::string*> texts[] = {
-      {"name", &row.name}, {"strategy", &row.strategy}, {"resume", &row.resume}};
+  const std::pair<std::string_view, std::string*> texts[] = {{"name", &row.name},
+                                                             {"strategy", &row.strategy},
+                                                             {"affinity", &row.affinity},
+                                                             {"resume", &row.resume}};
   if (Status taken = take_texts(fields, texts); !taken) return taken;
   if (row.strategy.empty()) row.strategy = "round_robin";
+  if (row.affinity.empty()) row.affinity = "conversation";
   if (Status taken = take_members(fields, row); !taken) return taken;
   return take_enabled(fields, row.enabled);
 }

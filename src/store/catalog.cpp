@@ -65,12 +65,13 @@ std::vector<GroupRow> select_groups(soci::session& sql, int64_t id) {
   GroupRow row;
   int64_t enabled = 0;
   soci::details::prepare_temp_type query =
-      sql.prepare << "SELECT id, name, strategy, resume, enabled, version, updated_at FROM"
-                     " load_balance_groups"
+      sql.prepare << "SELECT id, name, strategy, affinity, resume, enabled, version, updated_at"
+                     " FROM load_balance_groups"
                   << (id != 0 ? " WHERE id = :id" : "") << " ORDER BY id";
   if (id != 0) query, soci::use(id);
-  query, soci::into(row.id), soci::into(row.name), soci::into(row.strategy), soci::into(row.resume),
-      soci::into(enabled), soci::into(row.version), soci::into(row.updated_at);
+  query, soci::into(row.id), soci::into(row.name), soci::into(row.strategy),
+      soci::into(row.affinity), soci::into(row.resume), soci::into(enabled),
+      soci::into(row.version), soci::into(row.updated_at);
   std::vector<GroupRow> groups =
       fetch_all(query, row, &enabled, &GroupRow::enabled, nullptr, &GroupRow::enabled);
   for (GroupRow& group : groups) {
@@ -133,20 +134,21 @@ void insert_members(soci::session& sql, int64_t group_id, const std::vector<Memb
 void insert(soci::session& sql, const GroupRow& group) {
   const int64_t enabled = group.enabled ? 1 : 0;
   const int64_t now = unix_ms();
-  sql << "INSERT INTO load_balance_groups (name, strategy, resume, enabled, version, updated_at)"
-         " VALUES (:name, :strategy, :resume, :enabled, 1, :now)",
-      soci::use(group.name), soci::use(group.strategy), soci::use(group.resume), soci::use(enabled),
-      soci::use(now);
+  sql << "INSERT INTO load_balance_groups (name, strategy, affinity, resume, enabled, version,"
+         " updated_at) VALUES (:name, :strategy, :affinity, :resume, :enabled, 1, :now)",
+      soci::use(group.name), soci::use(group.strategy), soci::use(group.affinity),
+      soci::use(group.resume), soci::use(enabled), soci::use(now);
   insert_members(sql, newest_id(sql, kGroups), group.members);
 }
 
 void update(soci::session& sql, const GroupRow& group) {
   const int64_t enabled = group.enabled ? 1 : 0;
   const int64_t now = unix_ms();
-  sql << "UPDATE load_balance_groups SET name = :name, strategy = :strategy, resume = :resume,"
-         " enabled = :enabled, version = version + 1, updated_at = :now WHERE id = :id",
-      soci::use(group.name), soci::use(group.strategy), soci::use(group.resume), soci::use(enabled),
-      soci::use(now), soci::use(group.id);
+  sql << "UPDATE load_balance_groups SET name = :name, strategy = :strategy,"
+         " affinity = :affinity, resume = :resume, enabled = :enabled, version = version + 1, "
+         "updated_at = :now WHERE id = :id",
+      soci::use(group.name), soci::use(group.strategy), soci::use(group.affinity),
+      soci::use(group.resume), soci::use(enabled), soci::use(now), soci::use(group.id);
   sql << "DELETE FROM load_balance_members WHERE group_id = :id", soci::use(group.id);
   insert_members(sql, group.id, group.members);
 }

@@ -56,6 +56,7 @@ struct GroupRow {
   int64_t id = 0;
   std::string name;  // unique
   std::string strategy = "round_robin";
+  std::string affinity = "conversation";
   std::string resume;
   bool enabled = true;
   int64_t version = 1;

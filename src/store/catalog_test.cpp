@@ -95,9 +95,11 @@ TEST_P(CatalogTest, KeepsGroupsWithTheirMembersInOrder) {
   GroupRow wanted;
   wanted.name = "pool";
   wanted.strategy = "random";
+  wanted.affinity = "none";
   wanted.members = {{"z", "", 3}, {"a", "other-model", 1}};
   const GroupRow made = catalog().add(wanted).value();
   ASSERT_EQ(made.members.size(), 2U);
+  EXPECT_EQ(made.affinity, "none");
   EXPECT_EQ(made.members[0].provider_name, "z");
   EXPECT_EQ(made.members[0].weight, 3);
   EXPECT_EQ(made.members[1].model, "other-model");

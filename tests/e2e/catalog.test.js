@@ -114,6 +114,7 @@ test('what cannot hold is refused with its field, and nothing changes', async ()
     ['routing/groups', { name: 'g', members: [{ target: 'nowhere' }] }, 'members'],
     ['routing/groups', { name: 'g', members: [{ target: 'oa', evil: 1 }] }, 'members'],
     ['routing/groups', { name: 'g', strategy: 'best', members: [{ target: 'oa' }] }, 'strategy'],
+    ['routing/groups', { name: 'g', affinity: 'some', members: [{ target: 'oa' }] }, 'affinity'],
   ];
   for (const [route, body, field] of bad) {
     const answer = await ask(gateway, 'POST', route, body);
