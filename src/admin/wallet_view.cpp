@@ -95,7 +95,7 @@ void credit(Service& service, quota::Wallet* live, const store::Transaction& ent
   if (changes == nullptr) return live->balance.add(entry.amount.nanos);
   quota::Registry& registry = *service.running().registry;
   // What cannot be looked at now is heard of like what others have posted.
-  (void)changes->look({&entry.wallet_id, 1}, {},
+  (void)changes->look({&entry.wallet_id, 1}, {}, {},
                       [&](const store::Figures& figures) { registry.observe(figures); });
 }
 

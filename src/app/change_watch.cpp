@@ -8,7 +8,14 @@ namespace sluice::app {
 
 namespace {
 constexpr auto kForgetEvery = std::chrono::minutes(1);
+
+void add_used(const store::News& from, store::News& to) {
+  to.wallets.insert(to.wallets.end(), from.wallets.begin(), from.wallets.end());
+  to.used_keys.insert(to.used_keys.end(), from.used_keys.begin(), from.used_keys.end());
+  to.members.insert(to.members.end(), from.members.begin(), from.members.end());
 }
+
+}  // namespace
 
 ChangeWatch::~ChangeWatch() {
   {
@@ -34,8 +41,11 @@ void ChangeWatch::start(Hear hear) {
 
 void ChangeWatch::recheck(const store::Carried& carried) {
   const std::lock_guard lock(mutex_);
-  for (const auto& each : carried.wallets) rechecked_.wallets.push_back(each.id);
-  for (const auto& each : carried.keys) rechecked_.used_keys.push_back(each.id);
+  for (const auto& each : carried.charges) {
+    rechecked_.wallets.push_back(each.paid.wallet_id);
+    rechecked_.used_keys.push_back(each.key_id);
+    rechecked_.members.push_back(each.paid);
+  }
 }
 
 void ChangeWatch::run() {
@@ -59,8 +69,7 @@ void ChangeWatch::ask() {
   auto news = changes_.since(cursor_);
   Status heard = news ? Status{} : std::unexpected(news.error());
   if (news) {
-    news->wallets.insert(news->wallets.end(), own.wallets.begin(), own.wallets.end());
-    news->used_keys.insert(news->used_keys.end(), own.used_keys.begin(), own.used_keys.end());
+    add_used(own, *news);
     if (!news->empty()) heard = hear_(*news);
   }
   again_ = heard && news->more;
@@ -72,9 +81,7 @@ void ChangeWatch::ask() {
   }
   {
     const std::lock_guard lock(mutex_);
-    rechecked_.wallets.insert(rechecked_.wallets.end(), own.wallets.begin(), own.wallets.end());
-    rechecked_.used_keys.insert(rechecked_.used_keys.end(), own.used_keys.begin(),
-                                own.used_keys.end());
+    add_used(own, rechecked_);
   }
   if (deaf_) return;
   deaf_ = true;

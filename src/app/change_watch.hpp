@@ -53,7 +53,7 @@ class ChangeWatch {
   std::condition_variable wake_;
   bool stopping_ = false;
   bool again_ = false;     // there is more
-  store::News rechecked_;  // wallets and used_keys
+  store::News rechecked_;  // wallets, used_keys and members
   std::thread thread_;
 };
 

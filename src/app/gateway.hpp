@@ -90,7 +90,8 @@ class Gateway {
   Status hear(const store::News& news);
   Status hear_all();
   /// Takes over what the books say of these.
-  Status look_at(std::span<const int64_t> wallets, std::span<const int64_t> keys);
+  Status look_at(std::span<const int64_t> wallets, std::span<const int64_t> keys,
+                 std::span<const int64_t> memberships);
   config::ConfigPtr config() const;
   /// Returns when the last request has ended, was told that it must, or a second signal came.
   void drain();

@@ -114,6 +114,7 @@ Status Gateway::hear(const store::News& news) {
   if (news.all || news.keys.size() > kManyKeys || news.users.size() > kManyKeys) return hear_all();
   std::vector<int64_t> wallets = news.wallets;
   std::vector<int64_t> keys = news.used_keys;
+  std::vector<int64_t> memberships;
   if (!news.keys.empty() || !news.users.empty() || news.prices) {
     // All at once: a key must not be good before its price is.
     const Status done = change_clients([&](relay::Clients& clients) -> Status {
@@ -126,7 +127,9 @@ Status Gateway::hear(const store::News& news) {
         const accounts::KeyRecord* key = clients.keys.find(id);
         if (key == nullptr) continue;
         keys.push_back(id);
-        if (const quota::Wallet* wallet = key->account->wallet()) wallets.push_back(wallet->id);
+        const quota::Payer& payer = key->account->payer();
+        if (payer.wallet != nullptr) wallets.push_back(payer.wallet->id);
+        if (payer.member != nullptr) memberships.push_back(payer.membership);
       }
       return relay::reread_users(clients, news.users, *database_);
     });
@@ -139,7 +142,9 @@ Status Gateway::hear(const store::News& news) {
     const std::lock_guard lock(config_mutex_);
     if (Status read = relay::reread_budgets(*database_, registry_); !read) return read;
   }
-  if (Status looked = look_at(wallets, keys); !looked) return looked;
+  std::ranges::copy(registry_.memberships_of(news.members), std::back_inserter(memberships));
+  std::ranges::copy(registry_.memberships_in(news.teams), std::back_inserter(memberships));
+  if (Status looked = look_at(wallets, keys, memberships); !looked) return looked;
   return news.catalog ? effective_->reread_rows() : Status{};
 }
 
@@ -148,14 +153,15 @@ Status Gateway::hear_all() {
   if (Status done = effective_->reread_rows(); !done) return done;
   if (Status done = refresh_clients(); !done) return done;
   if (Status done = identity_->hear(); !done) return done;
-  return look_at(registry_.wallets(), registry_.accounts());
+  return look_at(registry_.wallets(), registry_.accounts(), registry_.memberships());
 }
 
-Status Gateway::look_at(std::span<const int64_t> wallets, std::span<const int64_t> keys) {
-  if (wallets.empty() && keys.empty()) return {};
+Status Gateway::look_at(std::span<const int64_t> wallets, std::span<const int64_t> keys,
+                        std::span<const int64_t> memberships) {
+  if (wallets.empty() && keys.empty() && memberships.empty()) return {};
   std::vector<int64_t> owners;  // of wallets that no key here is paid from
   const Status looked =
-      database_->changes()->look(wallets, keys, [&](const store::Figures& figures) {
+      database_->changes()->look(wallets, keys, memberships, [&](const store::Figures& figures) {
         registry_.observe(figures);
         for (const store::WalletFigure& each : figures.wallets) {
           if (registry_.find_wallet(each.id) == nullptr) owners.push_back(each.user_id);

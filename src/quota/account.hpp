@@ -35,6 +35,7 @@ struct Payer {
   Wallet* wallet = nullptr;    // null: nobody's money is taken
   Spending* member = nullptr;  // what a team's member may spend of its wallet; null: all of it
   bool gone = false;           // who paid does so no more, and nothing is let in
+  int64_t membership = 0;      // of the member
 
   static const Payer kNobody;
   static const Payer kGone;

@@ -1,7 +1,8 @@
 #include "quota/registry.hpp"
 
-#include "base/calendar.hpp"
-#include "base/clock.hpp"
+#include <algorithm>
+
+#include "store/spent_sums.hpp"
 
 namespace sluice::quota {
 
@@ -25,6 +26,7 @@ Account& Registry::account(const store::Key& key, const Limits& limits, const Pa
     known.account->spending().start(key.used_money, key.spent);
     known.booked_tokens = key.used_tokens;
     known.booked_nanos = key.used_money.nanos;
+    known.booked_spent = key.spent;
   } else {
     known.account->tokens().add(difference(granted, known.granted));
   }
@@ -37,7 +39,6 @@ Account& Registry::account(const store::Key& key, const Limits& limits, const Pa
 }
 
 void Registry::observe(const store::Figures& figures) {
-  const int64_t today = day_of(wall_nanos() / 1'000'000);
   const std::scoped_lock lock(mutex_);
   for (const store::WalletFigure& each : figures.wallets) {
     const auto known = wallets_.find(each.id);
@@ -50,30 +51,41 @@ void Registry::observe(const store::Figures& figures) {
     if (found == accounts_.end()) continue;
     Known& known = found->second;
     known.account->tokens().add(difference(known.booked_tokens, each.used_tokens));
-    // Others spent it within the last second or so: in the present day, or close to its border.
-    const int64_t back = difference(known.booked_nanos, each.used_money.nanos);
-    Spending& spending = known.account->spending();
-    spending.add(spending.enter(today), back);
-    if (Spending* const member = known.account->payer().member) {
-      member->add(member->enter(today), back);
-    }
+    known.account->spending().correct(known.booked_spent, each.spent,
+                                      difference(each.used_money.nanos, known.booked_nanos));
     known.booked_tokens = each.used_tokens;
     known.booked_nanos = each.used_money.nanos;
+    known.booked_spent = each.spent;
   }
+  for (const store::MemberFigure& each : figures.members) {
+    const auto found = shares_.find(each.id);
+    if (found == shares_.end()) continue;
+    Share& share = *found->second;
+    share.spending.correct(share.booked, each.spent, 0);
+    share.booked = each.spent;
+  }
+  for (const int64_t id : figures.left) close(id);
 }
 
 void Registry::booked(const store::Carried& carried) {
   const std::scoped_lock lock(mutex_);
-  for (const store::WalletFigure& each : carried.wallets) {
-    const auto known = wallets_.find(each.id);
-    if (known == wallets_.end()) continue;
-    known->second.booked = difference(known->second.booked, each.balance.nanos);
-  }
-  for (const store::KeyFigure& each : carried.keys) {
-    const auto known = accounts_.find(each.id);
-    if (known == accounts_.end()) continue;
-    known->second.booked_tokens = difference(known->second.booked_tokens, -each.used_tokens);
-    known->second.booked_nanos = difference(known->second.booked_nanos, -each.used_money.nanos);
+  for (const store::Carried::Charge& each : carried.charges) {
+    if (const auto known = wallets_.find(each.paid.wallet_id); known != wallets_.end()) {
+      known->second.booked = difference(known->second.booked, each.cost.nanos);
+    }
+    if (const auto found = accounts_.find(each.key_id); found != accounts_.end()) {
+      Known& known = found->second;
+      known.booked_tokens = difference(known.booked_tokens, -each.tokens);
+      known.booked_nanos = difference(known.booked_nanos, -each.cost.nanos);
+      // As the books do: what has used nothing begins no day.
+      if (each.tokens != 0 || !each.cost.is_zero()) {
+        store::add_spent(known.booked_spent, each.day, each.cost.nanos);
+      }
+    }
+    if (const auto share = members_.find(each.paid);
+        share != members_.end() && !each.cost.is_zero()) {
+      store::add_spent(share->second->booked, each.day, each.cost.nanos);
+    }
   }
 }
 
@@ -88,6 +100,37 @@ std::vector<int64_t> Registry::accounts() {
   const std::scoped_lock lock(mutex_);
   std::vector<int64_t> ids;
   for (const auto& [id, known] : accounts_) ids.push_back(id);
+  return ids;
+}
+
+template <typename Wanted>
+std::vector<int64_t> Registry::open_memberships(Wanted wanted) {
+  const std::scoped_lock lock(mutex_);
+  std::vector<int64_t> ids;
+  for (const auto& [id, share] : shares_) {
+    if (!share->closed && wanted(*share)) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::vector<int64_t> Registry::memberships() {
+  return open_memberships([](const Share&) { return true; });
+}
+
+std::vector<int64_t> Registry::memberships_in(std::span<const int64_t> teams) {
+  return open_memberships([&](const Share& share) {
+    return std::ranges::find(teams, share.payer.wallet->user_id) != teams.end();
+  });
+}
+
+std::vector<int64_t> Registry::memberships_of(std::span<const store::PaidFor> members) {
+  const std::scoped_lock lock(mutex_);
+  std::vector<int64_t> ids;
+  for (const store::PaidFor& each : members) {
+    const auto found = members_.find(each);
+    if (found == members_.end() || found->second->closed) continue;
+    ids.push_back(found->second->payer.membership);
+  }
   return ids;
 }
 
@@ -122,6 +165,7 @@ const Payer& Registry::share(const store::Member& member, Wallet& wallet) {
     known->spending.set_limits(member.budgets);
   } else {
     known = std::make_unique<Share>(member, wallet);
+    members_[{wallet.id, member.user_id}] = known.get();
   }
   return known->payer;
 }
@@ -134,8 +178,14 @@ void Registry::set_budgets(const store::Member& member) {
 
 void Registry::close_share(int64_t membership) {
   const std::scoped_lock lock(mutex_);
+  close(membership);
+}
+
+void Registry::close(int64_t membership) {
   const auto known = shares_.find(membership);
-  if (known != shares_.end()) known->second->spending.close();
+  if (known == shares_.end()) return;
+  known->second->closed = true;
+  known->second->spending.close();
 }
 
 Wallet* Registry::find_wallet(int64_t id) {

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -46,7 +48,8 @@ class Registry {
   // Where several gateways use one database. What is kept here is what the books said last, less
   // what this gateway has done since; these two keep it so.
   /// What the books say now, and nothing of this process is on its way there: what others have
-  /// posted or used since is added or taken here as well. Ids that are not known mean nothing.
+  /// posted or used since is added or taken here as well, and memberships that are there no more
+  /// are closed. Ids that are not known mean nothing.
   void observe(const store::Figures& figures);
   /// Settlements of this process have arrived in the books.
   void booked(const store::Carried& carried);
@@ -54,6 +57,10 @@ class Registry {
   /// The ids of all that are known.
   std::vector<int64_t> wallets();
   std::vector<int64_t> accounts();
+  /// Those that have not been closed: all, of these members, of these teams.
+  std::vector<int64_t> memberships();
+  std::vector<int64_t> memberships_of(std::span<const store::PaidFor> members);
+  std::vector<int64_t> memberships_in(std::span<const int64_t> teams);
 
   /// The keys that were let in since it was last asked, with their times. `wall_ms` is the Unix
   /// time of `now`.
@@ -69,6 +76,7 @@ class Registry {
     int64_t told_used = 0;
     int64_t booked_tokens = 0;  // used, as the books said last
     int64_t booked_nanos = 0;
+    store::Spent booked_spent;
   };
   struct KnownWallet {
     std::unique_ptr<Wallet> wallet;
@@ -76,15 +84,26 @@ class Registry {
   };
   struct Share {
     Share(const store::Member& member, Wallet& wallet)
-        : spending(member), payer{.wallet = &wallet, .member = &spending} {}
+        : spending(member),
+          payer{.wallet = &wallet, .member = &spending, .membership = member.id},
+          booked(member.spent) {}
 
     Spending spending;
     const Payer payer;
+    store::Spent booked;  // as the books said last
+    bool closed = false;
   };
+  /// With the mutex held.
+  void close(int64_t membership);
+  /// `wanted` says of which shares.
+  template <typename Wanted>
+  std::vector<int64_t> open_memberships(Wanted wanted);
+
   std::mutex mutex_;
   std::unordered_map<int64_t, Known> accounts_;
   std::unordered_map<int64_t, KnownWallet> wallets_;
   std::unordered_map<int64_t, std::unique_ptr<Share>> shares_;  // by membership
+  std::map<store::PaidFor, Share*> members_;                    // the newest membership of each
   Account anonymous_{0};
 };
 

@@ -98,6 +98,22 @@ void Spending::start(Money in_all, const store::Spent& spent) {
   day_.store(static_cast<int32_t>(spent.on), kRelaxed);
 }
 
+void Spending::correct(const store::Spent& before, const store::Spent& now, int64_t in_all) {
+  enter(now.on);
+  const Periods was = periods_of(before.on);
+  const Periods is = periods_of(now.on);
+  const int64_t had[] = {0, before.day.nanos, before.week.nanos, before.month.nanos};
+  const int64_t have[] = {in_all, now.day.nanos, now.week.nanos, now.month.nanos};
+  for (size_t i = 0; i < kCaps; ++i) {
+    if (was[i] > is[i]) {
+      // The books never got what has begun that period here.
+      counts_[i].add(was[i], had[i]);
+    } else {
+      counts_[i].add(is[i], minus(was[i] == is[i] ? had[i] : 0, have[i]));
+    }
+  }
+}
+
 void Spending::set(size_t cap, const std::optional<Money>& limit) {
   counts_[cap].limit.store(limit ? std::max<int64_t>(0, limit->nanos) : kNoLimit, kRelaxed);
 }

@@ -32,6 +32,9 @@ class Spending {
 
   void set_limits(const store::Key& key);
   void set_limits(const store::Budgets& budgets);
+  /// The books have come from `before` to `now`, and to so much more in all, by what is not counted
+  /// here. What belongs to a period that is over, and not to the one before, is of no interest.
+  void correct(const store::Spent& before, const store::Spent& now, int64_t in_all);
   /// Nothing may be spent any more, whatever limits are set.
   void close();
   /// Whether there is any limit.

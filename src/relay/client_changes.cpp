@@ -49,8 +49,13 @@ Status reread_users(Clients& clients, std::span<const int64_t> ids, store::Datab
   for (const int64_t id : ids) {
     const auto user = database.identities().user(id);
     if (!user) return std::unexpected(user.error());
-    clients.keys.set_disabled(id, *user && (*user)->disabled);
-    if (!*user) continue;
+    if (!*user) {
+      const auto team = database.teams().find(id);
+      if (!team) return std::unexpected(team.error());
+      clients.keys.set_disabled(id, !*team);  // deleted, or nobody
+      continue;
+    }
+    clients.keys.set_disabled(id, (*user)->disabled);
     if (Status put = put_user(clients.prices, **user, database); !put) return put;
   }
   return {};

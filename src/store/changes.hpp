@@ -1,6 +1,7 @@
 // What others have changed in a database that several gateways use.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -8,8 +9,16 @@
 
 #include "base/error.hpp"
 #include "base/money.hpp"
+#include "store/records.hpp"
 
 namespace sluice::store {
+
+/// Somebody for whose requests another's wallet pays: a member of the team whose wallet it is.
+struct PaidFor {
+  int64_t wallet_id = 0;
+  int64_t user_id = 0;
+  auto operator<=>(const PaidFor&) const = default;
+};
 
 /// Ids of what was made, changed or deleted; each once, in ascending order.
 struct News {
@@ -23,12 +32,13 @@ struct News {
   // Somebody has posted to, or another gateway has settled.
   std::vector<int64_t> wallets;
   std::vector<int64_t> used_keys;
+  std::vector<PaidFor> members;
   int64_t cursor = 0;  // what comes after these
   bool more = false;   // there already
 
   bool empty() const {
     return !all && !logins && !prices && !catalog && keys.empty() && users.empty() &&
-           teams.empty() && wallets.empty() && used_keys.empty();
+           teams.empty() && wallets.empty() && used_keys.empty() && members.empty();
   }
 };
 
@@ -42,16 +52,29 @@ struct KeyFigure {
   int64_t id = 0;
   int64_t used_tokens = 0;
   Money used_money;
+  Spent spent{};
+};
+struct MemberFigure {
+  int64_t id = 0;  // of the membership
+  Spent spent;
 };
 struct Figures {
   std::vector<WalletFigure> wallets;
   std::vector<KeyFigure> keys;
+  std::vector<MemberFigure> members{};
+  std::vector<int64_t> left{};  // memberships that were looked for and are there no more
 };
 
-/// What settlements of this process have added to the books: charges, and what keys have used.
+/// What settlements of this process have added to the books.
 struct Carried {
-  std::vector<WalletFigure> wallets;
-  std::vector<KeyFigure> keys;
+  struct Charge {
+    PaidFor paid;        // 0: no wallet, or nobody
+    int64_t key_id = 0;  // 0: none
+    int64_t tokens = 0;
+    Money cost;
+    int64_t day = 0;  // that it counts for, as Spent has it
+  };
+  std::vector<Charge> charges;
   /// Some of them may have been in the books before this is told: look at them again.
   bool uncertain = false;
 };
@@ -71,8 +94,9 @@ class Changes {
   virtual Status forget(int64_t cursor) = 0;
 
   /// `take` gets what the books say, while no settlement of this process is on its way into them.
-  /// What is not there is left out.
+  /// Wallets and keys that are not there are left out.
   virtual Status look(std::span<const int64_t> wallets, std::span<const int64_t> keys,
+                      std::span<const int64_t> memberships,
                       const std::function<void(const Figures&)>& take) = 0;
   /// Before settlements are made: `told` is called for those that have arrived in the books, each
   /// once, never during look().

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "base/calendar.hpp"
+#include "store/spent_sums.hpp"
 #include "store/test_store.hpp"
 
 namespace sluice::store {
@@ -206,18 +207,24 @@ TEST_P(KeysTest, AReplacedKeyWorksUntilItExpires) {
 TEST_P(KeysTest, WhatAKeySpendsIsKeptByDayWeekAndMonth) {
   constexpr int64_t kDay = 86'400'000;
   constexpr int64_t kFriday = 1'801'180'800'000;  // 2027-01-29
+  using Sums = std::vector<int64_t>;
   const Key key = database_->create_key(testing::key("demo")).value();
   int made = 0;
+  Spent kept;
   const auto spend = [&](int64_t at, int64_t nanos) {
     Settlement what = testing::settlement("use_" + std::to_string(++made), key.id);
     what.started_at = at;
     what.cost = Money{nanos};
     testing::settle_now(*database_, what);
     const Key now = *database_->api_keys().key(key.id).value();
+    add_spent(kept, day_of(at), nanos);
+    EXPECT_EQ(
+        (Sums{now.spent.on, now.spent.day.nanos, now.spent.week.nanos, now.spent.month.nanos}),
+        (Sums{kept.on, kept.day.nanos, kept.week.nanos, kept.month.nanos}))
+        << "a gateway follows the books by add_spent()";
     return std::vector<int64_t>{now.used_money.nanos, now.spent.day.nanos, now.spent.week.nanos,
                                 now.spent.month.nanos};
   };
-  using Sums = std::vector<int64_t>;
   EXPECT_EQ(spend(kFriday, 1), (Sums{1, 1, 1, 1}));
   EXPECT_EQ(spend(kFriday + kDay - 1, 10), (Sums{11, 11, 11, 11}));
   EXPECT_EQ(spend(kFriday + kDay, 100), (Sums{111, 100, 111, 111}));

@@ -2,6 +2,7 @@
 // paid for them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -32,6 +33,21 @@ inline std::array<int64_t, 14> spent_values(int64_t day, int64_t nanos) {
   const int64_t next_month = month_of(month + 31);
   return {day,   day,        nanos, nanos, next_week, week, nanos,
           nanos, next_month, month, nanos, nanos,     day,  day};
+}
+
+/// What kSpentColumns does. Saturates.
+inline void add_spent(Spent& spent, int64_t day, int64_t nanos) {
+  const auto add = [&](Money& sum, int64_t begins, int64_t next) {
+    if (spent.on >= next) return;
+    if (spent.on < begins) sum = {};
+    if (__builtin_add_overflow(sum.nanos, nanos, &sum.nanos)) {
+      sum.nanos = nanos > 0 ? INT64_MAX : INT64_MIN;
+    }
+  };
+  add(spent.day, day, day + 1);
+  add(spent.week, week_of(day), week_of(day) + 7);
+  add(spent.month, month_of(day), month_of(month_of(day) + 31));
+  spent.on = std::max(spent.on, day);
 }
 
 /// By key and day, in the order of both. The day (UTC) on which a request began is the one that it

@@ -235,6 +235,112 @@ for (const kind of servers) {
   });
 }
 
+/// Alice's team with $10, and Bob, its member, with two keys that it pays for.
+async function teamAt(gateway, budgets) {
+  const alice = await userWith(gateway);
+  const bob = await userWith(gateway);
+  const login = await fetch(`${gateway.url}/api/auth/login`, {
+    method: 'POST',
+    body: JSON.stringify({ username: alice.name, password: kPassword }),
+  });
+  const { token } = await login.json();
+  const asAlice = async (at, method, route, body) => {
+    const headers = { authorization: `Bearer ${token}`, 'if-match': '*' };
+    const answer = await fetch(`${at.url}/api/teams${route}`, {
+      method, headers, body: body && JSON.stringify(body),
+    });
+    const text = await answer.text();
+    assert.ok(answer.ok, `${method} ${route}: ${answer.status} ${text}`);
+    return JSON.parse(text);
+  };
+  const name = `team${++names}`;
+  const { team } = await asAlice(gateway, 'POST', '', { name });
+  await asAlice(gateway, 'POST', `/${team.id}/members`, { user: bob.name, budgets });
+  await topUp(gateway, name, '10');
+  const member = (at, method, body) => asAlice(at, method, `/${team.id}/members/${bob.name}`, body);
+  const key = () => keyFor(gateway, bob.name, { team: name });
+  return { team, bob, member, asAlice, keys: [await key(), await key()] };
+}
+
+async function pricesAt(gateway) {
+  await ask(gateway, 'POST', 'models', { model: 'mock-c100', input: '0', output: '10000.00' }); // $1 an answer
+  await ask(gateway, 'POST', 'models', { model: 'mock-c2', input: '0', output: '0.01' }); // next to nothing
+  await ask(gateway, 'POST', 'models', { model: 'mock-c8000-i5', input: '0', output: '0.01' });
+}
+
+/// What goes on until it is told otherwise, for 40 seconds at least.
+async function streamOf(gateway, key) {
+  const answer = await gateway.post('/v1/chat/completions', chat('mock-c8000-i5', { stream: true }), {
+    authorization: `Bearer ${key}`,
+  });
+  assert.equal(answer.status, 200);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = (await reader.read()).value;
+  return async () => {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return text;
+      text += value;
+    }
+  };
+}
+
+for (const kind of servers) {
+  test(`${kind}: what a member spends at one gateway is taken from his budget at the other, once`, async () => {
+    const { a, b } = await fleetFor(kind);
+    await pricesAt(a);
+    const { member, keys } = await teamAt(a, { day: '3' });
+    await becomes('the key', b, keys[1].key, 200);
+    // Exactly three dollars, with a key that is not used elsewhere.
+    for (let i = 0; i < 3; ++i) assert.equal(await statusOf(a, keys[0].key, 'mock-c100'), 200);
+    const refused = async (gateway, { key }) => {
+      const { status, text } = await call(gateway, { key, body: chat('mock-c2') });
+      return (status === 429 && /Your budget of the day in the team/.test(text)) || text;
+    };
+    assert.equal(await refused(a, keys[0]), true);
+    await ask(a, 'DELETE', `keys/${keys[0].id}`); // what it has spent was the member's
+    await heard('what a has spent', () => refused(b, keys[1]));
+    // What has been taken is not taken again: there is room for a fourth and no fifth.
+    await member(a, 'PATCH', { budgets: { day: '4.5' } });
+    await becomes('the new budget', b, keys[1].key, 200);
+    assert.equal(await statusOf(b, keys[1].key, 'mock-c100'), 200);
+    await member(b, 'PATCH', { budgets: { day: '4' } });
+    await heard('what b has spent', () => refused(a, keys[1]));
+    assert.equal(await refused(b, keys[1]), true);
+  });
+
+  test(`${kind}: who is taken out at one gateway has his streams ended at the other`, async () => {
+    const { a, b } = await fleetFor(kind);
+    await pricesAt(a);
+    const { member, keys } = await teamAt(a);
+    await becomes('the key', b, keys[1].key, 200);
+    const rest = await streamOf(b, keys[1].key);
+    await member(a, 'DELETE');
+    const began = performance.now();
+    const text = await rest();
+    assert.match(text, /budget_exhausted/);
+    assert.doesNotMatch(text, /\[DONE\]/);
+    seen.push(performance.now() - began);
+    const { status, text: why } = await call(b, { key: keys[1].key, body: chat('mock-c2') });
+    assert.equal(status, 429);
+    assert.match(why, /pays for it no more/);
+  });
+
+  test(`${kind}: a team that is deleted at one gateway pays for nothing more at the other`, async () => {
+    const { a, b } = await fleetFor(kind); // without prices nothing is taken from the wallet
+    const { team, asAlice, keys } = await teamAt(a);
+    await becomes('the key', b, keys[1].key, 200);
+    await ask(a, 'POST', `users/${team.name}/wallet/adjust`, {
+      amount: '-10', reason: 'closed', idempotency_key: `adjust-${++names}`,
+    });
+    await asAlice(a, 'DELETE', `/${team.id}`);
+    await heard('the end of the team', async () => {
+      const { text } = await call(b, { key: keys[1].key, body: chat('mock-c2') });
+      return /pays for it no more/.test(text) || text;
+    });
+  });
+}
+
 test('sqlite: a price set for a user before he registers is his when he does', async () => {
   const place = await placeFor('sqlite');
   const gateway = await startGateway(configOf(place), place);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_set>
 #include <vector>
 
@@ -114,7 +115,8 @@ class Sums {
     }
   }
 
-  void write(soci::session& sql, const Dialect& dialect) {
+  /// Returns which members' sums it has changed.
+  std::set<PaidFor> write(soci::session& sql, const Dialect& dialect) {
     // Locked in the order of their ids, so that two gateways do not wait for each other.
     std::map<int64_t, int64_t> balances;
     std::map<int64_t, int64_t> owners;
@@ -142,13 +144,16 @@ class Sums {
       // No row: the key was deleted while its request ran.
       values.run(sql, KeySums::update());
     }
+    std::set<PaidFor> members;
     for (const auto& [place, nanos] : members_) {
       const int64_t team = owners.at(place.wallet);
       if (team == place.user) continue;
       Values values;
       MemberSums::values(place, nanos, team, values.adder());
       values.run(sql, MemberSums::update());
+      members.insert({place.wallet, place.user});
     }
+    return members;
   }
 
  private:
@@ -204,8 +209,8 @@ void settle(soci::session& sql, const Dialect& dialect, std::span<const Settleme
     sums.add(each);
   }
   insert_usage(sql, rows);
-  sums.write(sql, dialect);
-  if (!rows.empty()) note_settled(sql, settlements, origin);
+  const std::set<PaidFor> members = sums.write(sql, dialect);
+  if (!rows.empty()) note_settled(sql, settlements, members, origin);
 }
 
 void bury(soci::session& sql, const Settlement& settlement, std::string_view why) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/calendar.hpp"
 #include "observe/log.hpp"
 #include "store/server/books.hpp"
 #include "store/usage_row.hpp"
@@ -149,12 +150,14 @@ void Carrier::on_carried(std::function<void(const Carried&)> told) {
 
 void Carrier::tell(const Group& group) {
   if (told_) {
-    Carried carried{.wallets = {}, .keys = {}, .uncertain = uncertain_};
+    Carried carried{.charges = {}, .uncertain = uncertain_};
+    carried.charges.reserve(group.settlements.size());
     for (const Settlement& each : group.settlements) {
-      if (each.wallet_id != 0) carried.wallets.push_back({each.wallet_id, 0, each.cost});
-      if (each.key_id != 0) {
-        carried.keys.push_back({each.key_id, each.charged.total(), each.cost});
-      }
+      carried.charges.push_back({.paid = {each.wallet_id, each.user_id},
+                                 .key_id = each.key_id,
+                                 .tokens = each.charged.total(),
+                                 .cost = each.cost,
+                                 .day = day_of(each.started_at)});
     }
     told_(carried);
   }

@@ -4,8 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
+#include <iterator>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "base/text.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 /// Ids in one query.
 constexpr size_t kIds = 500;
+constexpr std::string_view kSpent = "spent_on, spent_day, spent_week, spent_month";
 
 struct ChangeRow {
   int64_t seq = 0;
@@ -29,23 +31,37 @@ int64_t newest(soci::session& sql) {
   return seq;
 }
 
-/// Numbers with commas between them, as note_settled() has written them.
+/// What stands before the next `end`, or all; it is taken off with the end.
+std::string_view take_up_to(char end, std::string_view& list) {
+  const std::string_view part = list.substr(0, list.find(end));
+  list.remove_prefix(std::min(part.size() + 1, list.size()));
+  return part;
+}
+
 void add_numbers(std::string_view list, std::vector<int64_t>& to) {
   while (!list.empty()) {
-    const size_t end = std::min(list.find(','), list.size());
-    if (const auto number = parse_u64(list.substr(0, end))) {
+    if (const auto number = parse_u64(take_up_to(',', list))) {
       to.push_back(static_cast<int64_t>(*number));
     }
-    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+}
+
+/// As note_settled() has written it.
+void add_touched(std::string_view touched, News& news) {
+  add_numbers(take_up_to(';', touched), news.wallets);
+  add_numbers(take_up_to(';', touched), news.used_keys);
+  while (!touched.empty()) {
+    std::string_view user = take_up_to(',', touched);
+    const auto wallet_id = parse_u64(take_up_to(':', user));
+    const auto user_id = parse_u64(user);
+    if (!wallet_id || !user_id) continue;
+    news.members.push_back({static_cast<int64_t>(*wallet_id), static_cast<int64_t>(*user_id)});
   }
 }
 
 void add(const ChangeRow& row, News& news) {
   if (row.kind == "settled") {
-    const std::string_view touched = row.touched;
-    const size_t border = std::min(touched.find(';'), touched.size());
-    add_numbers(touched.substr(0, border), news.wallets);
-    add_numbers(touched.substr(std::min(border + 1, touched.size())), news.used_keys);
+    add_touched(row.touched, news);
   } else if (row.kind == "key") {
     news.keys.push_back(row.subject);
   } else if (row.kind == "user") {
@@ -69,7 +85,8 @@ void add(const ChangeRow& row, News& news) {
   if (unknown) news.all = true;
 }
 
-void keep_each_once(std::vector<int64_t>& ids) {
+template <typename Id>
+void keep_each_once(std::vector<Id>& ids) {
   std::ranges::sort(ids);
   const auto [first, last] = std::ranges::unique(ids);
   ids.erase(first, last);
@@ -88,7 +105,7 @@ void in_pieces(std::span<const int64_t> ids, Read read) {
 }  // namespace
 
 void note_settled(soci::session& sql, std::span<const Settlement> settlements,
-                  const std::string& origin) {
+                  const std::set<PaidFor>& members, const std::string& origin) {
   std::set<int64_t> wallets;
   std::set<int64_t> keys;
   for (const Settlement& each : settlements) {
@@ -96,7 +113,11 @@ void note_settled(soci::session& sql, std::span<const Settlement> settlements,
     if (each.key_id != 0) keys.insert(each.key_id);
   }
   if (wallets.empty() && keys.empty()) return;
-  const std::string touched = fmt::format("{};{}", fmt::join(wallets, ","), fmt::join(keys, ","));
+  std::string touched = fmt::format("{};{}", fmt::join(wallets, ","), fmt::join(keys, ","));
+  char before = ';';
+  for (const PaidFor& each : members) {
+    touched += fmt::format("{}{}:{}", std::exchange(before, ','), each.wallet_id, each.user_id);
+  }
   sql << "UPDATE change_turn SET seq = seq + 1 WHERE id = 1";
   sql << "INSERT INTO changes (seq, kind, subject, origin, touched)"
          " SELECT seq, 'settled', 0, :origin, :touched FROM change_turn WHERE id = 1",
@@ -148,6 +169,7 @@ Result<News> ServerChanges::since(int64_t cursor) {
   for (auto* ids : {&news.keys, &news.users, &news.teams, &news.wallets, &news.used_keys}) {
     keep_each_once(*ids);
   }
+  keep_each_once(news.members);
   return news;
 }
 
@@ -161,6 +183,7 @@ Status ServerChanges::forget(int64_t cursor) {
 }
 
 Status ServerChanges::look(std::span<const int64_t> wallets, std::span<const int64_t> keys,
+                           std::span<const int64_t> memberships,
                            const std::function<void(const Figures&)>& take) {
   const auto turn = carrier_.pause();
   Figures figures;
@@ -177,12 +200,30 @@ Status ServerChanges::look(std::span<const int64_t> wallets, std::span<const int
     in_pieces(keys, [&](const std::string& ids) {
       KeyFigure row;
       soci::statement statement =
-          (sql.prepare << "SELECT id, used_tokens, used_nanos FROM api_keys WHERE id IN (" << ids
-                       << ")",
-           soci::into(row.id), soci::into(row.used_tokens), soci::into(row.used_money.nanos));
+          (sql.prepare << "SELECT id, used_tokens, used_nanos, " << kSpent
+                       << " FROM api_keys WHERE id IN (" << ids << ")",
+           soci::into(row.id), soci::into(row.used_tokens), soci::into(row.used_money.nanos),
+           soci::into(row.spent.on), soci::into(row.spent.day.nanos),
+           soci::into(row.spent.week.nanos), soci::into(row.spent.month.nanos));
       statement.execute();
       while (statement.fetch()) figures.keys.push_back(row);
     });
+    std::unordered_set<int64_t> there;
+    in_pieces(memberships, [&](const std::string& ids) {
+      MemberFigure row;
+      soci::statement statement =
+          (sql.prepare << "SELECT id, " << kSpent << " FROM team_members WHERE id IN (" << ids
+                       << ")",
+           soci::into(row.id), soci::into(row.spent.on), soci::into(row.spent.day.nanos),
+           soci::into(row.spent.week.nanos), soci::into(row.spent.month.nanos));
+      statement.execute();
+      while (statement.fetch()) {
+        figures.members.push_back(row);
+        there.insert(row.id);
+      }
+    });
+    std::ranges::copy_if(memberships, std::back_inserter(figures.left),
+                         [&](int64_t id) { return !there.contains(id); });
   });
   if (!done) return std::unexpected(done.error().error);
   take(figures);

@@ -100,7 +100,7 @@ TEST_P(ChangesOnServers, TellOfSettlementsOfOthersAndNotOfTheirOwn) {
 
   Figures figures;
   const int64_t nobody = 999;
-  ASSERT_TRUE(here_->changes()->look({{alice.id, nobody}}, {{key, nobody}},
+  ASSERT_TRUE(here_->changes()->look({{alice.id, nobody}}, {{key, nobody}}, {},
                                      [&](const Figures& now) { figures = now; }));
   ASSERT_EQ(figures.wallets.size(), 1u);
   EXPECT_EQ(figures.wallets[0].balance, Money{-2 * 1'234'567});
@@ -109,15 +109,67 @@ TEST_P(ChangesOnServers, TellOfSettlementsOfOthersAndNotOfTheirOwn) {
   EXPECT_EQ(figures.keys[0].used_tokens, 2 * testing::settlement("any").charged.total());
 }
 
+TEST_P(ChangesOnServers, TellWhoseShareOfATeamSettlementsHaveChanged) {
+  const int64_t alice = there_->ensure_wallet("alice").value().user_id;
+  const Wallet bob = there_->ensure_wallet("bob").value();
+  const Team red = there_->teams().add_team("red", alice).value();
+  Member member;
+  member.user_id = bob.user_id;
+  member = there_->teams().add_member(red.id, member, alice).value();
+  Key key = testing::key("bob's", bob.user_id);
+  key.payer_id = red.id;
+  key = there_->api_keys().add(key, 10).value();
+  news();
+
+  const auto settle = [&](const std::string& id, int64_t wallet, int64_t user) {
+    Settlement settlement = testing::settlement(id, key.id, wallet);
+    settlement.user_id = user;
+    testing::settle_now(*there_, settlement);
+  };
+  settle("his own", bob.id, bob.user_id);
+  EXPECT_THAT(news().members, IsEmpty()) << "his own wallet";
+  settle("the team's", red.wallet.id, bob.user_id);
+  settle("once more", red.wallet.id, bob.user_id);
+  settle("alice's", red.wallet.id, alice);
+  EXPECT_THAT(news().members, ::testing::UnorderedElementsAre(PaidFor{red.wallet.id, bob.user_id},
+                                                              PaidFor{red.wallet.id, alice}));
+
+  const auto look = [&] {
+    Figures figures;
+    const std::vector<int64_t> asked = {member.id, 999};
+    const std::vector<int64_t> keys = {key.id};
+    EXPECT_TRUE(
+        here_->changes()->look({}, keys, asked, [&](const Figures& now) { figures = now; }));
+    return figures;
+  };
+  const Figures figures = look();
+  ASSERT_EQ(figures.members.size(), 1u);
+  EXPECT_EQ(figures.members[0].id, member.id);
+  const Spent& spent = figures.members[0].spent;
+  EXPECT_EQ(spent.on, 20'454);  // 2026-01-01
+  EXPECT_EQ(spent.day, Money{2 * 1'234'567});
+  EXPECT_EQ(spent.month, Money{2 * 1'234'567});
+  EXPECT_THAT(figures.left, ElementsAre(999));
+  ASSERT_EQ(figures.keys.size(), 1u);
+  EXPECT_EQ(figures.keys[0].spent.on, spent.on);
+  EXPECT_EQ(figures.keys[0].spent.week, Money{4 * 1'234'567});
+
+  there_->teams().remove_member(red.id, bob.user_id, alice).value();
+  const News heard = news();
+  EXPECT_THAT(heard.teams, ElementsAre(red.id));
+  EXPECT_THAT(heard.keys, ElementsAre(key.id));
+  EXPECT_THAT(look().left, ElementsAre(member.id, 999));
+}
+
 TEST_P(ChangesOnServers, WhatHasArrivedInTheBooksIsToldOnce) {
   const Wallet alice = here_->ensure_wallet("alice").value();
   std::vector<Money> told;
   here_->changes()->on_carried([&](const Carried& carried) {
-    for (const WalletFigure& each : carried.wallets) told.push_back(each.balance);
+    for (const Carried::Charge& each : carried.charges) told.push_back(each.cost);
   });
   testing::settle_now(*here_, testing::settlement("one", 0, alice.id));
   // Looking waits for what is on its way.
-  ASSERT_TRUE(here_->changes()->look({{alice.id}}, {}, [&](const Figures& figures) {
+  ASSERT_TRUE(here_->changes()->look({{alice.id}}, {}, {}, [&](const Figures& figures) {
     EXPECT_EQ(figures.wallets.at(0).balance, Money{-1'234'567});
     EXPECT_THAT(told, ElementsAre(Money{1'234'567}));
   }));
