@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-import { ask, fill, kHeavy } from './lib/books_data.js';
+import { ask, digestOf, fill, kHeavy } from './lib/books_data.js';
 import { otherPages, summaries, usagePages } from './lib/books_pages.js';
 import { DatabaseServer } from './lib/database_servers.js';
 import { freePort, Lab } from './lib/lab.js';
@@ -23,11 +23,11 @@ const usage = `Measures what administrators and users wait for where a database 
   --keys N           (default 100000)
   --repeat N         each page is asked for so often, after once without being measured (default 5)
   --rate N           requests a second that are settled meanwhile, in a second round (default 500)
-  --only TEXT        pages whose name or group has this in it
+  --only PATTERN     pages whose group and name ("group: name") have this regular expression in them
   --steps LIST       of pages, load, verify, purge, keys (default: all)
   --folder DIR       where the databases are kept for another run (default: a temporary one)
   --bin FILE         the binary to measure (default bin/sluice)
-  --out FILE         Markdown report; --json FILE every page
+  --out FILE         Markdown report; --json FILE every page, with a digest of its answer
 `;
 
 const { values: args } = parseArgs({
@@ -161,7 +161,8 @@ function pagesFor(database) {
       if (page.path.startsWith('/api/usage?')) page.path = page.path.replace(id, own[name]);
     }
   }
-  return all.filter(({ group, name }) => `${group}: ${name}`.includes(args.only));
+  const wanted = new RegExp(args.only);
+  return all.filter(({ group, name }) => wanted.test(`${group}: ${name}`));
 }
 
 async function measurePages(gateway, pages, token, repeat) {
@@ -176,7 +177,7 @@ async function measurePages(gateway, pages, token, repeat) {
       if (i > 0) times.push(performance.now() - from);
     }
     if (![200, 400, 404].includes(answer.status)) throw new Error(`${page.path}: ${answer.status} ${answer.text}`);
-    results.push({ ...page, status: answer.status, size: answer.size, p50: quantile(times, 0.5), max: Math.max(...times) });
+    results.push({ ...page, status: answer.status, size: answer.size, digest: digestOf(answer.text), p50: quantile(times, 0.5), max: Math.max(...times) });
   }
   return results;
 }

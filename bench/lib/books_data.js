@@ -73,7 +73,7 @@ const decision = (model, provider) => JSON.stringify({
   lease: { tokens: 1056, marks: 2, delivered: 412 },
 });
 
-const digestOf = (text) => createHash('sha256').update(text).digest('hex');
+export const digestOf = (text) => createHash('sha256').update(text).digest('hex');
 
 function insertAll(database, table, columns, rows) {
   const statement = database.prepare(

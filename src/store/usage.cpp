@@ -19,9 +19,6 @@ class Condition {
   Condition(const Database::UsageFilter& filter, int64_t to) : filter_(filter), to_(to) {
     text_ = "l.started_at >= :from AND l.started_at < :to";
     if (!filter.key_name.empty()) text_ += " AND l.key_name = :key";
-    if (!filter.user.empty()) {
-      text_ += " AND l.user_id = (SELECT id FROM users WHERE name = :user)";
-    }
     if (filter.user_id != 0) text_ += " AND l.user_id = :user_id";
     if (!filter.model.empty()) text_ += " AND l.requested_model = :model";
     if (!filter.provider.empty()) text_ += " AND l.provider = :provider";
@@ -32,7 +29,6 @@ class Condition {
   void use(soci::details::prepare_temp_type& query) const {
     query, soci::use(filter_.from), soci::use(to_);
     if (!filter_.key_name.empty()) query, soci::use(filter_.key_name);
-    if (!filter_.user.empty()) query, soci::use(filter_.user);
     if (filter_.user_id != 0) query, soci::use(filter_.user_id);
     if (!filter_.model.empty()) query, soci::use(filter_.model);
     if (!filter_.provider.empty()) query, soci::use(filter_.provider);
@@ -74,7 +70,17 @@ Result<std::vector<Settlement>> SqlDatabase::usage(const UsageFilter& filter) {
       to = std::min(to, before_at + 1);
       after = " AND (l.started_at < :before_at OR l.id < :before_id)";
     }
-    const Condition condition(filter, to);
+    // First, since a planner that knows who it is knows how much he has.
+    UsageFilter known = filter;
+    if (!filter.user.empty()) {
+      int64_t id = 0;
+      sql << "SELECT id FROM users WHERE name = :name", soci::use(filter.user), soci::into(id);
+      if (!sql.got_data() || (filter.user_id != 0 && filter.user_id != id)) {
+        return std::vector<Settlement>();
+      }
+      known.user_id = id;
+    }
+    const Condition condition(known, to);
     std::vector<Settlement> all;
     UsageRow row;
     soci::details::prepare_temp_type query =

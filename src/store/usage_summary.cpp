@@ -21,6 +21,9 @@ constexpr const char* kSums[] = {
     "requests",      "failed",           "input_tokens", "cache_read_tokens", "cache_write_tokens",
     "output_tokens", "reasoning_tokens", "cost",         "upstream_cost"};
 
+/// Rows that PostgreSQL looks for too many groups in; what has them further on is summed up first.
+constexpr int64_t kProbed = 50'000;
+
 int64_t floor_to(int64_t at, int64_t span) { return at - at % span; }
 
 int64_t ceil_to(int64_t at, int64_t span) {
@@ -192,14 +195,43 @@ class Summary {
     ++parts_;
   }
 
-  /// `day` as SQL; `sign` is "-" where they are taken away.
-  void add_sums(const Period& period, int64_t span, std::string_view day,
-                const std::string& parts = {}, std::string_view sign = "") {
+  /// One row for each group that is asked for, as a table: `day` as SQL.
+  std::string added_up(std::string_view day, std::string_view table, std::string_view where) const {
+    std::string columns = asks_for(By::kDay) ? std::string(day) : "0";
+    columns += " AS local_day";
+    std::string groups;
+    const auto add_column = [&](By by, std::string_view none) {
+      const std::string name = column_of(by);
+      columns += asks_for(by) ? fmt::format(", {}", name) : fmt::format(", {} AS {}", none, name);
+      if (asks_for(by)) groups += (groups.empty() ? "" : ", ") + name;
+    };
+    if (asks_for(By::kDay)) groups = "local_day";
+    add_column(By::kUser, "0");
+    add_column(By::kKey, "''");
+    add_column(By::kModel, "''");
+    add_column(By::kProvider, "''");
     std::string sums;
-    for (const char* each : kSums) sums += fmt::format(", {0}{1} AS {1}", sign, each);
-    add_part(fmt::format(
-        "SELECT {} AS local_day, user_id, key_name, model, provider{} FROM usage_rollups WHERE {}",
-        day, sums, sums_where(period, span, parts)));
+    for (const char* name : kSums) sums += fmt::format(", SUM({0}) AS {0}", name);
+    return fmt::format("(SELECT {}{} FROM {} WHERE {} GROUP BY {})", columns, sums, table, where,
+                       groups);
+  }
+
+  /// `day` as SQL.
+  void add_sums(const Period& period, int64_t span, std::string_view day) {
+    const std::string where = sums_where(period, span);
+    const std::string sums = fmt::format("{}", fmt::join(kSums, ", "));
+    // Added up along the index: to sort them all takes longer.
+    if (server_ == Server::kSqlite && by_.size() == 1 && kind() == RollupKind::kUser &&
+        user_id_ == 0) {
+      add_part(
+          fmt::format("SELECT local_day, user_id, key_name, model, provider, {} FROM {} each_user",
+                      sums, added_up(day, "usage_rollups INDEXED BY usage_rollups_user", where)));
+      return;
+    }
+    add_part(
+        fmt::format("SELECT {} AS local_day, user_id, key_name, model, provider, {} FROM "
+                    "usage_rollups WHERE {}",
+                    day, sums, where));
   }
 
   /// Days are those of UTC in the sums. What is on another day where the zone is, which is at one
@@ -211,12 +243,16 @@ class Summary {
       const bool later = each.offset > 0;
       const Period moved = later ? Period{ceil_to(kDay - each.offset, kQuarter), kDay}
                                  : Period{0, ceil_to(-each.offset, kQuarter)};
-      const std::string parts = parts_in(moved);
-      add_sums(period, kQuarter, "bucket - bucket % 86400000", parts, "-");
-      add_sums(
-          period, kQuarter,
-          later ? "bucket - bucket % 86400000 + 86400000" : "bucket - bucket % 86400000 - 86400000",
-          parts);
+      // Read once, then taken away from the one and added to the other.
+      std::string sums;
+      for (const char* name : kSums) sums += fmt::format(", m.factor * d.{0} AS {0}", name);
+      add_part(fmt::format(
+          "SELECT d.local_day + m.later AS local_day, d.user_id, d.key_name, d.model, d.provider{}"
+          " FROM {} d CROSS JOIN (SELECT 0 AS later, -1 AS factor UNION ALL SELECT {}, 1) m",
+          sums,
+          added_up("bucket - bucket % 86400000", "usage_rollups",
+                   sums_where(period, kQuarter, parts_in(moved))),
+          later ? kDay : -kDay));
       moves_ = true;
     }
   }
@@ -257,12 +293,17 @@ class Summary {
       columns += by == By::kDay ? "bucket" : column_of(by);
     }
     const size_t most = Database::kMostGroups * (asks_for(By::kDay) && !whole_days_ ? 2 : 1);
+    std::string rows =
+        fmt::format("usage_rollups WHERE {}",
+                    sums_where(periods.front(), sources.months.empty() ? kDay : kMonth));
+    // It makes all that are distinct before it counts to a limit.
+    if (server_ == Server::kPostgresql) {
+      rows = fmt::format("(SELECT * FROM {} LIMIT {}) first_ones", rows, kProbed);
+    }
     int64_t found = 0;
-    soci::details::prepare_temp_type query =
-        sql.prepare << "SELECT COUNT(*) FROM (SELECT DISTINCT " << columns
-                    << " FROM usage_rollups WHERE "
-                    << sums_where(periods.front(), sources.months.empty() ? kDay : kMonth)
-                    << " LIMIT " << most + 1 << ") probe";
+    soci::details::prepare_temp_type query = sql.prepare << "SELECT COUNT(*) FROM (SELECT DISTINCT "
+                                                         << columns << " FROM " << rows << " LIMIT "
+                                                         << most + 1 << ") probe";
     use_filters(query);
     query, soci::into(found);
     soci::statement(query).execute(true);

@@ -19,6 +19,8 @@ void settle_in_postgresql(soci::session& session, Patience patience) {
   const int limit = patience == Patience::kQuick ? kStatementSeconds : 0;
   session << fmt::format("SET statement_timeout = '{}s'", limit);
   session << fmt::format("SET lock_timeout = '{}s'", kLockSeconds);
+  // To compile a summary takes longer than to make it.
+  session << "SET jit = off";
   // What has been carried is forgotten here, so it must not be lost there.
   session << "DO 'BEGIN IF current_setting(''synchronous_commit'') = ''off'' THEN"
              " PERFORM set_config(''synchronous_commit'', ''on'', false); END IF; END'";
