@@ -21,7 +21,7 @@ echo "== build ($preset)"
 scripts/build.sh "$preset" "${targets[@]}"
 
 echo "== unit tests, fuzz inputs, lint"
-ctest --test-dir "$dir" --no-tests=error --output-on-failure --timeout 300 -j "$(nproc)" \
+ctest --test-dir "$dir" --no-tests=error --output-on-failure --timeout 900 -j "$(nproc)" \
   "${skip[@]}" </dev/null
 
 echo "== end to end"
