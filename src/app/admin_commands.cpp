@@ -1,6 +1,7 @@
 #include "app/admin_commands.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include "app/explain_command.hpp"
 #include "app/table.hpp"
 #include "json/writer.hpp"
+#include "observe/log.hpp"
 
 namespace sluice::app {
 
@@ -130,6 +132,8 @@ void AdminCommands::add_copies(CLI::App& root) {
           [this] {
             const auto config = load_config(shared_.config.load_options());
             if (!config) return complain(config.error());
+            // A million rows take a minute or two, and whoever waits is told how far they are.
+            log::start({.level = log::Level::kInfo, .fd = STDERR_FILENO});
             const auto done = store::Database::restore(admin::database_options(**config), file_);
             if (!done) return complain(done.error(), kFailed);
             print(shared_.json ? one_member("restored", file_) + '\n'

@@ -7,9 +7,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "observe/log.hpp"
+#include "store/server/bulk.hpp"
 #include "store/server/connect.hpp"
 #include "store/server/migrate.hpp"
 #include "store/server/spool_owner.hpp"
@@ -23,9 +26,8 @@ namespace {
 using sqlite::Connection;
 using sqlite::Statement;
 
-/// Rows that are read from a server at once, which keeps them in memory; and that are inserted.
+/// Rows that are read from a server at once, which keeps them in memory.
 constexpr int kRead = 2'000;
-constexpr size_t kInsert = 20;
 
 /// As it is in the file. The first column is unique, and rows are read in its order.
 struct Table {
@@ -154,52 +156,59 @@ Status save_tables(soci::session& sql, Server server, Connection& file) {
 
 // From a file into a server.
 
-Row row_of(Statement& from, size_t columns) {
-  Row row(columns);
+/// Tells now and then how far a table is that has many rows.
+class Counter {
+ public:
+  explicit Counter(std::string_view table) : table_(table) {}
+  void add() {
+    if (++rows_ % kToldEvery == 0) tell();
+  }
+  void end() const {
+    if (rows_ > kToldEvery) tell();
+  }
+
+ private:
+  static constexpr int64_t kToldEvery = 250'000;
+
+  void tell() const { log::info("restore_goes_on", {{"table", table_}, {"rows", rows_}}); }
+
+  const std::string_view table_;
+  int64_t rows_ = 0;
+};
+
+void add_row(Statement& from, size_t columns, Bulk& to) {
   for (size_t i = 0; i < columns; ++i) {
     const int column = static_cast<int>(i);
     if (from.is_null(column)) {
-      row[i].is_null = soci::i_null;
+      to.add(std::nullopt);
     } else if (from.is_real(column)) {
       // As text SQLite would give 15 digits of it.
-      row[i].text = fmt::format("{}", from.real(column));
+      to.add(fmt::format("{}", from.real(column)));
     } else {
-      row[i].text = from.text(column);
+      to.add(from.text(column));
     }
   }
-  return row;
+  to.end_row();
 }
 
-void insert_rows(soci::session& sql, const Table& table, std::vector<Row>& rows) {
-  if (rows.empty()) return;
-  std::string values;
-  for (size_t i = 0; i < rows.size() * table.columns.size(); ++i) {
-    const size_t column = i % table.columns.size();
-    values += column > 0 ? ", " : i == 0 ? "(" : "), (";
-    values += fmt::format(":v{}", i);
-  }
-  soci::details::prepare_temp_type query =
-      sql.prepare << fmt::format("INSERT INTO {} ({}) VALUES {})", table.name, table.list(),
-                                 values);
-  for (Row& row : rows) {
-    for (Cell& cell : row) query, soci::use(cell.text, cell.is_null);
-  }
-  soci::statement(query).execute(true);
-  rows.clear();
-}
-
-Status load_table(Connection& file, const Table& table, soci::session& sql) {
+Status load_table(Connection& file, const Table& table, soci::session& sql, Server server) {
   Result<Statement> from = Statement::prepare(
       file,
       fmt::format("SELECT {} FROM {} ORDER BY {}", table.list(), table.name, table.columns.front())
           .c_str());
   if (!from) return std::unexpected(from.error());
-  std::vector<Row> rows;
-  while (from->step() == SQLITE_ROW) {
-    rows.push_back(row_of(*from, table.columns.size()));
-    if (rows.size() == kInsert) insert_rows(sql, table, rows);
+  const std::vector<std::string> indexes = take_indexes(sql, server, table.name);
+  Bulk bulk(sql, server, table.name, table.list());
+  Counter counter(table.name);
+  int code = from->step();
+  for (; code == SQLITE_ROW; code = from->step()) {
+    add_row(*from, table.columns.size(), bulk);
+    counter.add();
   }
-  insert_rows(sql, table, rows);
+  if (code != SQLITE_DONE) return std::unexpected(file.error());
+  bulk.finish();
+  counter.end();
+  for (const std::string& index : indexes) sql << index;
   return {};
 }
 
@@ -255,8 +264,10 @@ Status load_tables(Connection& file, soci::session& sql, const http::DatabaseUrl
                             url.shown()));
   }
   sql << "DELETE FROM settings";
+  // For indexes that are made over many rows.
+  if (server == Server::kPostgresql) sql << "SET LOCAL maintenance_work_mem = '256MB'";
   for (const Table& table : *tables) {
-    if (Status loaded = load_table(file, table, sql); !loaded) return loaded;
+    if (Status loaded = load_table(file, table, sql, server); !loaded) return loaded;
   }
   transaction.commit();
   for (const Table& table : *tables) {

@@ -256,6 +256,7 @@ TEST_P(Servers, ABackupGoesFromOneKindOfDatabaseToAnotherAndBackUnchanged) {
     for (int i = 0; i < 300; ++i) {
       Settlement one = settlement(fmt::format("use_{}", i), account.key, account.wallet);
       if (i % 2 == 0) one.reported.reset();
+      if (i % 3 == 0) one.decision = "tab\t line\n return\r back\\ \\N \\. 'quoted' \"twice\" :x ?";
       testing::settle_now(*database, one);
     }
     ASSERT_TRUE(database->backup(folder_.file("first.db")));
@@ -264,7 +265,16 @@ TEST_P(Servers, ABackupGoesFromOneKindOfDatabaseToAnotherAndBackUnchanged) {
       .run(
           "INSERT INTO open_leases VALUES ('open', 'req_1', 1, 1, 0, 'asked', 'upstream',"
           " 'openai', 1, 1000, 1767225600000, 1, 900, 50, 0, 512, 10, 77)");
+  ASSERT_TRUE(Database::migrate(folder_.options()));
+  const auto indexes = [&] {
+    return testing::AnyShell(folder_).integer(
+        GetParam() == Server::kPostgresql
+            ? "SELECT COUNT(*) FROM pg_indexes WHERE schemaname = current_schema()"
+            : "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE()");
+  };
+  const int64_t made = indexes();
   ASSERT_TRUE(Database::restore(folder_.options(), folder_.file("first.db")));
+  EXPECT_EQ(indexes(), made);
   // Before it is opened: what is open would be settled.
   ASSERT_TRUE(server::save(http::parse_database_url(folder_.url()).value(), folder_.ledger_file(),
                            folder_.file("second.db")));
