@@ -177,7 +177,7 @@ async function measurePages(gateway, pages, token, repeat) {
       if (i > 0) times.push(performance.now() - from);
     }
     if (![200, 400, 404].includes(answer.status)) throw new Error(`${page.path}: ${answer.status} ${answer.text}`);
-    results.push({ ...page, status: answer.status, size: answer.size, digest: digestOf(answer.text), p50: quantile(times, 0.5), max: Math.max(...times) });
+    results.push({ ...page, status: answer.status, size: answer.size, digest: answer.status === 200 ? digestOf(answer.text) : '', p50: quantile(times, 0.5), max: Math.max(...times) });
   }
   return results;
 }

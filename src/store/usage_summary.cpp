@@ -211,7 +211,10 @@ class Summary {
     add_column(By::kModel, "''");
     add_column(By::kProvider, "''");
     std::string sums;
-    for (const char* name : kSums) sums += fmt::format(", SUM({0}) AS {0}", name);
+    // PostgreSQL's own type for them is slow to add up once more.
+    const char* const sum =
+        server_ == Server::kPostgresql ? ", CAST(SUM({0}) AS BIGINT) AS {0}" : ", SUM({0}) AS {0}";
+    for (const char* name : kSums) sums += fmt::format(fmt::runtime(sum), name);
     return fmt::format("(SELECT {}{} FROM {} WHERE {} GROUP BY {})", columns, sums, table, where,
                        groups);
   }
@@ -220,9 +223,9 @@ class Summary {
   void add_sums(const Period& period, int64_t span, std::string_view day) {
     const std::string where = sums_where(period, span);
     const std::string sums = fmt::format("{}", fmt::join(kSums, ", "));
-    // Added up along the index: to sort them all takes longer.
-    if (server_ == Server::kSqlite && by_.size() == 1 && kind() == RollupKind::kUser &&
-        user_id_ == 0) {
+    // Added up along the index, since to sort them all takes longer. It is walked as a whole.
+    if (server_ == Server::kSqlite && span == kMonth && user_id_ == 0 &&
+        kind() == RollupKind::kUser) {
       add_part(
           fmt::format("SELECT local_day, user_id, key_name, model, provider, {} FROM {} each_user",
                       sums, added_up(day, "usage_rollups INDEXED BY usage_rollups_user", where)));
