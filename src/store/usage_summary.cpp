@@ -196,7 +196,7 @@ class Summary {
   }
 
   /// One row for each group that is asked for, as a table: `day` as SQL.
-  std::string added_up(std::string_view day, std::string_view table, std::string_view where) const {
+  std::string added_up(std::string_view day, std::string_view where) const {
     std::string columns = asks_for(By::kDay) ? std::string(day) : "0";
     columns += " AS local_day";
     std::string groups;
@@ -215,26 +215,16 @@ class Summary {
     const char* const sum =
         server_ == Server::kPostgresql ? ", CAST(SUM({0}) AS BIGINT) AS {0}" : ", SUM({0}) AS {0}";
     for (const char* name : kSums) sums += fmt::format(fmt::runtime(sum), name);
-    return fmt::format("(SELECT {}{} FROM {} WHERE {} GROUP BY {})", columns, sums, table, where,
-                       groups);
+    return fmt::format("(SELECT {}{} FROM usage_rollups WHERE {} GROUP BY {})", columns, sums,
+                       where, groups);
   }
 
   /// `day` as SQL.
   void add_sums(const Period& period, int64_t span, std::string_view day) {
-    const std::string where = sums_where(period, span);
-    const std::string sums = fmt::format("{}", fmt::join(kSums, ", "));
-    // Added up along the index, since to sort them all takes longer. It is walked as a whole.
-    if (server_ == Server::kSqlite && span == kMonth && user_id_ == 0 &&
-        kind() == RollupKind::kUser) {
-      add_part(
-          fmt::format("SELECT local_day, user_id, key_name, model, provider, {} FROM {} each_user",
-                      sums, added_up(day, "usage_rollups INDEXED BY usage_rollups_user", where)));
-      return;
-    }
     add_part(
         fmt::format("SELECT {} AS local_day, user_id, key_name, model, provider, {} FROM "
                     "usage_rollups WHERE {}",
-                    day, sums, where));
+                    day, fmt::join(kSums, ", "), sums_where(period, span)));
   }
 
   /// Days are those of UTC in the sums. What is on another day where the zone is, which is at one
@@ -253,8 +243,7 @@ class Summary {
           "SELECT d.local_day + m.later AS local_day, d.user_id, d.key_name, d.model, d.provider{}"
           " FROM {} d CROSS JOIN (SELECT 0 AS later, -1 AS factor UNION ALL SELECT {}, 1) m",
           sums,
-          added_up("bucket - bucket % 86400000", "usage_rollups",
-                   sums_where(period, kQuarter, parts_in(moved))),
+          added_up("bucket - bucket % 86400000", sums_where(period, kQuarter, parts_in(moved))),
           later ? kDay : -kDay));
       moves_ = true;
     }
