@@ -63,8 +63,12 @@ Status prepare(const std::string& file, const Schema& schema);
 /// Which version of the schema a database of ours has.
 Result<int64_t> version_of(Connection& connection);
 
+/// What is looked at: every page and row, or also whether each index has all rows, which takes many
+/// times as long.
+enum class Depth : uint8_t { kPages, kIndexes };
+
 /// kConfig unless the file is a sound and whole database of ours that this binary can use.
-Status check(Connection& connection, const std::string& file);
+Status check(Connection& connection, const std::string& file, Depth depth = Depth::kIndexes);
 
 /// What every connection is set to. Not durable against power loss unless `full`.
 std::string settings(bool full);
