@@ -137,7 +137,8 @@ void Bulk::finish() {
   if (!failure.empty()) throw soci::soci_error(failure);
 }
 
-std::vector<std::string> take_indexes(soci::session& sql, Server server, const std::string& table) {
+std::vector<std::string> ready_for_many(soci::session& sql, Server server,
+                                        const std::string& table) {
   std::vector<std::string> makes;
   if (server != Server::kPostgresql) return makes;
   std::vector<std::string> names;
@@ -157,7 +158,18 @@ std::vector<std::string> take_indexes(soci::session& sql, Server server, const s
     }
   }
   for (const std::string& name : names) sql << "DROP INDEX " + name;
+  sql << fmt::format("ALTER TABLE {} DISABLE TRIGGER USER", table);
+  makes.push_back(fmt::format("ALTER TABLE {} ENABLE TRIGGER USER", table));
+  makes.push_back("ANALYZE " + table);
   return makes;
+}
+
+void note_all(soci::session& sql, Server server) {
+  if (server != Server::kPostgresql) return;
+  sql << "UPDATE change_turn SET seq = seq + 1, holder = txid_current() WHERE id = 1";
+  sql << "INSERT INTO changes (seq, kind, subject) SELECT seq, kind, 0 FROM change_turn, (VALUES"
+         " ('key'), ('user'), ('login'), ('wallet'), ('team'), ('price'), ('catalog')) kinds (kind)"
+         " WHERE id = 1";
 }
 
 }  // namespace sluice::store::server

@@ -39,8 +39,13 @@ class Bulk {
   bool copying_ = false;
 };
 
-/// PostgreSQL: takes away what indexes of a table are not for its keys, which it then makes at once
-/// and in order, and says how to make them again. MySQL: nothing, where that would commit.
-std::vector<std::string> take_indexes(soci::session& sql, Server server, const std::string& table);
+/// What makes a table of PostgreSQL slow to fill is put aside: indexes that are not for its keys,
+/// and triggers of ours. Returns the statements that bring it back, and tell the server how large
+/// the table is. MySQL: nothing, where that would commit.
+std::vector<std::string> ready_for_many(soci::session& sql, Server server,
+                                        const std::string& table);
+
+/// Tells gateways that everything has changed, where triggers that would were put aside.
+void note_all(soci::session& sql, Server server);
 
 }  // namespace sluice::store::server

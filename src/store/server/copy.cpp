@@ -197,7 +197,7 @@ Status load_table(Connection& file, const Table& table, soci::session& sql, Serv
       fmt::format("SELECT {} FROM {} ORDER BY {}", table.list(), table.name, table.columns.front())
           .c_str());
   if (!from) return std::unexpected(from.error());
-  const std::vector<std::string> indexes = take_indexes(sql, server, table.name);
+  const std::vector<std::string> after = ready_for_many(sql, server, table.name);
   Bulk bulk(sql, server, table.name, table.list());
   Counter counter(table.name);
   int code = from->step();
@@ -208,7 +208,7 @@ Status load_table(Connection& file, const Table& table, soci::session& sql, Serv
   if (code != SQLITE_DONE) return std::unexpected(file.error());
   bulk.finish();
   counter.end();
-  for (const std::string& index : indexes) sql << index;
+  for (const std::string& each : after) sql << each;
   return {};
 }
 
@@ -269,6 +269,7 @@ Status load_tables(Connection& file, soci::session& sql, const http::DatabaseUrl
   for (const Table& table : *tables) {
     if (Status loaded = load_table(file, table, sql, server); !loaded) return loaded;
   }
+  note_all(sql, server);
   transaction.commit();
   for (const Table& table : *tables) {
     if (!counts_ids(file, table)) continue;
