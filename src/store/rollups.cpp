@@ -80,12 +80,13 @@ void add_rows(soci::session& sql, Server server, int64_t from, int64_t to) {
   const std::string sums = sums_of_rows();
   const std::string columns = fmt::format("{}", fmt::join(kSums, ", "));
   const std::string more = addition(server);
-  for (const int64_t span : {kQuarter, kDay, kMonth}) {
+  for (const int64_t span : {kQuarter, kDay, kMonth, kYear}) {
     const std::string part =
         span == kQuarter
             ? fmt::format("(l.started_at % {0} - l.started_at % {1}) / {1}", kDay, span)
             : "0";
     for (const Columns& each : kKinds) {
+      if (span == kYear && !has_years(each.kind)) continue;
       sql << fmt::format(
           "INSERT INTO usage_rollups (span, kind, part, bucket, user_id, key_name, model, provider,"
           " {}) SELECT {}, {}, {} AS part_of_day, l.started_at - l.started_at % {} AS began,"

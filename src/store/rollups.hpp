@@ -1,4 +1,4 @@
-// Sums of usage by quarter of an hour and by day, which stay when rows are purged.
+// Sums of usage by spans of a quarter of an hour to 384 days, which stay when rows are purged.
 #pragma once
 
 #include <cstddef>

@@ -65,7 +65,8 @@ TEST_P(RollupsTest, SumsAreTheSameBeforeAndAfterRowsAreRolledUp) {
   std::mt19937 random(7);
   for (int i = 0; i < 200; ++i) {
     Settlement one = row(fmt::format("use_{:03}", i),
-                         kMorning + static_cast<int64_t>(random() % (5 * 86'400'000ULL)));
+                         kMorning + static_cast<int64_t>(random() % (5 * 86'400'000ULL)) -
+                             (i % 4 == 0 ? i * 8 * kDay : 0));  // some years ago
     one.user_id = i % 5 == 0 ? 0 : i % 2 == 0 ? alice : bob;
     one.key_name = fmt::format("key{}", i % 3);
     one.requested_model = fmt::format("model{}", i % 4);
@@ -86,6 +87,7 @@ TEST_P(RollupsTest, SumsAreTheSameBeforeAndAfterRowsAreRolledUp) {
       {.from = kMorning + kDay + 7 * kMinute + 13, .to = kMorning + 4 * kDay - 22 * kMinute},
       {.from = kMorning + kDay + kHour, .to = kMorning + kDay + kHour + 10 * kMinute},
       {.user = "alice", .from = kMorning + kDay, .to = kMorning + 2 * kDay},
+      {.from = kMorning - 1500 * kDay + kHour, .to = kMorning - 35 * kDay + 3 * kMinute},
       {.user = "nobody"},
   };
   const std::vector<By> groups[] = {
@@ -216,14 +218,14 @@ TEST_P(RollupsTest, NoGroupsAreNoSummary) {
 }
 
 TEST_P(RollupsTest, TooManyGroupsAreNotHalfAnAnswer) {
-  // As many keys as are told, and one more; each has its sums by the day and by 32 days.
+  // As many keys as are told, and one more; each has its sums by the day, by 32 and by 384 days.
   const auto add_keys = [&](int64_t first, int64_t count) {
     const std::string digits =
         "(SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL"
         " SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8"
         " UNION ALL SELECT 9)";
     const char* name = GetParam() == Server::kMysql ? "CONCAT('key', n)" : "'key' || n";
-    for (const int64_t span : {kDay, 32 * kDay}) {
+    for (const int64_t span : {kDay, 32 * kDay, 384 * kDay}) {
       AnyShell(folder_).run(fmt::format(
           "INSERT INTO usage_rollups (span, kind, bucket, user_id, key_name, model, provider,"
           " requests, failed, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,"

@@ -25,6 +25,7 @@ class SqlRollups final : public Rollups {
 inline constexpr int64_t kQuarter = 900'000;
 inline constexpr int64_t kDay = 86'400'000;
 inline constexpr int64_t kMonth = 32 * kDay;  // as the Unix time counts
+inline constexpr int64_t kYear = 12 * kMonth;
 
 /// usage_rollups.kind: which columns tell sums apart. A key is one of its user's, and a model has
 /// few providers, so that what is asked for by one of a pair is summed up from both.
@@ -36,6 +37,11 @@ enum class RollupKind : uint8_t {
   kKeys = 7,    // and users
   kUserModels = 8,
 };
+
+/// Whether there are sums by kYear: where there are many of each month, and few of them go on.
+constexpr bool has_years(RollupKind kind) {
+  return kind == RollupKind::kUser || kind == RollupKind::kKeys || kind == RollupKind::kUserModels;
+}
 
 /// How far the sums go: usage_logs.seq. `lock` as Dialect::for_update, or nothing.
 int64_t rolled_up_to(soci::session& sql, const char* lock);

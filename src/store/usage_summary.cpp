@@ -46,10 +46,10 @@ struct Period {
 
 /// Where the sums of a time come from.
 struct Sources {
-  std::vector<Period> months, days, quarters, rows;
-  Period inner;  // what days and months cover
+  std::vector<Period> years, months, days, quarters, rows;
+  Period inner;  // what days, months and years cover
 
-  Sources(Period all, bool by_months) {
+  Sources(Period all, bool by_months, bool by_years) {
     const Period whole = {ceil_to(all.from, kQuarter), floor_to(all.to, kQuarter)};
     if (whole.empty()) {
       add(rows, all);
@@ -64,14 +64,21 @@ struct Sources {
     }
     add(quarters, {whole.from, inner.from});
     add(quarters, {inner.to, whole.to});
-    const Period longest = {ceil_to(inner.from, kMonth), floor_to(inner.to, kMonth)};
-    if (!by_months || longest.empty()) {
+    const Period whole_months = {ceil_to(inner.from, kMonth), floor_to(inner.to, kMonth)};
+    if (!by_months || whole_months.empty()) {
       add(days, inner);
       return;
     }
-    add(days, {inner.from, longest.from});
-    add(days, {longest.to, inner.to});
-    add(months, longest);
+    add(days, {inner.from, whole_months.from});
+    add(days, {whole_months.to, inner.to});
+    const Period longest = {ceil_to(whole_months.from, kYear), floor_to(whole_months.to, kYear)};
+    if (!by_years || longest.empty()) {
+      add(months, whole_months);
+      return;
+    }
+    add(months, {whole_months.from, longest.from});
+    add(months, {longest.to, whole_months.to});
+    add(years, longest);
   }
 
  private:
@@ -259,6 +266,7 @@ class Summary {
   }
 
   void add_parts(const Sources& sources) {
+    for (const Period& each : sources.years) add_sums(each, kYear, "0");
     for (const Period& each : sources.months) add_sums(each, kMonth, "0");
     for (const Period& each : sources.days) add_sums(each, kDay, "bucket");
     if (asks_for(By::kDay) && !whole_days_) move_to_local_days(sources.inner);
@@ -275,7 +283,9 @@ class Summary {
 
   /// Finds out before all are summed up. There may be twice as many by days of UTC as by others.
   Status check_groups(soci::session& sql, const Sources& sources) const {
-    const auto& periods = sources.months.empty() ? sources.days : sources.months;
+    const auto& [periods, span] = !sources.years.empty()    ? std::pair(sources.years, kYear)
+                                  : !sources.months.empty() ? std::pair(sources.months, kMonth)
+                                                            : std::pair(sources.days, kDay);
     // Looking for users would take as long as summing up.
     const bool users_alone = kind() == RollupKind::kUser && !asks_for(By::kDay);
     if (!many() || users_alone || periods.empty()) return {};
@@ -285,9 +295,7 @@ class Summary {
       columns += by == By::kDay ? "bucket" : column_of(by);
     }
     const size_t most = Database::kMostGroups * (asks_for(By::kDay) && !whole_days_ ? 2 : 1);
-    std::string rows =
-        fmt::format("usage_rollups WHERE {}",
-                    sums_where(periods.front(), sources.months.empty() ? kDay : kMonth));
+    std::string rows = fmt::format("usage_rollups WHERE {}", sums_where(periods.front(), span));
     // It makes all that are distinct before it counts to a limit.
     if (server_ == Server::kPostgresql) {
       rows = fmt::format("(SELECT * FROM {} LIMIT {}) first_ones", rows, kProbed);
@@ -334,7 +342,7 @@ class Summary {
   };
 
   Result<std::vector<Database::UsageSum>> fetch(soci::session& sql) {
-    const Sources sources({filter_.from, filter_.to}, !asks_for(By::kDay));
+    const Sources sources({filter_.from, filter_.to}, !asks_for(By::kDay), has_years(kind()));
     if (Status few = check_groups(sql, sources); !few) return std::unexpected(few.error());
     add_parts(sources);
     std::string columns, groups;
